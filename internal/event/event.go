@@ -1,0 +1,183 @@
+// Package event says what happens, as it happens. The engine emits events; terminal, web page and ledger are fed by the
+// same stream and only render it. It knows nothing of who listens.
+package event
+
+import (
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Version of the schema below, in every event. It changes when a reader of the old form would misread the new one.
+const Version = 1
+
+// Type says which of an Event's parts is set.
+type Type string
+
+// The types of events.
+const (
+	TypeGraph       Type = "graph"       // Graph: the steps that are known, with their edges; may come again with more
+	TypeStep        Type = "step"        // Step: a step changed its state
+	TypeInstruction Type = "instruction" // Instruction: one instruction of a stage changed its state
+	TypeLog         Type = "log"         // Log: a line that a step or replica wrote
+	TypeMessage     Type = "message"     // Message: for people
+	TypePlan        Type = "plan"        // Plan: what the rollout is about to do
+	TypeRelease     Type = "release"     // Release: acknowledged; from here the engine finishes alone
+	TypeDeployment  Type = "deployment"  // Deployment: started or ended
+	TypeReplica     Type = "replica"     // Replica: changed its state
+	TypeEnd         Type = "end"         // End: the last event of a stream
+)
+
+// Event is one thing that happened. Exactly the part that Type names is set.
+type Event struct {
+	Version     int                 `json:"v"`
+	Time        time.Time           `json:"time"`
+	Type        Type                `json:"type"`
+	Graph       *Graph              `json:"graph,omitempty"`
+	Step        *Step               `json:"step,omitempty"`
+	Instruction *Instruction        `json:"instruction,omitempty"`
+	Log         *Log                `json:"log,omitempty"`
+	Message     *Message            `json:"message,omitempty"`
+	Plan        *Plan               `json:"plan,omitempty"`
+	Release     *Release            `json:"release,omitempty"`
+	Deployment  *release.Deployment `json:"deployment,omitempty"`
+	Replica     *release.Replica    `json:"replica,omitempty"`
+	End         *End                `json:"end,omitempty"`
+}
+
+// Graph lists steps and what each waits for.
+type Graph struct {
+	Steps []Node `json:"steps"`
+}
+
+// Node is one step of a Graph.
+type Node struct {
+	Key   string   `json:"key"`  // "stage:builder", "deploy:start web"
+	Name  string   `json:"name"` // for people: "builder", "start web 1"
+	Role  string   `json:"role"` // image, check, lifecycle, other; rollout for steps after packaging
+	Why   string   `json:"why,omitempty"`
+	After []string `json:"after,omitempty"` // keys
+	Skip  bool     `json:"skip,omitempty"`  // listed, not run
+}
+
+// State of a step or instruction.
+type State string
+
+// The states.
+const (
+	Pending State = "pending"
+	Started State = "started"
+	Done    State = "done"
+	Cached  State = "cached"
+	Failed  State = "failed"
+	Skipped State = "skipped"
+	Stopped State = "stopped" // cancelled before it ended
+)
+
+// Ended reports whether nothing more will happen.
+func (s State) Ended() bool { return s != Pending && s != Started }
+
+// Step is a change of a step's state.
+type Step struct {
+	Key    string        `json:"key"`
+	State  State         `json:"state"`
+	Detail string        `json:"detail,omitempty"` // for people, one line: "2 of 4 healthy"
+	Took   time.Duration `json:"took,omitempty"`   // nanoseconds; set when it ended
+	Error  string        `json:"error,omitempty"`
+}
+
+// Instruction is a change of the state of one instruction (a vertex of the build graph).
+type Instruction struct {
+	Digest string        `json:"digest"`
+	Steps  []string      `json:"steps"` // the stages it belongs to, by step key; one or more
+	Text   string        `json:"text"`  // as written in the Dockerfile
+	File   string        `json:"file,omitempty"`
+	Line   int           `json:"line,omitempty"` // first line in File; 0: none
+	State  State         `json:"state"`
+	Took   time.Duration `json:"took,omitempty"` // nanoseconds
+	// Progress of a transfer in bytes; Total 0: unknown.
+	Current int64  `json:"current,omitempty"`
+	Total   int64  `json:"total,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+// Stream of a log line.
+const (
+	Stdout = "stdout"
+	Stderr = "stderr"
+)
+
+// Log is a line that a step or a replica wrote, without its line end.
+type Log struct {
+	Step    string `json:"step,omitempty"`    // key of the step
+	Service string `json:"service,omitempty"` // set for a replica's line
+	Replica string `json:"replica,omitempty"`
+	Stream  string `json:"stream,omitempty"`
+	Line    string `json:"line"`
+}
+
+// Level of a message.
+type Level string
+
+// The levels.
+const (
+	Info Level = "info"
+	Warn Level = "warn"
+)
+
+// Message is a sentence for people.
+type Message struct {
+	Level Level  `json:"level"`
+	Text  string `json:"text"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// Plan is what a rollout is about to do, as text and as data.
+type Plan struct {
+	Environment release.Environment `json:"environment"`
+	Text        string              `json:"text"`
+	Empty       bool                `json:"empty"` // nothing to do
+	Operations  []Operation         `json:"operations,omitempty"`
+}
+
+// Operation is one call of a rollout and its cause.
+type Operation struct {
+	Key   string   `json:"key"`
+	Text  string   `json:"text"`
+	Cause string   `json:"cause,omitempty"`
+	After []string `json:"after,omitempty"`
+}
+
+// Release says that a release is recorded.
+type Release struct {
+	ID     release.ID     `json:"id"`
+	Known  bool           `json:"known"` // equal content was recorded before
+	Origin release.Origin `json:"origin"`
+}
+
+// End closes a stream: with the error that the whole call ended with, or none.
+type End struct {
+	Error *Error `json:"error,omitempty"`
+}
+
+// Error is a release.UserError on the wire.
+type Error struct {
+	Kind    release.Kind `json:"kind"`
+	Message string       `json:"message"`
+	Hint    string       `json:"hint,omitempty"`
+	Detail  string       `json:"detail,omitempty"`
+}
+
+// Sink takes events. Emit must not block for long; it fills in Version and Time where they are zero.
+type Sink interface {
+	Emit(Event)
+}
+
+// SinkFunc is a function as a Sink.
+type SinkFunc func(Event)
+
+// Emit calls f.
+func (f SinkFunc) Emit(e Event) { f(e) }
+
+// Discard takes events and forgets them.
+var Discard Sink = SinkFunc(func(Event) {})
