@@ -1,0 +1,122 @@
+// Package ledger is the append-only record of what was done to environments: each entry is hashed over the one before,
+// so that nothing can be changed, removed or put in between without the chain showing it. It knows how entries are chained and
+// kept in a bucket of the engine's database; what entries mean is the business of who writes them.
+package ledger
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Kind says what an entry records.
+type Kind string
+
+// The kinds of entries.
+const (
+	ReleaseMade       Kind = "release"            // Data: release.Origin
+	DeploymentStarted Kind = "deployment-started" // Data: release.Deployment
+	DeploymentEnded   Kind = "deployment-ended"   // Data: release.Deployment
+	EnvironmentHeld   Kind = "held"               // after a rollback: up refuses until resumed
+	EnvironmentFreed  Kind = "resumed"
+	EnvironmentGone   Kind = "removed" // Data: what was removed with it
+	Collected         Kind = "collected"
+)
+
+// Entry is one record of the ledger.
+type Entry struct {
+	Sequence    uint64          `json:"seq"` // from 1, without gaps
+	Time        time.Time       `json:"time"`
+	Kind        Kind            `json:"kind"`
+	Environment string          `json:"environment,omitempty"` // project/name
+	Subject     string          `json:"subject"`               // release id, or production#42
+	Actor       string          `json:"actor"`
+	Data        json.RawMessage `json:"data,omitempty"`
+	Previous    release.Digest  `json:"previous,omitempty"` // hash of the entry before; empty in the first
+	Hash        release.Digest  `json:"hash"`
+}
+
+// hash is the digest of the entry's JSON without its own Hash.
+func (e Entry) hash() (release.Digest, error) {
+	e.Hash = ""
+	b, err := json.Marshal(e)
+	if err != nil {
+		return "", err
+	}
+	return release.DigestOf(b), nil
+}
+
+// Append adds an entry to the chain in bucket, as part of the caller's transaction. It sets Sequence, Previous and Hash.
+func Append(bucket *bbolt.Bucket, e Entry) (Entry, error) {
+	if _, last := bucket.Cursor().Last(); last != nil {
+		var prev Entry
+		if err := json.Unmarshal(last, &prev); err != nil {
+			return Entry{}, fmt.Errorf("read last ledger entry: %w", err)
+		}
+		e.Previous = prev.Hash
+	}
+	seq, err := bucket.NextSequence()
+	if err != nil {
+		return Entry{}, err
+	}
+	e.Sequence = seq
+	e.Time = e.Time.UTC().Round(0)
+	if e.Hash, err = e.hash(); err != nil {
+		return Entry{}, fmt.Errorf("hash ledger entry %d: %w", seq, err)
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return Entry{}, fmt.Errorf("write ledger entry %d: %w", seq, err)
+	}
+	return e, bucket.Put(key(seq), b)
+}
+
+// Read calls f for each entry from the first to the last, until f returns an error.
+func Read(bucket *bbolt.Bucket, f func(Entry) error) error {
+	return bucket.ForEach(func(_, v []byte) error {
+		var e Entry
+		if err := json.Unmarshal(v, &e); err != nil {
+			return fmt.Errorf("read ledger entry: %w", err)
+		}
+		return f(e)
+	})
+}
+
+// BrokenError says where a chain does not hold.
+type BrokenError struct {
+	Sequence uint64
+	Reason   string
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("ledger entry %d: %s", e.Sequence, e.Reason)
+}
+
+// Verify reads the whole chain and returns a *BrokenError for the first entry that does not follow from the one before.
+func Verify(bucket *bbolt.Bucket) error {
+	var previous Entry
+	return Read(bucket, func(e Entry) error {
+		if e.Sequence != previous.Sequence+1 {
+			return &BrokenError{e.Sequence, fmt.Sprintf("follows entry %d", previous.Sequence)}
+		}
+		if e.Previous != previous.Hash {
+			return &BrokenError{e.Sequence, "is chained to another entry than the one before it"}
+		}
+		hash, err := e.hash()
+		if err != nil {
+			return err
+		}
+		if hash != e.Hash {
+			return &BrokenError{e.Sequence, "its content does not have its hash"}
+		}
+		previous = e
+		return nil
+	})
+}
+
+func key(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }

@@ -1,0 +1,170 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seaworthyhq/seaworthy/internal/ledger"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Record is a release and where it was made from. Equal content made again adds an origin, not a record.
+type Record struct {
+	ID      release.ID       `json:"id"`
+	Release release.Release  `json:"release"`
+	Origins []release.Origin `json:"origins"` // oldest first
+}
+
+// Origin is where the release was made from last.
+func (r Record) Origin() release.Origin {
+	if len(r.Origins) == 0 {
+		return release.Origin{}
+	}
+	return r.Origins[len(r.Origins)-1]
+}
+
+// PutRelease records a release and says whether equal content was known before. A known release from the same commit with
+// the same dirty paths is not recorded again.
+func (t Tx) PutRelease(r release.Release, origin release.Origin) (Record, bool, error) {
+	id := r.ID()
+	rec := Record{ID: id, Release: r}
+	known := get(t.tx.Bucket(bucketReleases), []byte(id), &rec) == nil
+	if known && slices.ContainsFunc(rec.Origins, sameSource(origin)) {
+		return rec, true, nil
+	}
+	rec.Origins = append(rec.Origins, origin)
+	if err := put(t.tx.Bucket(bucketReleases), []byte(id), rec); err != nil {
+		return rec, known, fmt.Errorf("record release %s: %w", id.Short(), err)
+	}
+	return rec, known, t.Record(ledger.ReleaseMade, release.Environment{}, string(id), origin.Actor, origin)
+}
+
+func sameSource(o release.Origin) func(release.Origin) bool {
+	return func(other release.Origin) bool {
+		return o.Commit == other.Commit && o.Tag == other.Tag && slices.Equal(o.Dirty, other.Dirty)
+	}
+}
+
+// Release returns the record of a release.
+func (t Tx) Release(id release.ID) (Record, error) {
+	var rec Record
+	if err := get(t.tx.Bucket(bucketReleases), []byte(id), &rec); err != nil {
+		return rec, fmt.Errorf("release %w", err)
+	}
+	return rec, nil
+}
+
+// Releases returns all records of a project, of every project if it is empty, the one made last first.
+func (t Tx) Releases(project string) ([]Record, error) {
+	var all []Record
+	err := t.tx.Bucket(bucketReleases).ForEach(func(_, v []byte) error {
+		var rec Record
+		if err := json.Unmarshal(v, &rec); err != nil {
+			return err
+		}
+		if project == "" || rec.Release.Project == project {
+			all = append(all, rec)
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b Record) int { return b.Origin().Time.Compare(a.Origin().Time) })
+	return all, err
+}
+
+// RemoveRelease forgets a release. What the ledger says of it stays.
+func (t Tx) RemoveRelease(id release.ID) error {
+	return t.tx.Bucket(bucketReleases).Delete([]byte(id))
+}
+
+// FindRelease finds the release that name stands for: its id or a prefix of it, a git tag or a commit (or a prefix of 7
+// digits and more), or a deployment such as production#42. env is where a bare "#42" is looked up.
+func (t Tx) FindRelease(env release.Environment, name string) (Record, error) {
+	if place, number, ok := strings.Cut(name, "#"); ok {
+		return t.releaseOfDeployment(env, place, number)
+	}
+	all, err := t.Releases(env.Project)
+	if err != nil {
+		return Record{}, err
+	}
+	for _, matches := range []func(Record) bool{byID(name), byTag(name), byCommit(name)} {
+		found := filter(all, matches)
+		if len(found) == 1 {
+			return found[0], nil
+		}
+		if len(found) > 1 {
+			return Record{}, ambiguous(name, found)
+		}
+	}
+	return Record{}, &release.UserError{
+		Kind: release.KindNotFound,
+		Err:  fmt.Errorf("no release %q of %s", name, env.Project),
+		Hint: "seaworthy history lists the releases that were deployed",
+	}
+}
+
+func (t Tx) releaseOfDeployment(env release.Environment, place, number string) (Record, error) {
+	if place != "" {
+		env.Name = place
+	}
+	n := 0
+	if _, err := fmt.Sscanf(number, "%d", &n); err != nil {
+		return Record{}, &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("deployment %q: %q is not a number", place+"#"+number, number)}
+	}
+	d, err := t.Deployment(env, n)
+	if err != nil {
+		return Record{}, &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("no deployment %s#%d", env, n), Hint: "seaworthy history lists the deployments"}
+	}
+	rec, err := t.Release(d.Release)
+	if err != nil {
+		return Record{}, &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("release %s of %s was collected", d.Release.Short(), d.Name())}
+	}
+	return rec, nil
+}
+
+func byID(name string) func(Record) bool {
+	prefix := name
+	if !strings.HasPrefix(prefix, "r-") {
+		prefix = "r-" + prefix
+	}
+	return func(r Record) bool { return len(prefix) >= len("r-")+4 && strings.HasPrefix(string(r.ID), prefix) }
+}
+
+func byTag(name string) func(Record) bool {
+	return func(r Record) bool {
+		return slices.ContainsFunc(r.Origins, func(o release.Origin) bool { return o.Tag != "" && o.Tag == name })
+	}
+}
+
+// byCommit leaves releases of a dirty tree out where a clean one of the same commit exists: the caller sees an ambiguity
+// only between releases that claim the commit equally.
+func byCommit(name string) func(Record) bool {
+	return func(r Record) bool {
+		return len(name) >= 7 && slices.ContainsFunc(r.Origins, func(o release.Origin) bool {
+			return strings.HasPrefix(o.Commit, name) && len(o.Dirty) == 0
+		})
+	}
+}
+
+func filter(all []Record, keep func(Record) bool) []Record {
+	var kept []Record
+	for _, r := range all {
+		if keep(r) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func ambiguous(name string, found []Record) error {
+	ids := make([]string, len(found))
+	for i, r := range found {
+		ids[i] = r.ID.Short()
+	}
+	return &release.UserError{
+		Kind: release.KindUsage,
+		Err:  fmt.Errorf("%q stands for %d releases: %s", name, len(found), strings.Join(ids, ", ")),
+		Hint: "give more digits of the release's id",
+	}
+}

@@ -1,0 +1,138 @@
+// Package state is the engine's database: what should be. Releases, environments, deployments and the ledger live in one
+// file, so that a change of desired state and its ledger entry are one transaction. What is observed (replicas, routes,
+// addresses) is not kept here; it can be derived again.
+package state
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/seaworthyhq/seaworthy/internal/ledger"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// ErrNotFound means that the database has no such thing.
+var ErrNotFound = errors.New("not found")
+
+var (
+	bucketReleases     = []byte("releases")     // id -> Record
+	bucketEnvironments = []byte("environments") // project/name -> Environment
+	bucketDeployments  = []byte("deployments")  // project/name NUL number -> release.Deployment
+	bucketFiles        = []byte("files")        // digest -> content
+	bucketLedger       = []byte("ledger")       // sequence -> ledger.Entry
+)
+
+// DB is the engine's database. It may be used by several goroutines.
+type DB struct {
+	db *bbolt.DB
+}
+
+// Open opens, or makes, the database in dir. Only one process can hold it; Open waits for the other for a second.
+func Open(dir string) (*DB, error) {
+	path := filepath.Join(dir, "state.db")
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{bucketReleases, bucketEnvironments, bucketDeployments, bucketFiles, bucketLedger} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare database %s: %w", path, err), db.Close())
+	}
+	return &DB{db: db}, nil
+}
+
+// Close waits for running transactions and closes the file.
+func (d *DB) Close() error { return d.db.Close() }
+
+// Tx is one transaction.
+type Tx struct {
+	tx *bbolt.Tx
+}
+
+// View runs f in a transaction that only reads.
+func (d *DB) View(f func(Tx) error) error {
+	return d.db.View(func(tx *bbolt.Tx) error { return f(Tx{tx}) })
+}
+
+// Update runs f in a transaction that is kept as a whole, durably, or, if f returns an error, not at all.
+func (d *DB) Update(f func(Tx) error) error {
+	return d.db.Update(func(tx *bbolt.Tx) error { return f(Tx{tx}) })
+}
+
+// Record appends an entry to the ledger.
+func (t Tx) Record(kind ledger.Kind, env release.Environment, subject, actor string, data any) error {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("record %s %s: %w", kind, subject, err)
+	}
+	e := ledger.Entry{Time: time.Now(), Kind: kind, Subject: subject, Actor: actor, Data: raw}
+	if env != (release.Environment{}) {
+		e.Environment = env.String()
+	}
+	_, err = ledger.Append(t.tx.Bucket(bucketLedger), e)
+	return err
+}
+
+// Ledger calls f for each entry from the first to the last.
+func (t Tx) Ledger(f func(ledger.Entry) error) error {
+	return ledger.Read(t.tx.Bucket(bucketLedger), f)
+}
+
+// VerifyLedger reads the whole chain; see ledger.Verify.
+func (t Tx) VerifyLedger() error { return ledger.Verify(t.tx.Bucket(bucketLedger)) }
+
+// PutFile keeps content that releases carry, by its digest.
+func (t Tx) PutFile(content []byte) (release.Digest, error) {
+	d := release.DigestOf(content)
+	return d, t.tx.Bucket(bucketFiles).Put([]byte(d), content)
+}
+
+// File returns what PutFile kept.
+func (t Tx) File(d release.Digest) ([]byte, error) {
+	v := t.tx.Bucket(bucketFiles).Get([]byte(d))
+	if v == nil {
+		return nil, fmt.Errorf("file %s: %w", d, ErrNotFound)
+	}
+	return append([]byte(nil), v...), nil
+}
+
+// Fetch returns a release's file by digest, for who needs only that.
+func (d *DB) Fetch(_ context.Context, digest release.Digest) (content []byte, err error) {
+	err = d.View(func(tx Tx) error { content, err = tx.File(digest); return err })
+	return content, err
+}
+
+func put(b *bbolt.Bucket, key []byte, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return b.Put(key, raw)
+}
+
+func get(b *bbolt.Bucket, key []byte, v any) error {
+	raw := b.Get(key)
+	if raw == nil {
+		return fmt.Errorf("%s: %w", key, ErrNotFound)
+	}
+	return json.Unmarshal(raw, v)
+}
+
+func deploymentKey(env release.Environment, number int) []byte {
+	k := append([]byte(env.String()), 0)
+	return binary.BigEndian.AppendUint64(k, uint64(number))
+}
