@@ -1,0 +1,131 @@
+// Package git says what commit a directory is at and what differs from it, by asking the git command. A directory outside of
+// git, or a machine without git, is no error: there is just nothing to say.
+package git
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Source is the commit that a directory is at. The zero value means that it is under no version control.
+type Source struct {
+	Commit string
+	Tag    string // of the commit; the last one by name where there are several
+	Branch string // empty where HEAD is detached
+	Remote string // URL of origin, without credentials
+	Dirty  []string
+}
+
+// Look asks git about dir. Paths below ignored (relative to dir, such as ".seaworthy/") are not counted as dirty.
+func Look(ctx context.Context, dir string, ignored ...string) Source {
+	var src Source
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		out := run(ctx, dir, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--", ".")
+		src.Commit, src.Branch, src.Dirty = parseStatus(out)
+	})
+	wait.Go(func() {
+		tags := strings.Fields(string(run(ctx, dir, "tag", "--points-at", "HEAD", "--sort=version:refname")))
+		if len(tags) > 0 {
+			src.Tag = tags[len(tags)-1]
+		}
+	})
+	wait.Go(func() {
+		src.Remote = withoutCredentials(strings.TrimSpace(string(run(ctx, dir, "config", "--get", "remote.origin.url"))))
+	})
+	wait.Wait()
+	prefix := strings.TrimSpace(string(prefixOf(ctx, dir, src.Dirty)))
+	src.Dirty = slices.DeleteFunc(src.Dirty, func(path string) bool {
+		path = strings.TrimPrefix(path, prefix)
+		return slices.ContainsFunc(ignored, func(i string) bool { return strings.HasPrefix(path, i) })
+	})
+	return src
+}
+
+// Between counts the commits that lead from one commit to another, and names the newest of them, at most limit.
+func Between(ctx context.Context, dir, from, to string, limit int) []string {
+	out := run(ctx, dir, "log", "--oneline", "--no-decorate", from+".."+to)
+	lines := strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
+	if len(lines) > limit {
+		lines = lines[:limit]
+	}
+	return lines
+}
+
+// prefixOf is the place of dir in its work tree: git's paths are relative to the top. It is asked only if it matters.
+func prefixOf(ctx context.Context, dir string, dirty []string) []byte {
+	if len(dirty) == 0 {
+		return nil
+	}
+	return run(ctx, dir, "rev-parse", "--show-prefix")
+}
+
+// run returns what git prints, nothing where it fails.
+func run(ctx context.Context, dir string, args ...string) []byte {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = dir
+	// A status must not take the index's lock from the user who is at work in the tree.
+	cmd.Env = append(cmd.Environ(), "GIT_OPTIONAL_LOCKS=0")
+	out, err := cmd.Output()
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// parseStatus reads `git status --porcelain=v2 --branch -z` (git-status(1), "Porcelain Format Version 2").
+func parseStatus(out []byte) (commit, branch string, dirty []string) {
+	fields := bytes.Split(out, []byte{0})
+	for i := 0; i < len(fields); i++ {
+		line := string(fields[i])
+		switch {
+		case strings.HasPrefix(line, "# branch.oid "):
+			if oid := strings.TrimPrefix(line, "# branch.oid "); oid != "(initial)" {
+				commit = oid
+			}
+		case strings.HasPrefix(line, "# branch.head "):
+			if head := strings.TrimPrefix(line, "# branch.head "); head != "(detached)" {
+				branch = head
+			}
+		case strings.HasPrefix(line, "1 "): // changed: 8 fields before the path
+			dirty = append(dirty, after(line, 8))
+		case strings.HasPrefix(line, "2 "): // renamed: 9 fields before the path, and the old path follows
+			dirty = append(dirty, after(line, 9))
+			i++
+		case strings.HasPrefix(line, "u "): // unmerged: 10 fields before the path
+			dirty = append(dirty, after(line, 10))
+		case strings.HasPrefix(line, "? "):
+			dirty = append(dirty, line[2:])
+		}
+	}
+	slices.Sort(dirty)
+	return commit, branch, dirty
+}
+
+func after(line string, fields int) string {
+	for range fields {
+		_, rest, ok := strings.Cut(line, " ")
+		if !ok {
+			return line
+		}
+		line = rest
+	}
+	return line
+}
+
+// withoutCredentials takes user:password@ out of a URL: a remote's address is recorded with releases.
+func withoutCredentials(remote string) string {
+	scheme, rest, ok := strings.Cut(remote, "://")
+	if !ok {
+		return remote
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(host, '@'); i >= 0 {
+		host = host[i+1:]
+	}
+	return scheme + "://" + host + "/" + path
+}
