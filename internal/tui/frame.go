@@ -1,0 +1,165 @@
+package tui
+
+import (
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+// How many lines of log a step shows while it runs, and once it has failed.
+const (
+	tailRunning = 3
+	tailFailed  = 8
+)
+
+// frame is the live view: at most height lines, none wider than the output. settled stages are left out: they stand in the
+// scrollback already.
+func (v *view) frame(o Output, height int, settled bool, now time.Time) []string {
+	steps := v.operations()
+	if !settled {
+		steps = append(v.stages(), steps...)
+	}
+	foot := v.foot(o, steps, now)
+	room := height - len(foot)
+	extra := append(v.looseLines(o, now), v.replicaLines(o)...)
+	extra = extra[:min(len(extra), max(0, room-3))]
+	lines := v.stepLines(o, steps, room-len(extra), now)
+	lines = append(append(lines, extra...), foot...)
+	for i := range lines {
+		lines[i] = cut(lines[i], o.Width)
+	}
+	return lines[max(0, len(lines)-max(0, height)):]
+}
+
+// stepLines are the rows of the steps and the ends of their logs, in as many lines as there is room for.
+func (v *view) stepLines(o Output, steps []*step, room int, now time.Time) []string {
+	shown, folded := steps, []string(nil)
+	if len(steps) > room {
+		shown, folded = v.fold(o, steps, room)
+	}
+	c := measure(shown, o.Width)
+	tails := shareTails(shown, room-len(shown)-len(folded))
+	var lines []string
+	for i, s := range shown {
+		r := v.row(s, now)
+		if s.state == event.Started {
+			r.glyph = spinner[int(now.Sub(v.began)/tick)%len(spinner)]
+		}
+		lines = append(lines, r.render(o, c))
+		for _, line := range s.log.last(tails[i]) {
+			lines = append(lines, o.Paint(Dim, cut("  │ "+Clean(line), c.width)))
+		}
+	}
+	return append(lines, folded...)
+}
+
+// shareTails deals the room that is left out to the logs of what runs and what failed, one line each in turn.
+func shareTails(steps []*step, room int) []int {
+	tails := make([]int, len(steps))
+	for dealt := true; dealt && room > 0; {
+		dealt = false
+		for i, s := range steps {
+			if room > 0 && tails[i] < min(len(s.log.lines), tailOf(s.state)) {
+				tails[i]++
+				room--
+				dealt = true
+			}
+		}
+	}
+	return tails
+}
+
+func tailOf(s event.State) int {
+	switch s {
+	case event.Started:
+		return tailRunning
+	case event.Failed:
+		return tailFailed
+	}
+	return 0
+}
+
+// fold keeps the steps that matter now and says of the others only how many there are.
+func (v *view) fold(o Output, steps []*step, room int) (shown []*step, folded []string) {
+	room = max(1, room-2)
+	keep := map[*step]bool{}
+	for _, state := range []event.State{event.Failed, event.Started, event.Pending} {
+		for _, s := range steps {
+			if s.state == state && len(keep) < room {
+				keep[s] = true
+				room -= tailRoom(s, room)
+			}
+		}
+	}
+	ended, waiting := 0, 0
+	for _, s := range steps {
+		switch {
+		case keep[s]:
+			shown = append(shown, s)
+		case s.state.Ended():
+			ended++
+		default:
+			waiting++
+		}
+	}
+	for _, rest := range []struct {
+		n    int
+		what string
+	}{{ended, "done"}, {waiting, "to come"}} {
+		if rest.n > 0 {
+			folded = append(folded, o.Paint(Dim, "  … "+itoa(rest.n)+" more "+rest.what))
+		}
+	}
+	return shown, folded
+}
+
+// tailRoom is how much of the room a step that is kept claims for the end of its log: up to a quarter.
+func tailRoom(s *step, room int) int {
+	return min(len(s.log.lines), tailOf(s.state), room/4)
+}
+
+// looseLines are the instructions that run and belong to no step, with how far they have come.
+func (v *view) looseLines(o Output, now time.Time) []string {
+	var lines []string
+	for _, in := range v.loose {
+		if in.State == event.Started {
+			line := "  " + oneLine(in.Text)
+			if t := transfer(in.Current, in.Total); t != "" {
+				line += "  " + t
+			}
+			lines = append(lines, o.Paint(Dim, line+"  "+ticking(now.Sub(in.started))))
+		}
+	}
+	return lines
+}
+
+// foot says how far the whole has come.
+func (v *view) foot(o Output, steps []*step, now time.Time) []string {
+	ended, all := 0, 0
+	noun := "stages"
+	for _, s := range steps {
+		if s.state == event.Skipped {
+			continue
+		}
+		all++
+		if s.state.Ended() {
+			ended++
+		}
+	}
+	if len(v.operations()) > 0 {
+		noun = "steps"
+	}
+	text := "  "
+	if all > 0 {
+		text += itoa(ended) + " of " + itoa(all) + " " + noun
+	} else {
+		text += "working"
+	}
+	if d := v.deployment; d != nil {
+		text = "  " + Clean(d.Name()) + " ·" + text[1:]
+	}
+	if t := ticking(now.Sub(v.began)); t != "" {
+		text += " · " + t
+	}
+	return []string{"", o.Paint(Dim, text)}
+}

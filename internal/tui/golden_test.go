@@ -1,0 +1,146 @@
+package tui
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+var update = flag.Bool("update", false, "write the goldens and the generated documents anew")
+
+// TestRecordedStreams plays each recorded stream of testdata at its own pace, in virtual time, and compares what is shown
+// with the sections of its file: "screen 80x24 @1.5s", "screen 80x24 end" or "plain". A new case is a new file; a new
+// section is an empty one and -update.
+func TestRecordedStreams(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no recorded streams", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { playFile(t, file) })
+	}
+}
+
+func playFile(t *testing.T, file string) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := parseEvents(t, archive.Files[0].Data)
+	for i, section := range archive.Files[1:] {
+		t.Run(section.Name, func(t *testing.T) {
+			got := render(t, section.Name, events)
+			if *update {
+				archive.Files[i+1].Data = []byte(got)
+				return
+			}
+			if diff := cmp.Diff(string(section.Data), got); diff != "" {
+				t.Errorf("-want +got\n%s\nit shows:\n%s", diff, got)
+			}
+		})
+	}
+	if *update {
+		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func parseEvents(t *testing.T, lines []byte) []event.Event {
+	t.Helper()
+	var events []event.Event
+	for dec := json.NewDecoder(bytes.NewReader(lines)); ; {
+		var e event.Event
+		if err := dec.Decode(&e); err == io.EOF {
+			return events
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+}
+
+// render plays events until the moment that the section names and returns what is shown then.
+func render(t *testing.T, section string, events []event.Event) (shown string) {
+	synctest.Test(t, func(t *testing.T) {
+		if section == "plain" {
+			shown = renderPlain(events)
+			return
+		}
+		var w, h int
+		var moment string
+		if _, err := fmt.Sscanf(section, "screen %dx%d %s", &w, &h, &moment); err != nil {
+			t.Fatal(section, err)
+		}
+		shown = renderScreen(t, newVT(w, h), moment, events)
+	})
+	return shown
+}
+
+func renderPlain(events []event.Event) string {
+	var out bytes.Buffer
+	r := New(Options{Out: &out, Err: &out, Mode: Plain})
+	play(r, events, 0)
+	_ = r.Close(nil)
+	return out.String()
+}
+
+func renderScreen(t *testing.T, screen *vt, moment string, events []event.Event) string {
+	// The error goes to the same terminal, where the kernel makes CR LF of LF.
+	r := New(Options{Out: screen, Err: crlf{screen}, Mode: Terminal, Color: ColorAlways, Size: screen.size})
+	var until time.Duration
+	if moment != "end" {
+		var err error
+		if until, err = time.ParseDuration(moment[1:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	play(r, events, until)
+	if until > 0 {
+		shown := screen.String()
+		_ = r.Close(nil)
+		return shown
+	}
+	_ = r.Close(nil)
+	if screen.torn {
+		t.Error("a write left the cursor hidden or the frame open")
+	}
+	return screen.String()
+}
+
+// play emits each event at its time after the first, and stops at until (0: after the last).
+func play(r Renderer, events []event.Event, until time.Duration) {
+	began := time.Now()
+	for _, e := range events {
+		at := e.Time.Sub(events[0].Time)
+		if until > 0 && at > until {
+			break
+		}
+		time.Sleep(at - time.Since(began))
+		r.Emit(e)
+	}
+	if until > 0 {
+		time.Sleep(until - time.Since(began))
+		synctest.Wait()
+	}
+}
+
+type crlf struct{ w io.Writer }
+
+func (c crlf) Write(p []byte) (int, error) {
+	_, err := c.w.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n")))
+	return len(p), err
+}

@@ -1,0 +1,64 @@
+package tui
+
+import (
+	"encoding/json"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+// jsonLines writes each event as one line of JSON.
+type jsonLines struct {
+	mu  sync.Mutex // one line at a time
+	out io.Writer
+	end *event.End
+	err error // of writing
+}
+
+func newJSONLines(o Options) *jsonLines { return &jsonLines{out: o.Out} }
+
+func (j *jsonLines) Emit(e event.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if e.Version == 0 {
+		e.Version = event.Version
+	}
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	if e.End != nil {
+		j.end = e.End
+	}
+	if j.err != nil {
+		return
+	}
+	line, err := json.Marshal(e)
+	if err == nil {
+		_, err = j.out.Write(append(line, '\n'))
+	}
+	j.err = err
+}
+
+// Close writes the event that ends the stream, if the stream broke off without one.
+func (j *jsonLines) Close(err error) error {
+	if j.end == nil {
+		j.Emit(event.Event{Type: event.TypeEnd, End: &event.End{Error: event.NewError(err)}})
+	}
+	if err == nil {
+		err = j.end.Error.Err()
+	}
+	if err != nil {
+		return shown(err)
+	}
+	return j.err
+}
+
+// WriteJSON writes a result for scripts, indented.
+func WriteJSON(w io.Writer, result any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(result)
+}

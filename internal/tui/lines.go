@@ -1,0 +1,57 @@
+package tui
+
+import (
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+// messageLines are a message and its hint, for people.
+func messageLines(o Output, opts Options, m event.Message) []string {
+	if opts.Quiet && m.Level != event.Warn {
+		return nil
+	}
+	lines := cleanLines(m.Text)
+	if len(lines) == 0 {
+		return nil
+	}
+	if m.Level == event.Warn {
+		lines[0] = o.Paint(Warning, "warning:") + " " + lines[0]
+	}
+	for i, line := range cleanLines(m.Hint) {
+		head := "  hint: "
+		if i > 0 {
+			head = "        "
+		}
+		lines = append(lines, o.Paint(Dim, head+line))
+	}
+	return lines
+}
+
+// planLines are a plan's text, set apart.
+func planLines(o Output, p event.Plan) []string {
+	lines := cleanLines(p.Text)
+	if len(lines) == 0 {
+		return nil
+	}
+	lines[0] = o.Paint(Strong, lines[0])
+	return append(append([]string{""}, lines...), "")
+}
+
+// logLine is a line of a log with the name of who wrote it before it.
+func (v *view) logLine(o Output, l event.Log) string {
+	return o.Paint(Dim, "["+v.logName(l)+"]") + " " + Clean(l.Line)
+}
+
+func (v *view) logName(l event.Log) string {
+	if l.Service != "" {
+		return logReplica(l)
+	}
+	return v.nameOf(l.Step)
+}
+
+// nameOf is what people call the step of that key.
+func (v *view) nameOf(key string) string {
+	if s := v.byKey[key]; s != nil {
+		return Clean(s.Name)
+	}
+	return Clean(key)
+}

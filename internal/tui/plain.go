@@ -1,0 +1,225 @@
+package tui
+
+import (
+	"cmp"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// plain writes a line for each thing that happens, with the name of its step before it. It holds lines back until there is
+// something to tell: a call that finds nothing to do says so in one line.
+type plain struct {
+	Options
+	out Output
+
+	mu     sync.Mutex // keeps lines in order and whole; guards what follows
+	view   *view
+	held   []string
+	keep   []string // those of held that stay even if there was nothing to do
+	open   bool
+	closed bool
+	timer  *time.Timer
+	err    error
+}
+
+func newPlain(o Options) *plain {
+	p := &plain{Options: o, out: Output{Writer: o.Out, Color: o.Color == ColorAlways}, view: newView(time.Now())}
+	p.timer = time.AfterFunc(patience, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !p.closed {
+			p.release()
+		}
+	})
+	return p
+}
+
+// Emit writes the lines of one event.
+func (p *plain) Emit(e event.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	started := e.Instruction != nil && p.view.begun(e.Instruction.Digest)
+	p.view.apply(e, time.Now())
+	lines := p.lines(e, started)
+	p.held = append(p.held, lines...)
+	if e.Message != nil && !p.open {
+		p.keep = append(p.keep, lines...)
+	}
+	if p.open || works(e) {
+		p.release()
+	}
+}
+
+// works reports whether an event says that there is something to do.
+func works(e event.Event) bool {
+	switch {
+	case e.Log != nil:
+		return true
+	case e.Step != nil:
+		return e.Step.State.Ended() && e.Step.State != event.Cached && e.Step.State != event.Skipped
+	case e.Plan != nil:
+		return !e.Plan.Empty
+	}
+	return false
+}
+
+// release writes what was held back, and from now on everything at once.
+func (p *plain) release() {
+	p.open = true
+	if len(p.held) > 0 && p.err == nil {
+		_, p.err = io.WriteString(p.out, strings.Join(p.held, "\n")+"\n")
+	}
+	p.held = nil
+}
+
+// lines are what is written of an event.
+func (p *plain) lines(e event.Event, begun bool) []string {
+	switch {
+	case e.Message != nil:
+		var lines []string
+		for _, m := range p.view.newMessages() {
+			lines = append(lines, messageLines(p.out, p.Options, m)...)
+		}
+		return lines
+	case p.Quiet:
+		return nil
+	case e.Instruction != nil:
+		return p.instructionLines(*e.Instruction, begun)
+	case e.Step != nil:
+		return p.stepLines(*e.Step)
+	case e.Log != nil:
+		return []string{p.view.logLine(p.out, *e.Log)}
+	case e.Plan != nil && !e.Plan.Empty:
+		return planLines(p.out, *e.Plan)
+	case e.Replica != nil:
+		return []string{"[" + replicaName(e.Replica) + "] " + condition(e.Replica)}
+	case e.Deployment != nil && e.Deployment.Result == release.Running:
+		return []string{"deploy " + Clean(e.Deployment.Release.Short()) + " as " + Clean(e.Deployment.Name())}
+	}
+	return nil
+}
+
+// instructionLines say when an instruction starts and when it fails, and if asked to also how the others end.
+func (p *plain) instructionLines(in event.Instruction, begun bool) []string {
+	text := oneLine(in.Text)
+	switch {
+	case in.State == event.Started && !begun:
+	case in.State == event.Cached && p.Verbose:
+		text = "cached: " + text
+	case in.State == event.Done && p.Verbose:
+		text = "done in " + Duration(in.Took) + ": " + text
+	case in.State == event.Failed:
+		text = "failed: " + text
+		if in.Error != "" {
+			text += ": " + oneLine(in.Error)
+		}
+	default:
+		return nil
+	}
+	return []string{"[" + p.owners(in) + "] " + text}
+}
+
+// owners names the stages that an instruction belongs to; those of none are the build's own.
+func (p *plain) owners(in event.Instruction) string {
+	if len(in.Steps) == 0 {
+		return "build"
+	}
+	names := make([]string, len(in.Steps))
+	for i, key := range in.Steps {
+		names[i] = p.view.nameOf(key)
+	}
+	return listed(names, 3)
+}
+
+// stepLines say how a step ended; a stage's start shows in its instructions, an operation's has a line.
+func (p *plain) stepLines(e event.Step) []string {
+	s := p.view.step(e.Key)
+	if s.Role == rolloutRole {
+		return []string{"[" + p.rolloutName() + "] " + Clean(s.Name) + p.operationState(s)}
+	}
+	text := ""
+	switch e.State {
+	case event.Done:
+		text = "done in " + Duration(s.took)
+		if outcome := s.outcome(); outcome != "" && outcome != Clean(s.Why) {
+			text += ": " + outcome
+		}
+	case event.Failed:
+		text = "failed after " + Duration(s.took)
+		if s.err != "" && s.failed() == nil {
+			text += ": " + oneLine(s.err)
+		}
+	case event.Cached, event.Stopped:
+		text = string(e.State)
+	}
+	if text == "" {
+		return nil
+	}
+	return []string{"[" + Clean(s.Name) + "] " + text}
+}
+
+// rolloutName stands before the lines of operations.
+func (p *plain) rolloutName() string {
+	if p.view.deployment == nil {
+		return rolloutRole
+	}
+	return Clean(p.view.deployment.Name())
+}
+
+// operationState is what follows an operation's name: nothing for one that starts.
+func (p *plain) operationState(s *step) string {
+	detail := ""
+	if d := cmp.Or(s.err, s.detail); d != "" {
+		detail = ": " + oneLine(d)
+	}
+	switch s.state {
+	case event.Started:
+		return detail
+	case event.Done:
+		return ": done in " + Duration(s.took) + detail
+	case event.Failed:
+		return ": failed after " + Duration(s.took) + detail
+	}
+	return ": " + string(s.state)
+}
+
+// begun reports whether an instruction is known to have started.
+func (v *view) begun(digest string) bool {
+	in := v.instructions[digest]
+	return in != nil && !in.started.IsZero()
+}
+
+// Close writes the summary.
+func (p *plain) Close(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer.Stop()
+	p.closed = true
+	if err == nil {
+		err = p.view.failure()
+	}
+	now := time.Now()
+	var end []string
+	if p.view.idle() && err == nil {
+		if !p.open {
+			p.held = p.keep
+		}
+	} else if stages := p.view.stageSummary(p.out, p.Options, now); len(stages) > 0 {
+		end = append([]string{""}, stages...)
+	}
+	p.held = append(append(p.held, end...), p.view.summary(p.out, p.Options, err, now)...)
+	if err != nil && len(p.held) > 0 {
+		p.held = append(p.held, "")
+	}
+	p.release()
+	if err != nil {
+		Error(p.Err, err)
+		return shown(err)
+	}
+	return p.err
+}

@@ -1,0 +1,134 @@
+package tui
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// condition is what is worth saying of a replica in one word.
+func condition(r *release.Replica) string {
+	switch r.State {
+	case release.StateExited:
+		return exitLine(r)
+	case release.StateCreated:
+		return "created"
+	}
+	if r.Health == release.HealthUnchecked || r.Health == "" {
+		return "running"
+	}
+	return string(r.Health)
+}
+
+// exitLine says how a replica ended.
+func exitLine(r *release.Replica) string {
+	switch {
+	case r.OOMKilled:
+		return "out of memory"
+	case !r.ExitKnown:
+		return "exited"
+	}
+	return "exited (code " + itoa(r.ExitCode) + ")"
+}
+
+func conditionTone(r *release.Replica) Tone {
+	switch {
+	case r.State == release.StateExited && (r.ExitCode != 0 || r.OOMKilled):
+		return Bad
+	case r.State == release.StateExited:
+		return Dim
+	case r.Health == release.HealthUnhealthy:
+		return Bad
+	case r.State == release.StateCreated || r.Health == release.HealthStarting:
+		return Active
+	}
+	return Good
+}
+
+// replicaName is what people call a replica: "web-1".
+func replicaName(r *release.Replica) string { return Clean(r.Service) + "-" + itoa(r.Index) }
+
+// byService groups the replicas that are known, the newest deployment's first.
+func (v *view) byService() (services []string, of map[string][]*release.Replica) {
+	of = map[string][]*release.Replica{}
+	for _, r := range v.replicas {
+		if r.State == release.StateExited && v.deployment != nil && r.Deployment < v.deployment.Number {
+			continue // replaced, as it should be
+		}
+		of[r.Service] = append(of[r.Service], r)
+	}
+	for _, replicas := range of {
+		slices.SortFunc(replicas, func(a, b *release.Replica) int {
+			return cmp.Or(b.Deployment-a.Deployment, a.Index-b.Index, strings.Compare(a.ID, b.ID))
+		})
+	}
+	return slices.Sorted(maps.Keys(of)), of
+}
+
+// replicaLines has a line for each service: a glyph for each replica, and how many are in which condition.
+func (v *view) replicaLines(o Output) []string {
+	services, of := v.byService()
+	if len(services) == 0 {
+		return nil
+	}
+	width := 0
+	for _, service := range services {
+		width = max(width, ansi.StringWidth(Clean(service)))
+	}
+	lines := []string{""}
+	for _, service := range services {
+		lines = append(lines, "  "+pad(Clean(service), width)+"  "+replicaGlyphs(o, of[service])+"  "+
+			o.Paint(Dim, conditions(of[service])))
+	}
+	return lines
+}
+
+// maxGlyphs is how many replicas are drawn; more are only counted.
+const maxGlyphs = 24
+
+func replicaGlyphs(o Output, replicas []*release.Replica) string {
+	var b strings.Builder
+	for _, r := range replicas[:min(len(replicas), maxGlyphs)] {
+		glyph := "●"
+		switch {
+		case r.State == release.StateExited:
+			glyph = "○"
+		case conditionTone(r) == Active:
+			glyph = "◐"
+		}
+		b.WriteString(o.Paint(conditionTone(r), glyph))
+	}
+	return b.String()
+}
+
+// conditions counts: "2 healthy, 1 starting".
+func conditions(replicas []*release.Replica) string {
+	var order []string
+	n := map[string]int{}
+	for _, r := range replicas {
+		word := condition(r)
+		if n[word] == 0 {
+			order = append(order, word)
+		}
+		n[word]++
+	}
+	for i, word := range order {
+		order[i] = itoa(n[word]) + " " + word
+	}
+	return strings.Join(order, ", ")
+}
+
+// runningReplicas counts a service's replicas that run.
+func runningReplicas(replicas []*release.Replica) (n int) {
+	for _, r := range replicas {
+		if r.State == release.StateRunning {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,248 @@
+package tui
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// stageSummary is what stays of the build: a row for each stage, those that came from cache in one.
+func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
+	stages := v.stages()
+	if opts.Quiet {
+		stages = slices.DeleteFunc(stages, func(s *step) bool { return s.state != event.Failed })
+	}
+	alike := map[event.State][]*step{}
+	for _, s := range stages {
+		alike[s.state] = append(alike[s.state], s)
+	}
+	folds := func(s *step) bool { return !opts.Verbose && foldWords[s.state] != "" && len(alike[s.state]) > 1 }
+	c := measure(slices.DeleteFunc(slices.Clone(stages), folds), o.Width)
+	var lines []string
+	for _, s := range stages {
+		switch {
+		case !folds(s):
+			lines = append(lines, v.settledRow(s, now).render(o, c))
+		case s == alike[s.state][0]:
+			lines = append(lines, foldedLine(o, alike[s.state], c))
+		}
+		if opts.Verbose {
+			lines = append(lines, instructionLines(o, s, c)...)
+		}
+	}
+	return lines
+}
+
+// foldWords are the states of which several stages share a row: there is no more to say of each.
+var foldWords = map[event.State]string{
+	event.Cached:  "from cache",
+	event.Pending: "not started",
+	event.Stopped: "stopped",
+}
+
+// settledRow is a step's row once nothing more will happen to it.
+func (v *view) settledRow(s *step, now time.Time) row {
+	r := v.row(s, now)
+	switch s.state {
+	case event.Pending:
+		r.what = "not started"
+	case event.Started:
+		g := glyphs[event.Stopped]
+		r.glyph, r.tone, r.what, r.dim = g.glyph, g.tone, "not finished", true
+		r.took = Duration(now.Sub(s.started))
+	}
+	return r
+}
+
+// namesListed is how many names a row of several stages has.
+const namesListed = 6
+
+func foldedLine(o Output, steps []*step, c columns) string {
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		names[i] = Clean(s.Name)
+	}
+	g := glyphs[steps[0].state]
+	line := o.Paint(g.tone, g.glyph) + " " + listed(names, namesListed)
+	return cut(line+o.Paint(Dim, "  "+count(len(steps), "stage")+" "+foldWords[steps[0].state]), c.width)
+}
+
+func instructionLines(o Output, s *step, c columns) []string {
+	var lines []string
+	for _, in := range s.instructions {
+		took := Duration(in.Took)
+		if in.State == event.Cached {
+			took = "cached"
+		}
+		lines = append(lines, o.Paint(Dim, cut("    "+pad(took, 8)+"  "+oneLine(in.Text), c.width)))
+	}
+	return lines
+}
+
+// summary is what stays at the end, below the stages: logs of what failed, and how it all ended.
+func (v *view) summary(o Output, opts Options, err error, now time.Time) []string {
+	var lines []string
+	operations := v.operations()
+	c := measure(operations, o.Width)
+	for _, s := range operations {
+		if opts.Verbose || s.state == event.Failed {
+			lines = append(lines, v.settledRow(s, now).render(o, c))
+		}
+	}
+	for _, s := range v.steps {
+		if s.state == event.Failed && opts.Mode != Plain && !opts.Verbose {
+			lines = append(lines, failureLog(o, s, err)...)
+		}
+	}
+	lines = append(lines, v.failedReplicas(o)...)
+	return append(lines, v.ending(o, err, now)...)
+}
+
+// ending is the outcome, and below it what was said after it was known; beside it, if there was nothing to do.
+func (v *view) ending(o Output, err error, now time.Time) []string {
+	line := v.outcome(o, err, now)
+	var below []string
+	for _, m := range v.closing {
+		below = append(below, cleanLines(m.Text)...)
+	}
+	if line != "" && v.idle() && len(below) == 1 {
+		return []string{line + o.Paint(Dim, " · ") + below[0]}
+	}
+	var lines []string
+	if line != "" {
+		lines = append(lines, line)
+	}
+	for _, text := range below {
+		lines = append(lines, "  "+text)
+	}
+	return lines
+}
+
+// failureLog is the log of a step that failed, whole, but for the end that the error which is shown next has anyway.
+func failureLog(o Output, s *step, err error) []string {
+	log := s.log.last(tailLimit)
+	for i := range log {
+		log[i] = strings.TrimRight(Clean(log[i]), " ")
+	}
+	head := log[:len(log)-repeated(log, detailOf(err))]
+	if len(head) == 0 {
+		return nil
+	}
+	lines := []string{"", o.Paint(Strong, "log of "+Clean(s.Name))}
+	if lost := s.log.lost(); lost > 0 {
+		lines = append(lines, o.Paint(Dim, "│ … "+count(lost, "line")+" before"))
+	}
+	for _, line := range head {
+		lines = append(lines, o.Paint(Dim, "│ ")+line)
+	}
+	if len(head) < len(log) {
+		lines = append(lines, o.Paint(Dim, "│ … the end is below"))
+	}
+	return lines
+}
+
+// repeated is how many lines at the end of a log a detail has too.
+func repeated(log []string, detail string) int {
+	known := map[string]bool{"": true}
+	for _, line := range cleanLines(detail) {
+		known[strings.TrimSpace(line)] = true
+	}
+	n := 0
+	for n < len(log) && known[strings.TrimSpace(log[len(log)-1-n])] {
+		n++
+	}
+	return n
+}
+
+func detailOf(err error) string {
+	if e, ok := errors.AsType[*release.UserError](err); ok {
+		return e.Detail
+	}
+	return ""
+}
+
+// failedReplicas says of each replica of the failed deployment that is not well, why.
+func (v *view) failedReplicas(o Output) []string {
+	if v.deployment == nil || v.deployment.Result != release.Failed && v.deployment.Result != release.RolledBack {
+		return nil
+	}
+	var lines []string
+	services, of := v.byService()
+	for _, service := range services {
+		for _, r := range of[service] {
+			if r.Deployment == v.deployment.Number && conditionTone(r) == Bad {
+				line := o.Paint(Bad, "✗") + " " + replicaName(r) + "  " + o.Paint(Bad, condition(r))
+				if r.Detail != "" {
+					line += "  " + o.Paint(Dim, oneLine(r.Detail))
+				}
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+// outcome is the last line: what is true now.
+func (v *view) outcome(o Output, err error, now time.Time) string {
+	took := o.Paint(Dim, "  "+Duration(now.Sub(v.began)))
+	switch {
+	case v.deployment != nil && v.deployment.Result != release.Running:
+		return v.deploymentOutcome(o) + took
+	case err != nil:
+		return ""
+	case v.idle():
+		return o.Paint(Good, "✓") + " " + Clean(v.plan.Environment.String()) + " is up to date" + v.releaseSuffix() + took
+	case v.release != nil:
+		known := "recorded"
+		if v.release.Known {
+			known = "was recorded before: equal content"
+		}
+		return o.Paint(Good, "✓") + " release " + Clean(v.release.ID.Short()) + " " + known + took
+	case len(v.stages()) > 0 && v.plan == nil:
+		return o.Paint(Good, "✓") + " built" + took
+	}
+	return ""
+}
+
+func (v *view) releaseSuffix() string {
+	if v.release == nil {
+		return ""
+	}
+	return ": " + Clean(v.release.ID.Short())
+}
+
+func (v *view) deploymentOutcome(o Output) string {
+	d := v.deployment
+	name := Clean(d.Environment.Project) + "/" + Clean(d.Name())
+	switch d.Result {
+	case release.Succeeded:
+		if d.Cause == release.CauseDown {
+			return o.Paint(Good, "✓") + " " + name + " is down"
+		}
+		line := o.Paint(Good, "✓") + " " + o.Paint(Strong, name) + " serves " + Clean(d.Release.Short())
+		if counts := v.replicaCounts(); counts != "" {
+			line += o.Paint(Dim, "  "+counts)
+		}
+		return line
+	case release.RolledBack:
+		return o.Paint(Warning, "↺") + " " + name + " was rolled back: what ran before serves"
+	case release.Cancelled:
+		return o.Paint(Warning, "■") + " " + name + " was cancelled"
+	}
+	return o.Paint(Bad, "✗") + " " + name + " failed"
+}
+
+func (v *view) replicaCounts() string {
+	services, of := v.byService()
+	var counts []string
+	for _, service := range services {
+		if n := runningReplicas(of[service]); n > 0 {
+			counts = append(counts, itoa(n)+" × "+Clean(service))
+		}
+	}
+	return strings.Join(counts, ", ")
+}
