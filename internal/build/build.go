@@ -1,0 +1,199 @@
+// Package build owns BuildKit: it builds the stages of a Dockerfile on the engine's own stores, tells what happens by
+// stage and instruction, and keeps the images that come out of it under their names.
+//
+// It knows nothing of projects, roles and releases: a Request says which stages are images and which only have to build.
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	"github.com/moby/buildkit/cmd/buildkitd/config"
+	"github.com/moby/buildkit/frontend"
+	"github.com/moby/buildkit/frontend/gateway"
+	"github.com/moby/buildkit/session"
+	containerdsnapshot "github.com/moby/buildkit/snapshot/containerd"
+	"github.com/moby/buildkit/solver"
+	"github.com/moby/buildkit/solver/bboltcachestorage"
+	"github.com/moby/buildkit/solver/llbsolver"
+	"github.com/moby/buildkit/solver/llbsolver/history"
+	"github.com/moby/buildkit/util/db/boltutil"
+	"github.com/moby/buildkit/util/leaseutil"
+	"github.com/moby/buildkit/worker"
+	"github.com/moby/buildkit/worker/base"
+
+	"github.com/seaworthyhq/seaworthy/internal/store"
+)
+
+// Config says where a Builder works and what it may take.
+type Config struct {
+	// Root is the folder of BuildKit's own state: what is cached, and where RUN steps are set up.
+	Root  string
+	Store *store.Store
+	// Hosts finds the registries (and mirrors) of base images.
+	Hosts docker.RegistryHosts
+	// Network gives RUN steps their network; nil: the machine's.
+	Network NetworkProvider
+	DNS     DNS
+	// MaxParallelism is how many steps run at once; 0: one for each core, at least 4.
+	MaxParallelism int
+	// CgroupParent is the control group that all RUN steps run in; empty: DefaultCgroupParent of Root.
+	CgroupParent string
+	// Limits hold for all RUN steps together.
+	Limits Limits
+	Cache  CachePolicy
+}
+
+func (c Config) parallelism() int64 {
+	if c.MaxParallelism > 0 {
+		return int64(c.MaxParallelism)
+	}
+	return int64(max(runtime.NumCPU(), 4))
+}
+
+// Builder builds. One is open per state root.
+type Builder struct {
+	cfg       Config
+	solver    *llbsolver.Solver
+	worker    *base.Worker
+	workers   *worker.Controller
+	sessions  *session.Manager
+	pins      *pins
+	cacheKeys solver.CacheManager
+	gc        *sweeper
+	closers   []func() error // in the order they were opened
+
+	mu     sync.Mutex
+	builds map[string]*running // by id
+	active sync.WaitGroup      // builds
+	runs   sync.WaitGroup      // RUN steps; they outlast the build that was cancelled by the time it takes to kill them
+	closed bool
+}
+
+// Open opens the build state, or lays it out. What an engine that was killed left of RUN steps is removed first.
+func Open(ctx context.Context, cfg Config) (_ *Builder, err error) {
+	if cfg.CgroupParent == "" {
+		cfg.CgroupParent = DefaultCgroupParent(cfg.Root)
+	}
+	if err := os.MkdirAll(cfg.Root, 0o711); err != nil {
+		return nil, fmt.Errorf("make build root: %w", err)
+	}
+	if err := reap(ctx, cfg); err != nil {
+		return nil, fmt.Errorf("reap builds that were cut off: %w", err)
+	}
+	if err := cfg.Limits.apply(cfg.CgroupParent); err != nil {
+		return nil, fmt.Errorf("limit builds: %w", err)
+	}
+	b := &Builder{cfg: cfg, builds: map[string]*running{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.release())
+		}
+	}()
+	if err := b.open(ctx); err != nil {
+		return nil, fmt.Errorf("open builder: %w", err)
+	}
+	return b, nil
+}
+
+func (b *Builder) open(ctx context.Context) error {
+	var err error
+	if b.pins, err = openPins(filepath.Join(b.cfg.Root, "bases")); err != nil {
+		return err
+	}
+	if b.worker, err = newWorker(ctx, b.cfg, &b.runs); err != nil {
+		return err
+	}
+	b.closers = append(b.closers, b.worker.Close)
+	b.workers = &worker.Controller{}
+	if err := b.workers.Add(b.worker); err != nil {
+		return err
+	}
+	if b.sessions, err = session.NewManager(); err != nil {
+		return err
+	}
+	cache, err := bboltcachestorage.NewStore(filepath.Join(b.cfg.Root, "cache.db"))
+	if err != nil {
+		return fmt.Errorf("open cache keys: %w", err)
+	}
+	b.closers = append(b.closers, cache.Close)
+	records, err := b.noHistory()
+	if err != nil {
+		return err
+	}
+	gw, err := gateway.NewGatewayFrontend(b.workers.Infos(), nil)
+	if err != nil {
+		return err
+	}
+	b.cacheKeys = solver.NewCacheManager(ctx, "local", cache, worker.NewCacheResultStorage(b.workers))
+	b.solver, err = llbsolver.New(llbsolver.Opt{
+		CacheManager:     b.cacheKeys,
+		Frontends:        map[string]frontend.Frontend{frontendName: (*stagesFrontend)(b), "gateway.v0": gw},
+		SessionManager:   b.sessions,
+		WorkerController: b.workers,
+		HistoryQueue:     records,
+		Entitlements:     []string{"network.host", "security.insecure"},
+		ResourceMonitor:  b.worker.ResourceMonitor,
+	})
+	if err != nil {
+		return err
+	}
+	b.closers = append(b.closers, b.solver.Close)
+	b.gc = startSweeper(b.worker)
+	return nil
+}
+
+// noHistory is a history that keeps nothing: the ledger and the event stream are ours. The solver wants one to read from.
+func (b *Builder) noHistory() (*history.Queue, error) {
+	db, err := boltutil.SafeOpen(filepath.Join(b.cfg.Root, "history.db"), 0o600, nil)
+	if err != nil {
+		return nil, fmt.Errorf("open history: %w", err)
+	}
+	b.closers = append(b.closers, db.Close)
+	none := int64(0)
+	return history.NewQueue(history.QueueOpt{
+		DB:           db,
+		LeaseManager: leaseutil.WithNamespace(b.cfg.Store.Leases(), store.Namespace),
+		ContentStore: containerdsnapshot.NewContentStore(b.cfg.Store.Content(), store.Namespace),
+		CleanConfig:  &config.HistoryConfig{MaxEntries: &none},
+	})
+}
+
+// HandleSession serves one connection of a build session until it ends. meta is the handshake that session.Dialer was
+// given.
+func (b *Builder) HandleSession(ctx context.Context, conn net.Conn, meta map[string][]string) error {
+	return b.sessions.HandleConn(ctx, conn, meta)
+}
+
+// Close cancels the builds that run, waits for them and closes the build state.
+func (b *Builder) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	for _, r := range b.builds {
+		r.cancel(errClosed)
+	}
+	b.mu.Unlock()
+	b.active.Wait()
+	b.runs.Wait()
+	return b.release()
+}
+
+func (b *Builder) release() error {
+	if b.gc != nil {
+		b.gc.stop()
+	}
+	var errs []error
+	for i := len(b.closers) - 1; i >= 0; i-- {
+		errs = append(errs, b.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+var errClosed = errors.New("the engine is stopping")

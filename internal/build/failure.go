@@ -1,0 +1,210 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// failure is why a target was not built.
+type failure struct {
+	target  Target
+	solving bool // false: the Dockerfile was not understood
+	err     error
+}
+
+// report is the error that a build ends with, for people: what failed, where in the Dockerfile, and what it wrote last.
+func (r *running) report(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return r.stopped(ctx)
+	}
+	r.mu.Lock()
+	failures := r.failures
+	r.mu.Unlock()
+	var told []*release.UserError
+	seen := map[string]bool{}
+	for _, f := range failures {
+		if errors.Is(f.err, context.Canceled) || errors.Is(f.err, errOtherTarget) {
+			continue // stopped because of another one
+		}
+		u := r.explain(f)
+		if key := u.Error() + u.Detail; !seen[key] {
+			seen[key] = true
+			told = append(told, u)
+		}
+	}
+	if len(told) == 0 {
+		return fmt.Errorf("build: %w", err)
+	}
+	return joined(told)
+}
+
+func (r *running) stopped(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, errClosed) {
+		return &release.UserError{Kind: release.KindEngine, Err: fmt.Errorf("build stopped: %w", cause), Hint: "run it again when the engine is up: seaworthy engine status"}
+	}
+	return &release.UserError{Kind: release.KindInterrupted, Err: fmt.Errorf("build stopped: %w", cause)}
+}
+
+// joined is one error of several. It is about the image if any of them is.
+func joined(all []*release.UserError) error {
+	if len(all) == 1 {
+		return all[0]
+	}
+	kind := all[0].Kind
+	var causes []error
+	var details, names []string
+	hint := ""
+	for _, u := range all {
+		if u.Kind != release.KindCheck {
+			kind = u.Kind
+		}
+		causes = append(causes, u)
+		names = append(names, u.Error())
+		details = append(details, strings.TrimRight(u.Error()+"\n"+u.Detail, "\n"))
+		if hint == "" {
+			hint = u.Hint
+		}
+	}
+	return &release.UserError{
+		Kind:   kind,
+		Err:    &severalError{text: fmt.Sprintf("%d failures: %s", len(all), strings.Join(names, "; ")), errs: causes},
+		Hint:   hint,
+		Detail: strings.Join(details, "\n\n"),
+	}
+}
+
+type severalError struct {
+	text string
+	errs []error
+}
+
+func (e *severalError) Error() string   { return e.text }
+func (e *severalError) Unwrap() []error { return e.errs }
+
+func (r *running) explain(f failure) *release.UserError {
+	detail := excerpt(f.err)
+	if base, ok := errors.AsType[*baseError](f.err); ok {
+		return explainBase(base, detail)
+	}
+	vertex, failed := errors.AsType[*errdefs.VertexError](f.err)
+	if !failed && !f.solving {
+		return &release.UserError{
+			Kind:   release.KindProject,
+			Err:    fmt.Errorf("%s: %w", r.req.filename(), f.err),
+			Hint:   "correct the Dockerfile; seaworthy config shows its stages",
+			Detail: detail,
+		}
+	}
+	u := &release.UserError{Kind: release.KindBuild, Detail: detail}
+	if !f.target.Image {
+		u.Kind = release.KindCheck
+	}
+	if !failed {
+		u.Err = fmt.Errorf("stage %s: %w", f.target.Stage, f.err)
+		return u
+	}
+	r.explainVertex(u, f, digest.Digest(vertex.Digest))
+	return u
+}
+
+// explainVertex says which instruction failed. One that the image needs too is no mere check, whoever met it first.
+func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Digest) {
+	p := r.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := p.vertex(dgst)
+	if v.image {
+		u.Kind = release.KindBuild
+	}
+	stage := f.target.Stage
+	if len(v.steps) > 0 {
+		stage = p.stageName(v.steps[0])
+	}
+	what := "stage " + stage
+	if u.Kind == release.KindCheck {
+		what = "check " + stage
+		u.Hint = "correct what it found, or leave it out: checks: {" + stage + ": skip} in seaworthy.yaml"
+	}
+	text, _, more := strings.Cut(v.text, "\n")
+	if more {
+		text = strings.TrimRight(text, " \\") + " …"
+	}
+	if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
+		u.Err = exitError(what, text, exit)
+	} else {
+		u.Err = fmt.Errorf("%s: %s: %w", what, text, innermost(f.err))
+	}
+	if len(v.tail) > 0 {
+		u.Detail += strings.Join(v.tail, "\n") + "\n"
+	}
+}
+
+func exitError(what, text string, exit *gatewaypb.ExitError) error {
+	if exit.ExitCode == gatewaypb.UnknownExitStatus {
+		return fmt.Errorf("%s: %s did not run: %w", what, text, exit)
+	}
+	if strings.Contains(exit.Error(), "cannot allocate memory") {
+		return fmt.Errorf("%s: %s exited with code %d: out of memory (%w)", what, text, exit.ExitCode, exit)
+	}
+	return fmt.Errorf("%s: %s exited with code %d", what, text, exit.ExitCode)
+}
+
+func explainBase(base *baseError, detail string) *release.UserError {
+	u := &release.UserError{Kind: release.KindBuild, Err: base, Detail: detail}
+	name := familiar(base.ref)
+	switch {
+	case cerrdefs.IsNotFound(base.err), strings.Contains(base.err.Error(), "insufficient_scope"):
+		u.Kind = release.KindNotFound
+		u.Hint = fmt.Sprintf("check the name and tag of %s; if the image is private, log in with docker login; if registries are out of reach, give the engine a mirror", name)
+	default:
+		u.Hint = fmt.Sprintf("see that the registry of %s can be reached from the engine, or give the engine a mirror", name)
+	}
+	return u
+}
+
+// excerpt shows the lines of the Dockerfile that an error is about.
+func excerpt(err error) string {
+	var b strings.Builder
+	seen := map[string]bool{}
+	for _, src := range errdefs.Sources(err) {
+		var one strings.Builder
+		if src.Print(&one) == nil && !seen[one.String()] {
+			seen[one.String()] = true
+			b.WriteString(one.String())
+		}
+	}
+	return b.String()
+}
+
+// innermost is the cause below BuildKit's layers of "failed to …".
+func innermost(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
+
+func (p *progress) stageName(key string) string {
+	for _, s := range p.req.Stages {
+		if s.Key == key {
+			if s.Name != "" {
+				return s.Name
+			}
+			return fmt.Sprint(s.Index)
+		}
+	}
+	return key
+}

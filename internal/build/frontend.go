@@ -1,0 +1,198 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/executor"
+	"github.com/moby/buildkit/frontend"
+	"github.com/moby/buildkit/frontend/dockerfile/builder"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/frontend/gateway/forwarder"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/solver"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+	fstypes "github.com/tonistiigi/fsutil/types"
+)
+
+const (
+	frontendName = "seaworthy.stages"
+	buildOption  = "build" // names the running build to the frontend
+)
+
+// stagesFrontend builds all targets of a running build, side by side in one job of the solver, each with BuildKit's own
+// Dockerfile frontend. It makes the images itself, since the solver's way to do that knows one result for a job.
+type stagesFrontend Builder
+
+func (f *stagesFrontend) Solve(ctx context.Context, bridge frontend.FrontendLLBBridge, exec executor.Executor,
+	opts map[string]string, _ map[string]*pb.Definition, sid string, sm *session.Manager,
+) (*frontend.Result, error) {
+	r, err := (*Builder)(f).running(opts[buildOption])
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var targets sync.WaitGroup
+	for _, t := range r.req.Targets {
+		targets.Go(func() {
+			solve := targetSolve{running: r, target: t, bridge: bridge, exec: exec, sid: sid, sm: sm}
+			if err := solve.run(ctx); err != nil {
+				r.fail(failure{target: t, solving: solve.solving, err: err})
+				cancel(errOtherTarget)
+				return
+			}
+			r.progress.built(t)
+		})
+	}
+	targets.Wait()
+	// With a result the solver would take a lease for exporters, of which there are none.
+	return nil, errTargetsDone
+}
+
+// targetSolve is one target of a running build.
+type targetSolve struct {
+	*running
+	target  Target
+	bridge  frontend.FrontendLLBBridge
+	exec    executor.Executor
+	sid     string
+	sm      *session.Manager
+	solving bool // the Dockerfile made sense; what fails from here on is the build itself
+}
+
+func (s *targetSolve) run(ctx context.Context) error {
+	attrs := s.req.attributes(s.target)
+	if s.foreignSyntax {
+		delete(attrs, "cmdline")
+	}
+	dockerfile := forwarder.NewGatewayForwarder(s.builder.workers.Infos(), func(ctx context.Context, c client.Client) (*client.Result, error) {
+		return builder.Build(ctx, &watchedClient{Client: c, solve: s})
+	})
+	res, err := dockerfile.Solve(ctx, s.bridge, s.exec, attrs, nil, s.sid, s.sm)
+	if err != nil {
+		return err
+	}
+	defer releaseAll(ctx, res)
+	if len(res.Refs) > 0 {
+		return fmt.Errorf("more than one platform (%s) in one build", s.req.Platform)
+	}
+	var built solver.CachedResult
+	if res.Ref != nil {
+		if built, err = res.Ref.Result(ctx); err != nil {
+			return err
+		}
+	}
+	if !s.target.Image {
+		return nil
+	}
+	return s.keep(ctx, s.target, res.Metadata, built)
+}
+
+func releaseAll(ctx context.Context, res *frontend.Result) {
+	_ = res.EachRef(func(ref solver.ResultProxy) error {
+		return ref.Release(context.WithoutCancel(ctx))
+	})
+}
+
+// watchedClient is the frontend's view of the solver. It answers from the request what the request holds, and lets the
+// progress learn, from each definition, which vertex is which line of the Dockerfile.
+type watchedClient struct {
+	client.Client
+	solve *targetSolve
+}
+
+func (c *watchedClient) Solve(ctx context.Context, req client.SolveRequest) (*client.Result, error) {
+	if req.Definition == nil {
+		return c.Client.Solve(ctx, req)
+	}
+	graph, err := readGraph(req.Definition)
+	if err != nil {
+		return nil, err
+	}
+	if graph.isOnly("local://"+DockerfileDir) && c.solve.req.Dockerfile != nil {
+		res := client.NewResult()
+		res.SetRef(c.solve.req.files())
+		return res, nil
+	}
+	if c.solve.progress.learn(c.solve.target, graph) {
+		c.solve.solving = true
+	}
+	return c.Client.Solve(ctx, req)
+}
+
+func (c *watchedClient) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	return c.solve.bases.resolve(ctx, ref, opt, c.Client.ResolveImageConfig)
+}
+
+func (c *watchedClient) Warn(_ context.Context, _ digest.Digest, msg string, opts client.WarnOpts) error {
+	c.solve.progress.warn(msg, opts.URL)
+	return nil
+}
+
+// files are the Dockerfile and its ignore file, as the frontend looks for them in the Dockerfile's folder.
+func (r *Request) files() client.Reference {
+	files := memory{r.filename(): r.Dockerfile}
+	if r.Ignore != nil {
+		files[r.filename()+".dockerignore"] = r.Ignore
+	}
+	return files
+}
+
+// memory is a folder of files that need no solving.
+type memory map[string][]byte
+
+func (m memory) ReadFile(_ context.Context, req client.ReadRequest) ([]byte, error) {
+	content, ok := m[req.Filename]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: req.Filename, Err: fs.ErrNotExist}
+	}
+	if r := req.Range; r != nil {
+		from := min(r.Offset, len(content))
+		content = content[from:min(from+r.Length, len(content))]
+	}
+	return content, nil
+}
+
+func (m memory) StatFile(_ context.Context, req client.StatRequest) (*fstypes.Stat, error) {
+	content, ok := m[req.Path]
+	if !ok {
+		return nil, &fs.PathError{Op: "stat", Path: req.Path, Err: fs.ErrNotExist}
+	}
+	return &fstypes.Stat{Path: req.Path, Mode: 0o644, Size: int64(len(content))}, nil
+}
+
+func (m memory) ReadDir(context.Context, client.ReadDirRequest) ([]*fstypes.Stat, error) {
+	var all []*fstypes.Stat
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		all = append(all, &fstypes.Stat{Path: name, Mode: 0o644, Size: int64(len(m[name]))})
+	}
+	return all, nil
+}
+
+func (m memory) ToState() (llb.State, error)    { return llb.Scratch(), nil }
+func (m memory) Evaluate(context.Context) error { return nil }
+
+// familiar is an image's name as people write it, without what is understood.
+func familiar(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	if tagged, ok := named.(reference.NamedTagged); ok {
+		if _, digested := named.(reference.Digested); digested {
+			if t, err := reference.WithTag(reference.TrimNamed(named), tagged.Tag()); err == nil {
+				named = t
+			}
+		}
+	}
+	return reference.FamiliarString(named)
+}

@@ -1,0 +1,146 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/containerd/log"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/worker/base"
+)
+
+// CachePolicy says how much the build cache may keep. It is about the cache alone: what an image of a release needs is
+// held by that image's name.
+type CachePolicy struct {
+	MaxBytes      int64         // above this the least useful goes; 0: 20 GiB
+	ReservedBytes int64         // below this nothing goes; 0: 2 GiB
+	MinFreeBytes  int64         // of the disk, that the cache makes room for; 0: 5 GiB
+	KeepFor       time.Duration // what was not used for so long goes first; 0: 30 days
+}
+
+const gib = 1 << 30
+
+// perishable is what is cheap to make again: synced contexts, checkouts, cache mounts.
+const perishable = "type==source.local,type==exec.cachemount,type==source.git.checkout"
+
+func (p CachePolicy) policy() []client.PruneInfo {
+	limit := cmp.Or(p.MaxBytes, 20*gib)
+	reserved := min(cmp.Or(p.ReservedBytes, 2*gib), limit)
+	free := cmp.Or(p.MinFreeBytes, 5*gib)
+	return []client.PruneInfo{
+		{Filter: []string{perishable}, KeepDuration: 7 * 24 * time.Hour, MaxUsedSpace: limit / 4},
+		{KeepDuration: cmp.Or(p.KeepFor, 30*24*time.Hour), ReservedSpace: reserved, MaxUsedSpace: limit, MinFreeSpace: free},
+		{ReservedSpace: reserved, MaxUsedSpace: limit, MinFreeSpace: free},
+		{All: true, ReservedSpace: reserved, MaxUsedSpace: limit, MinFreeSpace: free},
+	}
+}
+
+// PruneOptions says what of the cache to give up.
+type PruneOptions struct {
+	All     bool          // also what BuildKit keeps for itself
+	KeepFor time.Duration // spare what was used within; 0: spare nothing
+	Keep    int64         // bytes to leave; 0: none
+}
+
+// Prune gives up build cache that no build is using and returns how many bytes that freed. Images stay whole: what they
+// share with the cache is not freed.
+func (b *Builder) Prune(ctx context.Context, opts PruneOptions) (freed int64, err error) {
+	freed, err = prune(ctx, b.worker, client.PruneInfo{All: opts.All, KeepDuration: opts.KeepFor, MaxUsedSpace: opts.Keep})
+	if err != nil {
+		return freed, fmt.Errorf("prune build cache: %w", err)
+	}
+	if err := b.cacheKeys.ReleaseUnreferenced(ctx); err != nil {
+		return freed, fmt.Errorf("prune cache keys: %w", err)
+	}
+	return freed, nil
+}
+
+// Usage is what the build cache takes, in bytes.
+type Usage struct {
+	Total   int64 `json:"total"`
+	InUse   int64 `json:"inUse"` // by builds that run
+	Records int   `json:"records"`
+}
+
+// DiskUsage measures the build cache.
+func (b *Builder) DiskUsage(ctx context.Context) (Usage, error) {
+	records, err := b.worker.DiskUsage(ctx, client.DiskUsageInfo{})
+	if err != nil {
+		return Usage{}, fmt.Errorf("measure build cache: %w", err)
+	}
+	u := Usage{Records: len(records)}
+	for _, r := range records {
+		u.Total += r.Size
+		if r.InUse {
+			u.InUse += r.Size
+		}
+	}
+	return u, nil
+}
+
+func prune(ctx context.Context, w *base.Worker, infos ...client.PruneInfo) (int64, error) {
+	freed := make(chan client.UsageInfo)
+	total := make(chan int64)
+	go func() {
+		var sum int64
+		for u := range freed {
+			sum += u.Size
+		}
+		total <- sum
+	}()
+	err := w.Prune(ctx, freed, infos...)
+	close(freed)
+	return <-total, err
+}
+
+// sweepPause is the least time between two sweeps: one takes a walk over all records.
+const sweepPause = time.Minute
+
+// sweeper keeps the cache within its policy, some time after builds.
+type sweeper struct {
+	worker *base.Worker
+	wake   chan struct{}
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+func startSweeper(w *base.Worker) *sweeper {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &sweeper{worker: w, wake: make(chan struct{}, 1), cancel: cancel}
+	s.done.Go(func() { s.run(ctx) })
+	return s
+}
+
+// built says that the cache may have grown.
+func (s *sweeper) built() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *sweeper) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(sweepPause):
+		}
+		if _, err := prune(ctx, s.worker, s.worker.GCPolicy()...); err != nil && ctx.Err() == nil {
+			log.G(ctx).WithError(err).Warn("sweep build cache")
+		}
+	}
+}
+
+func (s *sweeper) stop() {
+	s.cancel()
+	s.done.Wait()
+}

@@ -1,0 +1,117 @@
+package build
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+)
+
+// graph is a definition that is about to be solved, as far as progress and failures need it.
+type graph struct {
+	nodes []node // inputs before what they go into
+	file  string
+}
+
+// node is one operation; its digest is that of the vertex in the solver's status.
+type node struct {
+	digest      digest.Digest
+	inputs      []digest.Digest
+	source      string // what it fetches, "docker-image://…", where it fetches something
+	name        string // as the frontend calls it
+	line, until int    // of the Dockerfile, from 1; 0: it stands for none
+}
+
+func readGraph(def *pb.Definition) (graph, error) {
+	var g graph
+	for _, raw := range def.Def {
+		var op pb.Op
+		if err := op.UnmarshalVT(raw); err != nil {
+			return graph{}, fmt.Errorf("read build definition: %w", err)
+		}
+		if op.Op == nil {
+			continue // the last one only says which output is meant
+		}
+		n := node{digest: digest.FromBytes(raw), source: op.GetSource().GetIdentifier()}
+		for _, in := range op.Inputs {
+			n.inputs = append(n.inputs, digest.Digest(in.Digest))
+		}
+		if md := def.Metadata[n.digest.String()]; md != nil {
+			n.name = md.Description["llb.customname"]
+		}
+		n.line, n.until = lines(def.Source, n.digest)
+		g.nodes = append(g.nodes, n)
+	}
+	if def.Source != nil && len(def.Source.Infos) > 0 {
+		g.file = def.Source.Infos[0].Filename
+	}
+	return g, nil
+}
+
+func lines(src *pb.Source, dgst digest.Digest) (first, last int) {
+	if src == nil {
+		return 0, 0
+	}
+	for _, loc := range src.Locations[dgst.String()].GetLocations() {
+		for _, r := range loc.GetRanges() {
+			start, end := int(r.Start.GetLine()), int(r.End.GetLine())
+			if first == 0 || start < first {
+				first = start
+			}
+			last = max(last, start, end)
+		}
+	}
+	return first, last
+}
+
+// isOnly reports whether the definition fetches that source and does nothing else.
+func (g graph) isOnly(source string) bool {
+	return len(g.nodes) == 1 && g.nodes[0].source == source
+}
+
+// located reports whether the definition comes from the lines of a Dockerfile.
+func (g graph) located() bool {
+	for _, n := range g.nodes {
+		if n.line > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// owners tells, for each node, which stages it belongs to: those whose lines it comes from, otherwise those that use it.
+func (g graph) owners(stages []Stage) map[digest.Digest][]string {
+	owners := map[digest.Digest][]string{}
+	for i := len(g.nodes) - 1; i >= 0; i-- {
+		n := g.nodes[i]
+		if n.line > 0 {
+			owners[n.digest] = nil
+			if key := stageAt(stages, n.line); key != "" {
+				owners[n.digest] = []string{key}
+			}
+		}
+		for _, in := range n.inputs {
+			owners[in] = union(owners[in], owners[n.digest])
+		}
+	}
+	return owners
+}
+
+func stageAt(stages []Stage, line int) string {
+	for _, s := range stages {
+		if s.Line <= line && line <= s.EndLine {
+			return s.Key
+		}
+	}
+	return ""
+}
+
+func union(a, b []string) []string {
+	for _, s := range b {
+		if !slices.Contains(a, s) {
+			a = append(a, s)
+		}
+	}
+	return a
+}

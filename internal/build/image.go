@@ -1,0 +1,171 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/pkg/epoch"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/exporter"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/moby/buildkit/solver"
+	"github.com/moby/buildkit/solver/llbsolver/compat"
+	"github.com/moby/buildkit/worker"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/store"
+)
+
+// sourceLabel is on the record of an image that was built: what it was made of, so that the same is not made again.
+const sourceLabel = "seaworthy.build/source"
+
+// keep makes an image of what a target built, under the target's name: unpacked, and safe from the collector before the
+// build lets go of it.
+func (r *running) keep(ctx context.Context, target Target, metadata map[string][]byte, built solver.CachedResult) error {
+	src := &exporter.Source{Metadata: metadata}
+	if built != nil {
+		ref, ok := built.Sys().(*worker.WorkerRef)
+		if !ok {
+			return fmt.Errorf("build of %s gave a %T", target.Stage, built.Sys())
+		}
+		src.Ref = ref.ImmutableRef
+	}
+	img, err := r.describe(target, metadata)
+	if err != nil {
+		return err
+	}
+	made := r.madeOf(src)
+	if img.Digest = r.builder.known(ctx, target.Name, made); img.Digest != "" {
+		img.Known = true
+	} else if img.Digest, err = r.export(withSource(ctx, made), target, src); err != nil {
+		return fmt.Errorf("make image of %s: %w", target.Stage, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.images[target.Key] = img
+	return nil
+}
+
+func (r *running) describe(target Target, metadata map[string][]byte) (Image, error) {
+	img := Image{Image: release.Image{Ref: target.Stage, Stage: target.Stage}}
+	if err := json.Unmarshal(metadata[exptypes.ExporterImageConfigKey], &img.Config); err != nil {
+		return img, fmt.Errorf("read image config of %s: %w", target.Stage, err)
+	}
+	img.Platform = platforms.Format(img.Config.Platform)
+	return img, nil
+}
+
+// madeOf names everything that decides the image's digest: the file system, by the cache record that holds it, the
+// config, and how it is written.
+func (r *running) madeOf(src *exporter.Source) string {
+	id := "scratch"
+	if src.Ref != nil {
+		id = src.Ref.ID()
+	}
+	h := digest.SHA256.Digester()
+	fmt.Fprintln(h.Hash(), id, r.req.compression(), r.req.epoch(), compat.CompatibilityVersionCurrent)
+	h.Hash().Write(src.Metadata[exptypes.ExporterImageConfigKey])
+	h.Hash().Write(src.Metadata[exptypes.ExporterImageBaseConfigKey])
+	return h.Digest().String()
+}
+
+// known is the image of that name, if it was made of the same.
+func (b *Builder) known(ctx context.Context, name, made string) release.Digest {
+	img, err := b.cfg.Store.Images().Get(b.cfg.Store.Context(ctx), name)
+	if err != nil || img.Labels[sourceLabel] != made {
+		return "" // to make it again is never wrong
+	}
+	return release.Digest(img.Target.Digest)
+}
+
+func (r *running) export(ctx context.Context, target Target, src *exporter.Source) (_ release.Digest, err error) {
+	done := r.progress.exporting(target)
+	defer func() { done(err) }()
+	images, err := r.builder.worker.Exporter(client.ExporterImage, r.builder.sessions)
+	if err != nil {
+		return "", err
+	}
+	instance, err := images.Resolve(ctx, 0, map[string]string{
+		string(exptypes.OptKeyName):             target.Name,
+		string(exptypes.OptKeyUnpack):           "true",
+		string(exptypes.OptKeyOCITypes):         "true",
+		string(exptypes.OptKeyLayerCompression): r.req.compression(),
+		string(exptypes.OptKeySourceDateEpoch):  r.req.epoch(),
+	})
+	if err != nil {
+		return "", err
+	}
+	_, _, written, err := instance.Export(ctx, src, exporter.ExportBuildInfo{
+		Ref:                  r.id,
+		SessionID:            r.req.Session,
+		CompatibilityVersion: compat.CompatibilityVersionCurrent,
+	})
+	if err != nil {
+		return "", err
+	}
+	dgst := release.Digest(written.Descriptor().Digest)
+	if err := written.Release(); err != nil { // the export's lease; from here the name holds the image
+		return "", fmt.Errorf("release lease: %w", err)
+	}
+	return dgst, nil
+}
+
+// hasImage reports whether the store has an image under the name that a FROM resolves to.
+func (b *Builder) hasImage(ctx context.Context, ref string) bool {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return false
+	}
+	_, err = b.cfg.Store.Images().Get(b.cfg.Store.Context(ctx), reference.TagNameOnly(named).String())
+	return err == nil
+}
+
+type sourceKey struct{}
+
+func withSource(ctx context.Context, made string) context.Context {
+	return context.WithValue(ctx, sourceKey{}, made)
+}
+
+// namedImages are the store's image records as BuildKit's exporter uses them: in our namespace, stamped with the time it
+// is, not with the epoch of what is in the image, and labelled with what the image was made of.
+type namedImages struct{ images.Store }
+
+func (n namedImages) Get(ctx context.Context, name string) (images.Image, error) {
+	return n.Store.Get(inNamespace(ctx), name)
+}
+
+func (n namedImages) List(ctx context.Context, filters ...string) ([]images.Image, error) {
+	return n.Store.List(inNamespace(ctx), filters...)
+}
+
+func (n namedImages) Create(ctx context.Context, img images.Image) (images.Image, error) {
+	return n.Store.Create(inNamespace(ctx), label(ctx, img))
+}
+
+func (n namedImages) Update(ctx context.Context, img images.Image, paths ...string) (images.Image, error) {
+	return n.Store.Update(inNamespace(ctx), label(ctx, img), paths...)
+}
+
+func (n namedImages) Delete(context.Context, string, ...images.DeleteOpt) error {
+	return fmt.Errorf("delete image: builds do not: %w", errdefs.ErrPermissionDenied)
+}
+
+func inNamespace(ctx context.Context) context.Context {
+	now := time.Now()
+	return epoch.WithSourceDateEpoch(namespaces.WithNamespace(ctx, store.Namespace), &now)
+}
+
+func label(ctx context.Context, img images.Image) images.Image {
+	if made, ok := ctx.Value(sourceKey{}).(string); ok {
+		img.Labels = map[string]string{sourceLabel: made}
+	}
+	return img
+}

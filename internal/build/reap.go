@@ -1,0 +1,121 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+// reap removes what RUN steps leave behind when the engine is killed: processes, control groups, mounts and bundles.
+// Network namespaces are their provider's.
+func reap(ctx context.Context, cfg Config) error {
+	root := executorRoot(cfg.Root)
+	entries, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		if err := reapRun(ctx, cfg, e.Name()); err != nil {
+			return fmt.Errorf("reap RUN %s: %w", e.Name(), err)
+		}
+		if err := unmountBelow(filepath.Join(root, e.Name())); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(filepath.Join(root, e.Name())); err != nil {
+			return err
+		}
+	}
+	if err := unmountBelow(cfg.Root); err != nil {
+		return err
+	}
+	return unmountStrays(cfg.Store.Root())
+}
+
+// reapRun kills by control group, which holds the processes also where runc was cut off before it knew of them.
+func reapRun(ctx context.Context, cfg Config, id string) error {
+	groups := cgroupsOf(cfg.CgroupParent, id)
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		killed := 0
+		for _, g := range groups {
+			killed += killGroup(g)
+		}
+		if killed == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d processes do not die", killed)
+		}
+		time.Sleep(5 * time.Millisecond) // for the kernel to let them go
+	}
+	// Forgets runc's own state. After a restart of the machine there is none, which is as well.
+	_ = exec.CommandContext(ctx, "runc", "delete", "--force", id).Run()
+	for _, g := range groups {
+		if err := os.Remove(g); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove control group: %w", err)
+		}
+	}
+	return nil
+}
+
+// killGroup kills the processes of a control group and says how many it found.
+func killGroup(group string) int {
+	procs, err := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+	if err != nil {
+		return 0
+	}
+	found := 0
+	for _, field := range strings.Fields(string(procs)) {
+		if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
+			found++
+			_ = unix.Kill(pid, unix.SIGKILL) // it may be gone
+		}
+	}
+	return found
+}
+
+func unmountBelow(dir string) error {
+	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
+	if err != nil {
+		return fmt.Errorf("list mounts: %w", err)
+	}
+	for i := len(mounts) - 1; i >= 0; i-- {
+		if err := mount.UnmountAll(mounts[i].Mountpoint, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmount %s: %w", mounts[i].Mountpoint, err)
+		}
+	}
+	return nil
+}
+
+// unmountStrays finds what BuildKit had mounted for itself: temporary folders that show a snapshot of our store.
+func unmountStrays(storeRoot string) error {
+	pattern := filepath.Join(os.TempDir(), "buildkit-mount")
+	mounts, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
+		ours := strings.Contains(m.VFSOptions, storeRoot) || strings.Contains(m.Root, storeRoot)
+		return !ours || !strings.HasPrefix(m.Mountpoint, pattern), false
+	})
+	if err != nil {
+		return fmt.Errorf("list mounts: %w", err)
+	}
+	for _, m := range mounts {
+		if err := mount.UnmountAll(m.Mountpoint, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmount %s: %w", m.Mountpoint, err)
+		}
+		_ = os.Remove(m.Mountpoint) // an empty folder more in the temporary ones does no harm
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Names under which a session offers what belongs to the build itself (session.Sources.Dirs).
+const (
+	ContextDir    = "context"    // the build context
+	DockerfileDir = "dockerfile" // the folder of the Dockerfile; only asked for when Request.Dockerfile is nil
+)
+
+// Request is one build: a Dockerfile, what it is built from, and the stages to build of it. All targets are built
+// together, so what they share is built once.
+type Request struct {
+	// Session is the id of the session that serves the context (HandleSession).
+	Session string
+	// Context is empty for the session's ContextDir, or a URL that BuildKit knows: a git repository, an archive.
+	Context string
+	// Dockerfile is the content; nil lets BuildKit read Filename from the DockerfileDir, or from the context where that is
+	// a URL.
+	Dockerfile []byte
+	// Filename is the Dockerfile's name, for people and for finding it; empty means "Dockerfile".
+	Filename string
+	// Ignore is the content of the ignore file that holds (session.Ignore), empty for none. Nil lets BuildKit look for it
+	// in the context, which takes a round trip.
+	Ignore []byte
+
+	Args   map[string]string // build arguments
+	Labels map[string]string // put onto every image
+	// NamedContexts as docker build --build-context has them: "local:NAME" for a Dir of the session, "docker-image://REF",
+	// "oci-layout://NAME@DIGEST" for a Layout of the session, or a URL.
+	NamedContexts map[string]string
+	ExtraHosts    map[string]string // name to address, for RUN
+	Network       string            // of RUN: default, none or host; empty means default
+	Platform      string            // as OCI writes it; empty means this machine's
+	NoCache       bool
+	// Pull asks the registry again what the tags of base images stand for.
+	Pull bool
+	// Allow grants what a build may not do by itself: "network.host", "security.insecure".
+	Allow []string
+	// Compression of the layers that this build makes: uncompressed (the default), gzip or zstd. It decides the digest.
+	Compression string
+
+	Targets []Target
+	Stages  []Stage
+}
+
+// Target is a stage to build.
+type Target struct {
+	Key   string // of its step, "stage:builder"
+	Stage string // name or index, as docker build --target takes it
+	// Image keeps the result as an image under Name. A target that is no image is a check: it only has to build.
+	Image bool
+	Name  string
+}
+
+// Stage says where a stage is in the Dockerfile, so that what happens can be told by stage.
+type Stage struct {
+	Key     string // of its step
+	Name    string
+	Index   int
+	Line    int // first and last line, from 1
+	EndLine int
+}
+
+// Result is what a build made.
+type Result struct {
+	Images map[string]Image // by the key of the target
+	Bases  []release.Base   // sorted by Ref
+}
+
+// Image is an image that a build made, named in the store and unpacked.
+type Image struct {
+	release.Image
+	Config dockerspec.DockerOCIImage
+	// Known: an earlier build made the very same image.
+	Known bool
+}
+
+func (r *Request) validate() error {
+	if len(r.Targets) == 0 {
+		return errors.New("build: no targets")
+	}
+	seen := map[string]bool{}
+	for _, t := range r.Targets {
+		switch {
+		case t.Key == "":
+			return errors.New("build: a target has no key")
+		case seen[t.Key]:
+			return fmt.Errorf("build: target %s is there twice", t.Key)
+		case t.Image && t.Name == "":
+			return fmt.Errorf("build: image target %s has no name", t.Key)
+		}
+		seen[t.Key] = true
+	}
+	return nil
+}
+
+func (r *Request) filename() string {
+	if r.Filename == "" {
+		return "Dockerfile"
+	}
+	return r.Filename
+}
+
+// attributes are the request in the words of BuildKit's Dockerfile frontend, for one target.
+func (r *Request) attributes(target Target) map[string]string {
+	attrs := map[string]string{
+		"filename":           r.filename(),
+		"target":             target.Stage,
+		"image-resolve-mode": "local",
+		// With this set the frontend does not fetch the one that a "# syntax=" line names; see warnOfSyntax.
+		"cmdline": "in process",
+	}
+	if r.Pull {
+		attrs["image-resolve-mode"] = "pull"
+	}
+	if r.Context != "" {
+		attrs["context"] = r.Context
+	}
+	if r.Dockerfile != nil {
+		attrs["dockerfilekey"] = DockerfileDir
+	}
+	if r.NoCache {
+		attrs["no-cache"] = ""
+	}
+	if r.Platform != "" {
+		attrs["platform"] = r.Platform
+	}
+	if r.Network != "" {
+		attrs["force-network-mode"] = r.Network
+	}
+	if len(r.ExtraHosts) > 0 {
+		attrs["add-hosts"] = extraHosts(r.ExtraHosts)
+	}
+	prefixed(attrs, "build-arg:", r.Args)
+	prefixed(attrs, "label:", r.Labels)
+	prefixed(attrs, "context:", r.NamedContexts)
+	return attrs
+}
+
+func prefixed(attrs map[string]string, prefix string, values map[string]string) {
+	for k, v := range values {
+		attrs[prefix+k] = v
+	}
+}
+
+func extraHosts(hosts map[string]string) string {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(hosts)) {
+		pairs = append(pairs, name+"="+hosts[name])
+	}
+	return strings.Join(pairs, ",")
+}
+
+// epoch is the time that is written into images where BuildKit would write the time of the build, in seconds: what a
+// build makes must not depend on when it ran.
+func (r *Request) epoch() string {
+	if v, err := strconv.ParseInt(r.Args["SOURCE_DATE_EPOCH"], 10, 64); err == nil {
+		return strconv.FormatInt(v, 10)
+	}
+	return "0"
+}
+
+func (r *Request) compression() string {
+	if r.Compression == "" {
+		return "uncompressed"
+	}
+	return r.Compression
+}

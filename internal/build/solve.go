@@ -1,0 +1,144 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/frontend"
+	"github.com/moby/buildkit/identity"
+	"github.com/moby/buildkit/solver/llbsolver"
+	"github.com/moby/buildkit/util/entitlements"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+var (
+	errTargetsDone = errors.New("all targets were built by the frontend")
+	errOtherTarget = errors.New("another target failed")
+)
+
+// running is a build in progress.
+type running struct {
+	id            string
+	builder       *Builder
+	req           *Request
+	progress      *progress
+	bases         *bases
+	foreignSyntax bool // the Dockerfile is in a language of its own, that only its own frontend reads
+	cancel        context.CancelCauseFunc
+
+	mu       sync.Mutex
+	images   map[string]Image
+	failures []failure
+}
+
+// Build builds all targets of a request, and returns when they are built, when one failed, or when ctx ended. What
+// happens meanwhile goes to sink.
+//
+// The first target that fails stops the others. A failure is a *release.UserError: of KindCheck where only checks
+// failed, KindProject where the Dockerfile makes no sense, KindNotFound where a base image is not there, otherwise
+// KindBuild.
+func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Result, error) {
+	if err := req.validate(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := b.newRunning(&req, sink, cancel)
+	if err := b.start(r); err != nil {
+		return nil, err
+	}
+	defer b.end(r)
+	r.warnOfSyntax()
+	if err := r.solve(ctx); err != nil {
+		return nil, r.report(ctx, err)
+	}
+	return r.result(), nil
+}
+
+func (b *Builder) newRunning(req *Request, sink event.Sink, cancel context.CancelCauseFunc) *running {
+	return &running{
+		id:       identity.NewID(),
+		builder:  b,
+		req:      req,
+		progress: newProgress(req, sink),
+		bases:    &bases{pins: b.pins, local: b.hasImage, pull: req.Pull, resolved: map[string]*resolution{}},
+		cancel:   cancel,
+		images:   map[string]Image{},
+	}
+}
+
+func (b *Builder) start(r *running) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return &release.UserError{Kind: release.KindEngine, Err: errClosed, Hint: "run it again when the engine is up: seaworthy engine status"}
+	}
+	b.builds[r.id] = r
+	b.active.Add(1)
+	return nil
+}
+
+func (b *Builder) end(r *running) {
+	b.mu.Lock()
+	delete(b.builds, r.id)
+	b.mu.Unlock()
+	b.active.Done()
+	b.gc.built()
+}
+
+func (b *Builder) running(id string) (*running, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r, ok := b.builds[id]; ok {
+		return r, nil
+	}
+	return nil, fmt.Errorf("no build %q is running", id)
+}
+
+// solve runs the job and returns when it, and the last word about it, has ended. Failures of targets are in r.failures;
+// the error is for what kept the job from running.
+func (r *running) solve(ctx context.Context) error {
+	status := make(chan *client.SolveStatus, 8)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		// The reader outlives a cancelled build: it is told how each vertex ended.
+		if err := r.builder.solver.Status(context.WithoutCancel(ctx), r.id, status); err != nil {
+			return // the channel is closed all the same; without a job there is nothing to tell
+		}
+	})
+	watching.Go(func() { r.progress.follow(status) })
+	var grants []entitlements.Entitlement
+	for _, a := range r.req.Allow {
+		grants = append(grants, entitlements.Entitlement(a))
+	}
+	_, err := r.builder.solver.Solve(ctx, r.id, r.req.Session, frontend.SolveRequest{
+		Frontend:    frontendName,
+		FrontendOpt: map[string]string{buildOption: r.id},
+	}, 0, llbsolver.ExporterRequest{}, grants, nil, true, nil, "", false)
+	watching.Wait()
+	if errors.Is(err, errTargetsDone) {
+		err = nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil && len(r.failures) > 0 {
+		err = r.failures[0].err
+	}
+	r.progress.finish(err)
+	return err
+}
+
+func (r *running) fail(f failure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, f)
+}
+
+func (r *running) result() *Result {
+	return &Result{Images: r.images, Bases: r.bases.used()}
+}

@@ -1,0 +1,167 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+// tailLines is how much of a log a failure shows.
+const tailLines = 20
+
+// vertex is one operation of the solver: an instruction of the Dockerfile, or what BuildKit does besides.
+type vertex struct {
+	digest  digest.Digest
+	steps   []string // the stages it belongs to, by key of their step
+	targets []string // the targets that need it, by key
+	image   bool     // an image needs it
+	fetches bool     // it brings something in: a base image, the context, a URL
+	line    int
+	text    string
+
+	state    event.State
+	err      string
+	took     time.Duration
+	moved    map[string]*client.VertexStatus // transfers, by id
+	partial  map[int][]byte                  // the last, unfinished line of a stream
+	tail     []string
+	reported int64 // bytes, as last told
+}
+
+// take follows the solver's news and reports whether they are news to others.
+func (v *vertex) take(got *client.Vertex) bool {
+	before, tookBefore := v.state, v.took
+	switch {
+	case got.Started == nil:
+		return false
+	case got.Completed == nil:
+		v.state = event.Started
+	case got.Error != "":
+		v.state, v.err = event.Failed, got.Error
+		if strings.HasSuffix(got.Error, context.Canceled.Error()) {
+			v.state, v.err = event.Stopped, ""
+		}
+	case got.Cached:
+		if before == event.Done && !v.fetches {
+			return false // it ran in this build; another target finds its result
+		}
+		v.state = event.Cached
+	default:
+		v.state = event.Done
+	}
+	if got.Completed != nil {
+		v.took = got.Completed.Sub(*got.Started)
+	}
+	return v.state != before || v.took != tookBefore
+}
+
+// ran reports whether it did any work. That a source was asked what it is does not count, only what it moved.
+func (v *vertex) ran() bool {
+	if v.fetches {
+		return v.bytes() > 0
+	}
+	return v.state == event.Done
+}
+
+// transfer notes how far a transfer is, and reports whether that is worth telling.
+func (v *vertex) transfer(st *client.VertexStatus) bool {
+	if v.moved == nil {
+		v.moved = map[string]*client.VertexStatus{}
+	}
+	v.moved[st.ID] = st
+	if current := v.bytes(); current != v.reported {
+		v.reported = current
+		return true
+	}
+	return false
+}
+
+func (v *vertex) bytes() (current int64) {
+	for _, st := range v.moved {
+		current += st.Current
+	}
+	return current
+}
+
+// size is what all transfers add up to, or 0 while one does not know.
+func (v *vertex) size() (total int64) {
+	for _, st := range v.moved {
+		if st.Total == 0 && st.Current > 0 {
+			return 0
+		}
+		total += st.Total
+	}
+	return total
+}
+
+func (v *vertex) event(file string) *event.Instruction {
+	ins := &event.Instruction{
+		Digest: v.digest.String(), Steps: slices.Clone(v.steps), Text: v.text, Line: v.line, State: v.state,
+		Current: v.bytes(), Total: v.size(), Error: v.err,
+	}
+	if v.line > 0 {
+		ins.File = file
+	}
+	if v.state.Ended() {
+		ins.Took = v.took
+	}
+	return ins
+}
+
+func (p *progress) log(l *client.VertexLog) {
+	v := p.vertex(l.Vertex)
+	if v.partial == nil {
+		v.partial = map[int][]byte{}
+	}
+	rest := append(v.partial[l.Stream], l.Data...)
+	for {
+		line, after, found := bytes.Cut(rest, []byte("\n"))
+		if !found {
+			break
+		}
+		p.logLine(v, l.Stream, line)
+		rest = after
+	}
+	v.partial[l.Stream] = bytes.Clone(rest)
+}
+
+func (p *progress) flushLog(v *vertex) {
+	for stream, rest := range v.partial {
+		if len(rest) > 0 {
+			p.logLine(v, stream, rest)
+		}
+		delete(v.partial, stream)
+	}
+}
+
+func (p *progress) logLine(v *vertex, stream int, raw []byte) {
+	line := strings.ToValidUTF8(strings.TrimRight(string(raw), "\r"), "\uFFFD")
+	if i := strings.LastIndexByte(line, '\r'); i >= 0 {
+		line = line[i+1:] // a progress bar writes over itself
+	}
+	v.tail = append(v.tail, line)
+	if len(v.tail) > tailLines {
+		v.tail = v.tail[1:]
+	}
+	out := event.Log{Line: line, Stream: event.Stdout}
+	if stream == 2 {
+		out.Stream = event.Stderr
+	}
+	if len(v.steps) > 0 {
+		out.Step = v.steps[0]
+	}
+	p.sink.Emit(event.Event{Type: event.TypeLog, Log: &out})
+}
+
+var stagePrefix = regexp.MustCompile(`^\[[^\]]+\] `)
+
+// plain is a vertex's name without the frontend's "[builder 2/4]" or "[internal]".
+func plain(name string) string { return stagePrefix.ReplaceAllString(name, "") }
