@@ -79,7 +79,7 @@ type resolveFunc func(ctx context.Context, ref string, opt sourceresolver.Opt) (
 // bases resolves the base images of one build, each once for all targets, and keeps account of them.
 type bases struct {
 	pins  *pins
-	local func(ctx context.Context, ref string) bool // an image record of that name is in the store
+	local func(ctx context.Context, ref string) digest.Digest // what the store has under that name; empty: nothing
 	pull  bool
 
 	mu       sync.Mutex
@@ -121,10 +121,8 @@ func (b *bases) resolve(ctx context.Context, ref string, opt sourceresolver.Opt,
 }
 
 func (b *bases) lookUp(ctx context.Context, key, ref string, opt sourceresolver.Opt, ask resolveFunc) (pin, error) {
-	if !b.pull && !b.local(ctx, ref) {
-		if known := b.pins.get(key); known != nil {
-			return *known, nil
-		}
+	if known := b.pinned(ctx, key, ref); known != nil {
+		return *known, nil
 	}
 	resolved, dgst, config, err := ask(ctx, ref, opt)
 	if err != nil {
@@ -135,6 +133,19 @@ func (b *bases) lookUp(ctx context.Context, key, ref string, opt sourceresolver.
 		return found, nil
 	}
 	return found, b.pins.put(key, found)
+}
+
+// pinned is what is known of an image without asking for it. An image that the store has by that name goes before what the
+// tag stood for when it was asked for last.
+func (b *bases) pinned(ctx context.Context, key, ref string) *pin {
+	if b.pull {
+		return nil
+	}
+	known := b.pins.get(key)
+	if local := b.local(ctx, ref); known == nil || (local != "" && local != known.Digest) {
+		return nil
+	}
+	return known
 }
 
 // used lists what was resolved, by the names that people gave the images.

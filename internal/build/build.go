@@ -75,6 +75,9 @@ type Builder struct {
 	active sync.WaitGroup      // builds
 	runs   sync.WaitGroup      // RUN steps; they outlast the build that was cancelled by the time it takes to kill them
 	closed bool
+
+	closing  sync.Once
+	closeErr error
 }
 
 // Open opens the build state, or lays it out. What an engine that was killed left of RUN steps is removed first.
@@ -182,7 +185,8 @@ func (b *Builder) Close() error {
 	b.mu.Unlock()
 	b.active.Wait()
 	b.runs.Wait()
-	return b.release()
+	b.closing.Do(func() { b.closeErr = b.release() })
+	return b.closeErr
 }
 
 func (b *Builder) release() error {

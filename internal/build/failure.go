@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -100,7 +101,7 @@ func (r *running) explain(f failure) *release.UserError {
 	if !failed && !f.solving {
 		return &release.UserError{
 			Kind:   release.KindProject,
-			Err:    fmt.Errorf("%s: %w", r.req.filename(), f.err),
+			Err:    fmt.Errorf("%s: %w", r.req.filename(), plainly(f.err)),
 			Hint:   "correct the Dockerfile; seaworthy config shows its stages",
 			Detail: detail,
 		}
@@ -110,7 +111,7 @@ func (r *running) explain(f failure) *release.UserError {
 		u.Kind = release.KindCheck
 	}
 	if !failed {
-		u.Err = fmt.Errorf("stage %s: %w", f.target.Stage, f.err)
+		u.Err = fmt.Errorf("stage %s: %w", f.target.Stage, plainly(f.err))
 		return u
 	}
 	r.explainVertex(u, f, digest.Digest(vertex.Digest))
@@ -142,7 +143,7 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
 		u.Err = exitError(what, text, exit)
 	} else {
-		u.Err = fmt.Errorf("%s: %s: %w", what, text, innermost(f.err))
+		u.Err = fmt.Errorf("%s: %s: %w", what, text, plainly(f.err))
 	}
 	if len(v.tail) > 0 {
 		u.Detail += strings.Join(v.tail, "\n") + "\n"
@@ -186,16 +187,21 @@ func excerpt(err error) string {
 	return b.String()
 }
 
-// innermost is the cause below BuildKit's layers of "failed to …".
-func innermost(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
+// layers are what BuildKit puts before a cause that says enough alone.
+var layers = regexp.MustCompile(`^(failed to (solve|compute cache key|load cache key|calculate checksum of ref [^:]+::[^:]+): )+`)
+
+// plainly is err without BuildKit's layers.
+func plainly(err error) error {
+	return &plainError{text: layers.ReplaceAllString(err.Error(), ""), err: err}
 }
+
+type plainError struct {
+	text string
+	err  error
+}
+
+func (e *plainError) Error() string { return e.text }
+func (e *plainError) Unwrap() error { return e.err }
 
 func (p *progress) stageName(key string) string {
 	for _, s := range p.req.Stages {

@@ -16,12 +16,15 @@ type graph struct {
 
 // node is one operation; its digest is that of the vertex in the solver's status.
 type node struct {
-	digest      digest.Digest
-	inputs      []digest.Digest
-	source      string // what it fetches, "docker-image://…", where it fetches something
-	name        string // as the frontend calls it
-	line, until int    // of the Dockerfile, from 1; 0: it stands for none
+	digest digest.Digest
+	inputs []digest.Digest
+	source string  // what it fetches, "docker-image://…", where it fetches something
+	name   string  // as the frontend calls it
+	places []place // in the Dockerfile; more than one where two instructions are the same
 }
+
+// place is a range of lines, from 1.
+type place struct{ first, last int }
 
 func readGraph(def *pb.Definition) (graph, error) {
 	var g graph
@@ -40,7 +43,7 @@ func readGraph(def *pb.Definition) (graph, error) {
 		if md := def.Metadata[n.digest.String()]; md != nil {
 			n.name = md.Description["llb.customname"]
 		}
-		n.line, n.until = lines(def.Source, n.digest)
+		n.places = places(def.Source, n.digest)
 		g.nodes = append(g.nodes, n)
 	}
 	if def.Source != nil && len(def.Source.Infos) > 0 {
@@ -49,20 +52,25 @@ func readGraph(def *pb.Definition) (graph, error) {
 	return g, nil
 }
 
-func lines(src *pb.Source, dgst digest.Digest) (first, last int) {
+func places(src *pb.Source, dgst digest.Digest) []place {
 	if src == nil {
-		return 0, 0
+		return nil
 	}
+	var all []place
 	for _, loc := range src.Locations[dgst.String()].GetLocations() {
+		var at place
 		for _, r := range loc.GetRanges() {
 			start, end := int(r.Start.GetLine()), int(r.End.GetLine())
-			if first == 0 || start < first {
-				first = start
+			if at.first == 0 || start < at.first {
+				at.first = start
 			}
-			last = max(last, start, end)
+			at.last = max(at.last, start, end)
+		}
+		if at.first > 0 && !slices.Contains(all, at) {
+			all = append(all, at)
 		}
 	}
-	return first, last
+	return all
 }
 
 // isOnly reports whether the definition fetches that source and does nothing else.
@@ -73,7 +81,7 @@ func (g graph) isOnly(source string) bool {
 // located reports whether the definition comes from the lines of a Dockerfile.
 func (g graph) located() bool {
 	for _, n := range g.nodes {
-		if n.line > 0 {
+		if len(n.places) > 0 {
 			return true
 		}
 	}
@@ -85,10 +93,12 @@ func (g graph) owners(stages []Stage) map[digest.Digest][]string {
 	owners := map[digest.Digest][]string{}
 	for i := len(g.nodes) - 1; i >= 0; i-- {
 		n := g.nodes[i]
-		if n.line > 0 {
-			owners[n.digest] = nil
-			if key := stageAt(stages, n.line); key != "" {
-				owners[n.digest] = []string{key}
+		if len(n.places) > 0 {
+			owners[n.digest] = nil // those that use it are other stages
+		}
+		for _, at := range n.places {
+			if key := stageAt(stages, at.first); key != "" {
+				owners[n.digest] = union(owners[n.digest], []string{key})
 			}
 		}
 		for _, in := range n.inputs {

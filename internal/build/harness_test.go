@@ -16,6 +16,7 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
@@ -88,10 +89,27 @@ func (y *yard) serve(t testing.TB, src session.Sources) *session.Session {
 
 func dialer(b *build.Builder) session.Dialer {
 	return func(ctx context.Context, _ string, meta map[string][]string) (net.Conn, error) {
-		mine, theirs := net.Pipe()
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return nil, err
+		}
+		mine, err := connection(fds[0])
+		if err != nil {
+			return nil, err
+		}
+		theirs, err := connection(fds[1])
+		if err != nil {
+			return nil, err
+		}
 		go b.HandleSession(context.WithoutCancel(ctx), theirs, meta)
 		return mine, nil
 	}
+}
+
+func connection(fd int) (net.Conn, error) {
+	f := os.NewFile(uintptr(fd), "session")
+	defer f.Close()
+	return net.FileConn(f)
 }
 
 // request is a build of the Dockerfile in dir. Targets are stages by name: "=web" is an image, "test" a check.

@@ -118,14 +118,17 @@ func (r *running) export(ctx context.Context, target Target, src *exporter.Sourc
 	return dgst, nil
 }
 
-// hasImage reports whether the store has an image under the name that a FROM resolves to.
-func (b *Builder) hasImage(ctx context.Context, ref string) bool {
+// localImage is the image that the store has under the name that a FROM resolves to; empty where it has none.
+func (b *Builder) localImage(ctx context.Context, ref string) digest.Digest {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return false
+		return ""
 	}
-	_, err = b.cfg.Store.Images().Get(b.cfg.Store.Context(ctx), reference.TagNameOnly(named).String())
-	return err == nil
+	img, err := b.cfg.Store.Images().Get(b.cfg.Store.Context(ctx), reference.TagNameOnly(named).String())
+	if err != nil {
+		return "" // the solver will look again, and say what is wrong
+	}
+	return img.Target.Digest
 }
 
 type sourceKey struct{}

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -30,13 +31,15 @@ type progress struct {
 	order    []*vertex // as learned
 	stages   map[string]*stage
 	warned   map[string]bool
-	images   map[string]bool // digests that an image needs
+	over     bool // nothing is told any more
 }
 
-// stage is the progress of one stage: it starts with its first vertex and ends when all have ended.
+// stage is the progress of one stage: it starts with its first vertex and ends when all have ended and its image, if it is
+// to be one, is kept.
 type stage struct {
 	key      string
 	vertices []*vertex
+	unkept   bool // its image has yet to be made
 	state    event.State
 	started  time.Time
 	ended    time.Time
@@ -46,7 +49,7 @@ func newProgress(req *Request, sink event.Sink) *progress {
 	if sink == nil {
 		sink = event.Discard
 	}
-	return &progress{
+	p := &progress{
 		sink:     sink,
 		req:      req,
 		text:     strings.Split(string(req.Dockerfile), "\n"),
@@ -55,6 +58,19 @@ func newProgress(req *Request, sink event.Sink) *progress {
 		stages:   map[string]*stage{},
 		warned:   map[string]bool{},
 	}
+	for _, t := range req.Targets {
+		p.stage(t.Key).unkept = t.Image
+	}
+	return p
+}
+
+func (p *progress) stage(key string) *stage {
+	s, ok := p.stages[key]
+	if !ok {
+		s = &stage{key: key}
+		p.stages[key] = s
+	}
+	return s
 }
 
 // learn takes in a definition that is about to be solved for a target. It reports whether that came from the Dockerfile.
@@ -65,11 +81,10 @@ func (p *progress) learn(target Target, g graph) bool {
 	for _, n := range g.nodes {
 		v := p.vertex(n.digest)
 		v.image = v.image || target.Image
-		v.fetches = n.source != ""
+		v.source = n.source
 		v.targets = union(v.targets, []string{target.Key})
-		if n.line > 0 {
-			v.line = n.line
-			v.text = p.instruction(n.line, n.until)
+		if len(n.places) > 0 {
+			p.place(v, n.places[0])
 		} else if v.text == "" {
 			v.text = plain(n.name)
 		}
@@ -99,20 +114,23 @@ func (p *progress) assign(v *vertex, key string) {
 		return
 	}
 	v.steps = append(v.steps, key)
-	s, ok := p.stages[key]
-	if !ok {
-		s = &stage{key: key}
-		p.stages[key] = s
-	}
+	s := p.stage(key)
 	s.vertices = append(s.vertices, v)
 }
 
+// place says where a vertex comes from: the first of the places, where identical instructions share it.
+func (p *progress) place(v *vertex, at place) {
+	if v.line == 0 || at.first < v.line {
+		v.line, v.text = at.first, p.instruction(at)
+	}
+}
+
 // instruction is the text of some lines of the Dockerfile, as it is written there.
-func (p *progress) instruction(first, last int) string {
-	if first < 1 || first > len(p.text) {
+func (p *progress) instruction(at place) string {
+	if at.first > len(p.text) {
 		return ""
 	}
-	return strings.TrimSpace(strings.Join(p.text[first-1:min(last, len(p.text))], "\n"))
+	return strings.TrimSpace(strings.Join(p.text[at.first-1:min(at.last, len(p.text))], "\n"))
 }
 
 // follow passes on the solver's status until it ends.
@@ -192,7 +210,10 @@ func (p *progress) advance(s *stage) {
 // unfinished reports whether something of a stage has yet to end. A source ends more than once (first it is known what
 // it is, then it is fetched), so where there is anything else, that decides.
 func (p *progress) unfinished(s *stage) bool {
-	steps := slices.DeleteFunc(slices.Clone(s.vertices), func(v *vertex) bool { return v.fetches })
+	if s.unkept {
+		return true
+	}
+	steps := slices.DeleteFunc(slices.Clone(s.vertices), func(v *vertex) bool { return v.source != "" })
 	if len(steps) == 0 {
 		steps = s.vertices
 	}
@@ -201,6 +222,11 @@ func (p *progress) unfinished(s *stage) bool {
 
 // built says that a target is complete: what was not heard of by then was not needed, since what follows it was cached.
 func (p *progress) built(t Target) {
+	p.mu.Lock()
+	s := p.stage(t.Key)
+	s.unkept = false
+	p.advance(s)
+	p.mu.Unlock()
 	time.AfterFunc(settleAfter, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -217,17 +243,21 @@ func (p *progress) finish(err error) {
 		state = event.Stopped
 	}
 	p.settle(func(*vertex) bool { return true }, state)
-	if err == nil {
-		return
+	p.over = true
+	for _, t := range p.req.Targets {
+		p.stage(t.Key) // also one that had nothing to do
 	}
-	for _, s := range p.stages {
-		if !s.state.Ended() && s.state != "" {
-			p.emitStep(s, event.Stopped, "")
+	for _, key := range slices.Sorted(maps.Keys(p.stages)) {
+		if s := p.stages[key]; !s.state.Ended() || s.state == "" {
+			p.emitStep(s, state, "")
 		}
 	}
 }
 
 func (p *progress) settle(which func(*vertex) bool, state event.State) {
+	if p.over {
+		return
+	}
 	for _, v := range p.order {
 		if v.state != event.Pending || !which(v) {
 			continue

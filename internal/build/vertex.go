@@ -23,7 +23,7 @@ type vertex struct {
 	steps   []string // the stages it belongs to, by key of their step
 	targets []string // the targets that need it, by key
 	image   bool     // an image needs it
-	fetches bool     // it brings something in: a base image, the context, a URL
+	source  string   // what it brings in, where it does: a base image, the context, a URL
 	line    int
 	text    string
 
@@ -50,7 +50,7 @@ func (v *vertex) take(got *client.Vertex) bool {
 			v.state, v.err = event.Stopped, ""
 		}
 	case got.Cached:
-		if before == event.Done && !v.fetches {
+		if before == event.Done && v.source == "" {
 			return false // it ran in this build; another target finds its result
 		}
 		v.state = event.Cached
@@ -63,12 +63,13 @@ func (v *vertex) take(got *client.Vertex) bool {
 	return v.state != before || v.took != tookBefore
 }
 
-// ran reports whether it did any work. That a source was asked what it is does not count, only what it moved.
+// ran reports whether it did any work. That a source was asked what it is does not count, only what it moved; what a
+// folder of the user's moved shows in the steps that use it.
 func (v *vertex) ran() bool {
-	if v.fetches {
-		return v.bytes() > 0
+	if v.source == "" {
+		return v.state == event.Done
 	}
-	return v.state == event.Done
+	return v.bytes() > 0 && !strings.HasPrefix(v.source, "local://")
 }
 
 // transfer notes how far a transfer is, and reports whether that is worth telling.

@@ -1,0 +1,208 @@
+package build_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+func (y *yard) fail(t testing.TB, req build.Request) (*release.UserError, *recorder) {
+	t.Helper()
+	rec := &recorder{}
+	_, err := y.Build(t.Context(), req, rec)
+	u, ok := errors.AsType[*release.UserError](err)
+	if !ok {
+		t.Fatalf("error is %v", err)
+	}
+	return u, rec
+}
+
+func TestFailures(t *testing.T) {
+	y := newYard(t)
+	for name, tc := range map[string]struct {
+		dockerfile string
+		targets    []string
+		kind       release.Kind
+		message    string
+		detail     []string // parts of it
+		hint       string
+	}{
+		"RUN of the image": {
+			dockerfile: "FROM busybox AS web\nRUN echo working; echo broken >&2; exit 7\n",
+			targets:    []string{"=web"},
+			kind:       release.KindBuild,
+			message:    "stage web: RUN echo working; echo broken >&2; exit 7 exited with code 7",
+			detail:     []string{"Dockerfile:2", ">>> RUN echo working", "working\n", "broken\n"},
+		},
+		"check": {
+			dockerfile: "FROM busybox AS web\nFROM web AS test\nRUN echo 2 tests failed; false\n",
+			targets:    []string{"=web", "test"},
+			kind:       release.KindCheck,
+			message:    "check test: RUN echo 2 tests failed; false exited with code 1",
+			detail:     []string{"Dockerfile:3", "2 tests failed\n"},
+			hint:       "checks: {test: skip}",
+		},
+		"stage that check and image share": {
+			dockerfile: "FROM busybox AS builder\nRUN false\nFROM builder AS test\nRUN true\nFROM builder AS web\nRUN true\n",
+			targets:    []string{"=web", "test"},
+			kind:       release.KindBuild,
+			message:    "stage builder: RUN false exited with code 1",
+		},
+		"COPY of what is not there": {
+			dockerfile: "FROM busybox AS web\nCOPY nowhere /\n",
+			targets:    []string{"=web"},
+			kind:       release.KindBuild,
+			message:    `stage web: COPY nowhere /: "/nowhere": not found`,
+			detail:     []string{">>> COPY nowhere /"},
+		},
+		"syntax": {
+			dockerfile: "FROM busybox AS web\nRUM true\n",
+			targets:    []string{"=web"},
+			kind:       release.KindProject,
+			message:    "Dockerfile: dockerfile parse error on line 2: unknown instruction: RUM (did you mean RUN?)",
+			detail:     []string{"Dockerfile:2", ">>> RUM true"},
+		},
+		"unknown target": {
+			dockerfile: "FROM busybox AS web\n",
+			targets:    []string{"=api"},
+			kind:       release.KindProject,
+			message:    `Dockerfile: target stage "api" could not be found`,
+		},
+		"cycle": {
+			dockerfile: "FROM busybox AS a\nCOPY --from=b /x /x\nFROM busybox AS b\nCOPY --from=a /x /x\n",
+			targets:    []string{"=b"},
+			kind:       release.KindProject,
+			message:    "Dockerfile: ",
+		},
+		"network that is not allowed": {
+			dockerfile: "FROM busybox AS web\nRUN --network=host true\n",
+			targets:    []string{"=web"},
+			kind:       release.KindBuild,
+			message:    "network.host is not allowed",
+		},
+		"secret that is not there": {
+			dockerfile: "FROM busybox AS web\nRUN --mount=type=secret,id=token,required=true true\n",
+			targets:    []string{"=web"},
+			kind:       release.KindBuild,
+			message:    "secret token: not found",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := project(t, map[string]string{"Dockerfile": tc.dockerfile})
+			u, _ := y.fail(t, y.request(t, dir, tc.targets...))
+			if u.Kind != tc.kind {
+				t.Errorf("kind %q, want %q", u.Kind, tc.kind)
+			}
+			if !strings.Contains(u.Error(), tc.message) {
+				t.Errorf("message %q, want %q", u.Error(), tc.message)
+			}
+			for _, part := range tc.detail {
+				if !strings.Contains(u.Detail, part) {
+					t.Errorf("detail has no %q:\n%s", part, u.Detail)
+				}
+			}
+			if !strings.Contains(u.Hint, tc.hint) {
+				t.Errorf("hint %q, want %q", u.Hint, tc.hint)
+			}
+		})
+	}
+}
+
+func TestFailingStepIsToldAsFailed(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN true\nFROM web AS test\nRUN false\n"})
+	_, rec := y.fail(t, y.request(t, dir, "=web", "test"))
+	if got := rec.steps()["stage:test"]; got != event.Failed {
+		t.Errorf("test is %s", got)
+	}
+	if got := rec.instructions("stage:test")["RUN false"]; got.State != event.Failed || got.Line != 4 {
+		t.Errorf("instruction: %+v", got)
+	}
+}
+
+func TestAllChecksThatFailedAreReported(t *testing.T) {
+	y := newYard(t)
+	// Both fail at the same moment: when the file that each makes for the other is there.
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS one\n" +
+		"RUN --mount=type=cache,target=/meet touch /meet/one; until [ -e /meet/two ]; do usleep 1000; done; exit 3\n" +
+		"FROM busybox AS two\n" +
+		"RUN --mount=type=cache,target=/meet touch /meet/two; until [ -e /meet/one ]; do usleep 1000; done; exit 3\n"})
+	req := y.request(t, dir, "one", "two")
+	u, _ := y.fail(t, req)
+	if u.Kind != release.KindCheck {
+		t.Errorf("kind %q: %v", u.Kind, u)
+	}
+	if !strings.Contains(u.Error(), "one") {
+		t.Errorf("message: %v", u)
+	}
+}
+
+func TestBaseImageThatIsNotThere(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM nowhere.invalid/nothing:1 AS web\n"})
+	u, _ := y.fail(t, y.request(t, dir, "=web"))
+	if !strings.Contains(u.Error(), "base image nowhere.invalid/nothing:1") || u.Hint == "" {
+		t.Errorf("error %v, hint %q", u, u.Hint)
+	}
+	if !strings.Contains(u.Detail, ">>> FROM nowhere.invalid/nothing:1 AS web") {
+		t.Errorf("detail:\n%s", u.Detail)
+	}
+}
+
+func TestCancelStopsRUN(t *testing.T) {
+	y := newYard(t)
+	mark := "31337.25"
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN echo started && sleep " + mark + "\n"})
+	req := y.request(t, dir, "=web")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rec := &recorder{}
+	failed := make(chan error, 1)
+	go func() {
+		_, err := y.Build(ctx, req, rec)
+		failed <- err
+	}()
+	eventually(t, "RUN has started", func() bool { return rec.log("stage:web") == "started\n" })
+
+	cancel()
+
+	if err := <-failed; release.KindOf(err) != release.KindInterrupted {
+		t.Errorf("error %v of kind %s", err, release.KindOf(err))
+	}
+	eventually(t, "the process is gone", func() bool { return len(processes(t, mark)) == 0 })
+	if got := rec.steps()["stage:web"]; got != event.Stopped {
+		t.Errorf("web is %s", got)
+	}
+}
+
+func TestCloseCancelsAndWaits(t *testing.T) {
+	y := newYard(t)
+	b := openBuilder(t, build.Config{Root: t.TempDir(), Store: y.store})
+	second := &yard{Builder: b, store: y.store}
+	mark := "31338.25"
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN echo started && sleep " + mark + "\n"})
+	req := second.request(t, dir, "=web")
+	rec := &recorder{}
+	failed := make(chan error, 1)
+	go func() {
+		_, err := second.Build(t.Context(), req, rec)
+		failed <- err
+	}()
+	eventually(t, "RUN has started", func() bool { return rec.log("stage:web") == "started\n" })
+
+	if err := b.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+
+	if got := processes(t, mark); len(got) > 0 {
+		t.Errorf("left behind: %v", got)
+	}
+	if err := <-failed; release.KindOf(err) != release.KindEngine {
+		t.Errorf("error %v", err)
+	}
+}
