@@ -31,7 +31,7 @@ func (s *screen) draw(width int, stay, frame []string) {
 	}
 	var b strings.Builder
 	b.WriteString(frameBegin)
-	if len(stay) > 0 || s.width != width {
+	if len(stay) > 0 || len(frame) == 0 || s.width != width {
 		s.rewrite(&b, width, stay, frame)
 	} else {
 		s.update(&b, frame)
@@ -41,10 +41,17 @@ func (s *screen) draw(width int, stay, frame []string) {
 	s.drawn, s.width = frame, width
 }
 
-// rewrite begins anew where the last frame began.
+// rewrite begins anew where the last frame began. It erases row by row: terminals such as tmux take erasing everything
+// from the top row on for clearing the screen, and keep a copy of the frame in their history.
 func (s *screen) rewrite(b *strings.Builder, width int, stay, frame []string) {
-	moveUp(b, s.rows(width))
-	b.WriteString("\r" + ansi.EraseScreenBelow)
+	rows := s.rows(width)
+	moveUp(b, rows)
+	b.WriteString("\r")
+	for range rows {
+		b.WriteString(ansi.EraseLineRight + "\n")
+	}
+	b.WriteString(ansi.EraseLineRight)
+	moveUp(b, rows)
 	for _, line := range stay {
 		b.WriteString(line + "\r\n")
 	}
