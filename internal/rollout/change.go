@@ -1,0 +1,280 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Change is what a plan does to one service, for people.
+type Change struct {
+	Service string
+	Action  string   // "replace 2 replicas, start-first"
+	Causes  []string // "image 1a2b3c4d5e6f → 99aa88bb77cc"
+	// Interruption says that the service does not answer for a while, and for how long at most; else empty.
+	Interruption string
+}
+
+// change is what happens to one service: which of its replicas stay, which start, which go.
+type change struct {
+	name   string
+	before *release.Service // what serves; nil: nothing
+	want   *release.Service // nil: the service goes
+	spec   release.Digest   // of want
+	policy release.UpdatePolicy
+
+	keep   []release.Replica // run already what they shall
+	start  []Replica
+	rerun  []release.Replica // one-shots that did not succeed; removed, then started anew
+	retire []release.Replica
+	stops  bool // old replicas stop before new ones start
+}
+
+// changeOf decides what happens to the service of that name.
+func (p *planner) changeOf(name string) *change {
+	c := &change{
+		name:   name,
+		before: p.serving.generation().Config.Service(name),
+		want:   p.desired.Generation.Config.Service(name),
+		spec:   p.desired.Generation.Config.Spec(name),
+	}
+	have := p.replicasOf(name)
+	if c.want == nil {
+		c.retire = have
+		return c
+	}
+	c.policy = p.policy(c.want)
+	p.choose(c, have)
+	c.stops = c.stopsFirst()
+	return c
+}
+
+// policy is the one that holds on the way forth, or on the way back. What has to stop first has to do so both ways, unless
+// the file says otherwise.
+func (p *planner) policy(s *release.Service) release.UpdatePolicy {
+	if !p.desired.Return && p.desired.Cause != release.CauseRollback {
+		return s.Update
+	}
+	back := s.Rollback
+	back.Order = cmp.Or(back.Order, s.Update.Order)
+	return back
+}
+
+// choose sorts the replicas into those that stay, those that start and those that go.
+func (p *planner) choose(c *change, have []release.Replica) {
+	usable := slices.DeleteFunc(slices.Clone(have), func(r release.Replica) bool { return !p.usable(c, r) })
+	slices.SortStableFunc(usable, p.preferred)
+	usable = usable[:min(len(usable), c.want.Replicas)]
+
+	taken := map[int]bool{}
+	for _, r := range have {
+		if r.Spec == c.spec {
+			taken[r.Index] = true
+		}
+		if !slices.ContainsFunc(usable, func(u release.Replica) bool { return u.ID == r.ID }) {
+			c.retire = append(c.retire, r)
+		}
+	}
+	for _, r := range usable {
+		switch {
+		case r.State == release.StateRunning, c.want.OneShot && succeeded(r):
+			c.keep = append(c.keep, r)
+		default:
+			if c.want.OneShot {
+				c.rerun = append(c.rerun, r)
+			}
+			c.start = append(c.start, p.again(c, r))
+		}
+	}
+	for index := 1; len(c.keep)+len(c.start) < c.want.Replicas; index++ {
+		if !taken[index] {
+			c.start = append(c.start, p.fresh(c, index))
+		}
+	}
+	slices.SortFunc(c.start, func(a, b Replica) int { return cmp.Compare(a.Index, b.Index) })
+}
+
+// usable reports whether the replica can be one of those that the service shall have.
+func (p *planner) usable(c *change, r release.Replica) bool {
+	sick := r.State == release.StateRunning && r.Health == release.HealthUnhealthy
+	return r.Spec == c.spec && (!sick || p.desired.Return)
+}
+
+// preferred orders replicas by how much is lost when they go: what runs before what does not, what is healthy before what
+// is not, what takes traffic before what does not, the oldest index first.
+func (p *planner) preferred(a, b release.Replica) int {
+	rank := func(r release.Replica) int {
+		switch {
+		case r.State != release.StateRunning:
+			return 4
+		case r.Health == release.HealthUnhealthy:
+			return 3
+		case r.Health == release.HealthStarting:
+			return 2
+		case !p.serving.routes(r):
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Index, b.Index), cmp.Compare(a.ID, b.ID))
+}
+
+func (p *planner) fresh(c *change, index int) Replica {
+	return Replica{
+		ID:         ReplicaID(p.desired.Environment, c.name, c.spec, index),
+		Index:      index,
+		Spec:       c.spec,
+		Deployment: p.desired.Generation.Deployment,
+		Release:    p.desired.Generation.Release,
+		Service:    *c.want,
+	}
+}
+
+// again is the replica as it is known, to be started once more.
+func (p *planner) again(c *change, r release.Replica) Replica {
+	again := p.fresh(c, r.Index)
+	again.ID = r.ID
+	if r.Deployment != 0 {
+		again.Deployment, again.Release = r.Deployment, r.Release
+	}
+	return again
+}
+
+// stopsFirst decides the order. A single replica that writes to a volume is not to meet its successor there, unless the
+// file says that it may.
+func (c *change) stopsFirst() bool {
+	running := slices.ContainsFunc(c.retire, func(r release.Replica) bool { return r.State == release.StateRunning })
+	if c.want.OneShot || len(c.start) == 0 || !running {
+		return false
+	}
+	switch c.policy.Order {
+	case release.StopFirst:
+		return true
+	case release.StartFirst:
+		return false
+	}
+	return c.want.Replicas == 1 && writes(c.want)
+}
+
+// writes reports whether replicas of the service share something writable that outlives them.
+func writes(s *release.Service) bool {
+	return slices.ContainsFunc(s.Mounts, func(m release.Mount) bool {
+		return !m.ReadOnly && (m.Kind == release.MountVolume || m.Kind == release.MountBind)
+	})
+}
+
+// oneShot reports whether the service runs to its end and takes no traffic.
+func (c *change) oneShot() bool { return c.want != nil && c.want.OneShot }
+
+// tolerate is how many of the replicas that start may fail. Whatever the policy, one has to come up.
+func (c *change) tolerate() int {
+	if c.oneShot() {
+		return 0
+	}
+	const rounding = 1e-9 // 0.29 of 100 is 29
+	allowed := int(c.policy.MaxFailureRatio*float64(len(c.start)) + rounding)
+	if c.policy.FailureAction == release.ActionContinue {
+		allowed = len(c.start)
+	}
+	return max(0, min(allowed, len(c.start)+len(c.keep)-1))
+}
+
+// succeeded reports whether a one-shot replica has done its work.
+func succeeded(r release.Replica) bool {
+	return r.State == release.StateExited && r.ExitKnown && r.ExitCode == 0
+}
+
+// describe is the change for people.
+func (p *planner) describe(c *change) Change {
+	d := Change{Service: c.name, Action: p.action(c), Causes: p.causes(c)}
+	if d.Action == "unchanged" && len(d.Causes) > 0 {
+		d.Action = "route anew"
+	}
+	if limit, held := p.held[c.name]; held {
+		d.Interruption = fmt.Sprintf("requests to %s wait while it is replaced, at most %s", c.name, people(limit))
+	}
+	return d
+}
+
+func (p *planner) action(c *change) string {
+	current := 0
+	for _, r := range c.retire {
+		if p.current(r) {
+			current++
+		}
+	}
+	started := len(c.start)
+	switch {
+	case c.want == nil:
+		return "remove " + replicas(len(c.retire))
+	case c.oneShot() && started > 0:
+		return "run to its end"
+	case started == 0 && current > 0:
+		return fmt.Sprintf("scale %d → %d", len(c.keep)+current, c.want.Replicas)
+	case started == 0 && len(c.retire) > 0:
+		return fmt.Sprintf("remove %s left over", replicas(len(c.retire)))
+	case started == 0:
+		return "unchanged"
+	case c.stops:
+		return fmt.Sprintf("replace %s, stop-first", exchange(current, started))
+	case current > 0:
+		return fmt.Sprintf("replace %s, start-first", exchange(current, started))
+	case len(c.keep) > 0 && c.before != nil && c.before.Replicas < c.want.Replicas:
+		return fmt.Sprintf("scale %d → %d", c.before.Replicas, c.want.Replicas)
+	}
+	return "start " + replicas(started)
+}
+
+// exchange is "2 replicas", or "4 replicas by 2".
+func exchange(old, fresh int) string {
+	if old == fresh || old == 0 {
+		return replicas(fresh)
+	}
+	return fmt.Sprintf("%s by %d", replicas(old), fresh)
+}
+
+// causes says why; nothing where the action says it all.
+func (p *planner) causes(c *change) []string {
+	if c.want == nil {
+		return nil
+	}
+	if c.before == nil {
+		if len(c.start) > 0 {
+			return []string{"new"}
+		}
+		return nil
+	}
+	was, is := p.serving.Generation.Config, p.desired.Generation.Config
+	found := append(differences(*c.before, *c.want), replacedDependencies(was, is, *c.want)...)
+	found = append(found, routeDifferences(*c.before, *c.want)...)
+	for _, r := range p.replicasOf(c.name) {
+		if r.Spec == c.spec && p.serving.routes(r) {
+			found = append(found, ailment(r)...)
+		}
+	}
+	return found
+}
+
+// ailment says what is wrong with a replica, if anything.
+func ailment(r release.Replica) []string {
+	switch {
+	case r.State == release.StateExited && r.OOMKilled:
+		return []string{fmt.Sprintf("%s %d ran out of memory", r.Service, r.Index)}
+	case r.State == release.StateExited && r.ExitKnown:
+		return []string{fmt.Sprintf("%s %d exited with %d", r.Service, r.Index, r.ExitCode)}
+	case r.State != release.StateRunning:
+		return []string{fmt.Sprintf("%s %d does not run", r.Service, r.Index)}
+	case r.Health == release.HealthUnhealthy:
+		return []string{fmt.Sprintf("%s %d is unhealthy", r.Service, r.Index)}
+	}
+	return nil
+}
+
+func replicas(n int) string {
+	if n == 1 {
+		return "1 replica"
+	}
+	return fmt.Sprintf("%d replicas", n)
+}

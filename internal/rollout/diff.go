@@ -1,0 +1,115 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// differences says for people what is different in what the replicas of a service run. Values are never shown: they may
+// be credentials.
+func differences(old, want release.Service) []string {
+	old, want = old.Inner(), want.Inner()
+	var found []string
+	a, b := reflect.ValueOf(old), reflect.ValueOf(want)
+	for i := range a.NumField() {
+		if reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+			continue
+		}
+		switch field := a.Type().Field(i); field.Name {
+		case "Image":
+			found = append(found, fmt.Sprintf("image %s → %s", old.Image.Digest.Short(), want.Image.Digest.Short()))
+		case "Environment":
+			found = append(found, "environment: "+keyDifferences(old.Environment, want.Environment))
+		default:
+			found = append(found, words(field.Name)+" changed")
+		}
+	}
+	return found
+}
+
+// keyDifferences names the keys of a map that were added, removed or given another value.
+func keyDifferences(old, want map[string]string) string {
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(old)), maps.Keys(want))
+	slices.Sort(keys)
+	var found []string
+	for _, k := range slices.Compact(keys) {
+		was, had := old[k]
+		is, has := want[k]
+		switch {
+		case !had:
+			found = append(found, k+" added")
+		case !has:
+			found = append(found, k+" removed")
+		case was != is:
+			found = append(found, k+" changed")
+		}
+	}
+	return strings.Join(found, ", ")
+}
+
+// routeDifferences says what is different in how traffic reaches a service whose replicas stay.
+func routeDifferences(old, want release.Service) []string {
+	var found []string
+	if !reflect.DeepEqual(old.Ports, want.Ports) {
+		found = append(found, fmt.Sprintf("ports %s → %s", portList(old.Ports), portList(want.Ports)))
+	}
+	if old.AppProtocol != want.AppProtocol {
+		found = append(found, "app protocol changed")
+	}
+	return found
+}
+
+func portList(ports []release.Port) string {
+	if len(ports) == 0 {
+		return "none"
+	}
+	var list []string
+	for _, p := range ports {
+		text := fmt.Sprintf("%d:%d", p.Published, p.Target)
+		if p.HostIP != "" {
+			text = p.HostIP + ":" + text
+		}
+		if p.Protocol == "udp" {
+			text += "/udp"
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, " ")
+}
+
+// replacedDependencies names the services that are replaced and take this one with them.
+func replacedDependencies(before, after release.Config, s release.Service) []string {
+	var found []string
+	for _, d := range s.DependsOn {
+		if d.Restart && before.Spec(d.Service) != after.Spec(d.Service) {
+			found = append(found, d.Service+", which it depends on, is replaced")
+		}
+	}
+	return found
+}
+
+// words is a field's name as people read it: "StopSignal" is "stop signal".
+func words(field string) string {
+	var b strings.Builder
+	for i, r := range field {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// same reports whether two configurations are the same content, as a release counts it.
+func same(a, b release.Config) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && string(x) == string(y)
+}

@@ -1,0 +1,115 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// PlanRestart restarts the replicas of services that serve, one after the other: out of the traffic, drained, stopped,
+// started, well, back. No names mean all services but one-shots. A service that is to restart with one it depends on
+// does so. The only replica of a service has its requests held meanwhile. It is pure.
+func PlanRestart(o Observed, env release.Environment, services []string) Plan {
+	r := &restarter{planner: newPlanner(o, Desired{Environment: env, Generation: o.Serving.generation()})}
+	config := o.Serving.generation().Config
+	chosen := restarted(config, services)
+	var before []string
+	for _, name := range dependencyOrder(config) {
+		if slices.Contains(chosen, name) {
+			before = r.service(*config.Service(name), before)
+		}
+	}
+	title := "restart " + strings.Join(chosen, ", ")
+	if len(r.operations) == 0 {
+		title = "nothing to restart"
+	}
+	return Plan{Environment: env, Title: title, Changes: r.changed, Operations: r.operations}
+}
+
+// restarter makes the plan of a restart. Its operations form one chain: each Route says where all traffic goes, so two
+// restarts at once would have to know of each other.
+type restarter struct {
+	*planner
+	changed []Change
+}
+
+// restarted are the services to restart: the named ones and those that restart with them.
+func restarted(c release.Config, named []string) []string {
+	var chosen []string
+	for _, name := range dependencyOrder(c) {
+		s := c.Service(name)
+		with := slices.ContainsFunc(s.DependsOn, func(d release.Dependency) bool {
+			return d.Restart && slices.Contains(chosen, d.Service)
+		})
+		if slices.Contains(named, name) || len(named) == 0 && !s.OneShot || with {
+			chosen = append(chosen, name)
+		}
+	}
+	return chosen
+}
+
+// service restarts the replicas of one service; it returns what the next one waits for.
+func (r *restarter) service(s release.Service, before []string) []string {
+	c := r.changes[s.Name]
+	mine := slices.DeleteFunc(r.replicasOf(s.Name), func(o release.Replica) bool { return o.Spec != c.spec })
+	for _, replica := range mine {
+		if r.serving.routes(replica) {
+			before = r.routed(c, replica, before)
+		} else {
+			before = r.replica(c, replica, before)
+		}
+	}
+	change := Change{Service: s.Name, Action: "restart " + replicas(len(mine))}
+	if limit, held := r.held[s.Name]; held {
+		change.Interruption = fmt.Sprintf("requests to %s wait while it restarts, at most %s", s.Name, people(limit))
+	}
+	r.changed = append(r.changed, change)
+	return before
+}
+
+// routed restarts a replica that takes traffic: without it, and then with it again.
+func (r *restarter) routed(c *change, o release.Replica, before []string) []string {
+	without := r.without(o)
+	verb := "withdraw %"
+	if len(without.Held) > 0 {
+		verb = "hold " + o.Service
+	}
+	withdraw := Operation{Key: "withdraw " + o.ID, Kind: Route, Service: o.Service, ID: o.ID, Index: o.Index, Serving: without, Effect: verb}
+	before = []string{r.add(withdraw, before)}
+	before = []string{r.drain(o, false, before)}
+	before = r.replica(c, o, before)
+	admit := Operation{Key: "admit " + o.ID, Kind: Route, Service: o.Service, ID: o.ID, Index: o.Index, Serving: r.serving, Effect: "admit %"}
+	r.add(admit, before)
+
+	if limit := worst(r.operations, withdraw.Key, admit.Key); len(without.Held) > 0 {
+		without.Held[0].Limit = release.Duration(limit)
+		r.held[o.Service] = limit
+	}
+	return []string{admit.Key}
+}
+
+// replica stops and starts a replica and waits for it.
+func (r *restarter) replica(c *change, o release.Replica, before []string) []string {
+	if o.State == release.StateRunning {
+		before = []string{r.stop(o, "", false, before)}
+	}
+	again := r.again(c, o)
+	start := r.add(Operation{
+		Key: "start " + o.ID, Kind: Start, Service: o.Service, ID: o.ID, Index: o.Index, Replica: &again,
+	}, before)
+	return []string{r.await(c, o.ID, o.Index, []string{start})}
+}
+
+// without is the traffic without one replica, its service held if that was the last.
+func (r *restarter) without(o release.Replica) *Serving {
+	s := &Serving{Generation: r.serving.Generation, Replicas: maps.Clone(r.serving.Replicas)}
+	s.Replicas[o.Service] = without(s.Replicas[o.Service], []release.Replica{o})
+	if len(s.Replicas[o.Service]) == 0 {
+		delete(s.Replicas, o.Service)
+		s.Held = []Hold{{Service: o.Service}}
+	}
+	return s
+}

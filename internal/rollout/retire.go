@@ -1,0 +1,101 @@
+package rollout
+
+import (
+	"slices"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// watch sees whether the new generation stays well while the old one could still come back.
+func (p *planner) watch() {
+	p.proven = p.settled
+	for _, name := range p.order {
+		c := p.changes[name]
+		if c.policy.Monitor == 0 || c.oneShot() {
+			continue
+		}
+		for id, index := range p.watched(c) {
+			p.proven = append(p.proven, p.add(Operation{
+				Key: "watch " + id, Kind: Await, Service: name, ID: id, Index: index,
+				Until: Steady, Limit: time.Duration(c.policy.Monitor), Tolerate: c.tolerate(),
+			}, p.settled))
+		}
+	}
+	p.proven = joined(p.proven)
+}
+
+// watched are the replicas that have yet to be proven, ID and index: those that start and, where an interrupted deployment
+// goes on, those that it has started.
+func (p *planner) watched(c *change) func(yield func(string, int) bool) {
+	return func(yield func(string, int) bool) {
+		for _, r := range c.keep {
+			if (!p.serving.routes(r) || p.resumes(c)) && !p.desired.Return && !yield(r.ID, r.Index) {
+				return
+			}
+		}
+		for _, r := range c.start {
+			if !yield(r.ID, r.Index) {
+				return
+			}
+		}
+	}
+}
+
+// resumes reports whether the service was replaced by a deployment that did not get to its end.
+func (p *planner) resumes(c *change) bool {
+	b := p.desired.Before
+	return b != nil && b.Config.Spec(c.name) != c.spec && slices.ContainsFunc(c.retire, p.current)
+}
+
+// retire ends the replicas that served, dependents before those they depend on.
+func (p *planner) retire() {
+	was := p.serving.generation().Config
+	order := dependencyOrder(was)
+	ending := map[string][]release.Replica{}
+	for name, c := range p.changes {
+		for _, r := range c.retire {
+			if p.current(r) {
+				ending[name] = append(ending[name], r)
+			}
+		}
+	}
+	stops := map[string][]string{}
+	for _, name := range slices.Backward(withOthers(order, ending)) {
+		var waits []string
+		for _, d := range dependents(was, name, order) {
+			waits = append(waits, stops[d]...)
+		}
+		for _, r := range slices.Backward(ending[name]) {
+			stops[name] = append(stops[name], p.retireOne(r, waits)...)
+		}
+	}
+}
+
+// retireOne ends one replica; it returns the key of its stop, if it still runs.
+func (p *planner) retireOne(r release.Replica, dependents []string) []string {
+	c := p.changes[r.Service]
+	if c.stops || r.State != release.StateRunning {
+		p.remove(r, "", p.proven)
+		return nil
+	}
+	drained := []string{p.drain(r, !p.down(), p.settled)}
+	stopped := []string{p.stop(r, "", !p.down(), drained, p.proven, dependents)}
+	p.remove(r, "", stopped)
+	return stopped
+}
+
+// discard removes the networks that nothing uses any more. Volumes are never removed: they are the user's.
+func (p *planner) discard() {
+	var kept []string
+	for _, n := range p.desired.Generation.Config.Networks {
+		kept = append(kept, n.Name)
+	}
+	for _, n := range joined(p.observed.Networks) {
+		if !slices.Contains(kept, n) {
+			p.add(Operation{
+				Key: "remove network " + n, Kind: RemoveNetwork, Network: n, Cleanup: !p.down(),
+			}, p.removed, p.proven)
+		}
+	}
+}

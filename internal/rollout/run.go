@@ -1,0 +1,169 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Site is an environment that can be looked at and changed.
+type Site interface {
+	Host
+	Observer
+}
+
+// Outcome is how a rollout ended, beside its error.
+type Outcome struct {
+	Result release.Result
+	Plan   Plan // the way forth
+	Return Plan // the way back after a failure; empty where there was none
+}
+
+// Run brings the site to what is desired: it observes, plans, executes. When that fails it observes again and plans, with
+// the same planner, back to what served before, unless the service that failed says otherwise. Emitted are the plans
+// and a step per operation. The error says why a rollout did not succeed, also when it was rolled back. A cancelled ctx leaves
+// everything as it is: running the same again goes on.
+func Run(ctx context.Context, site Site, d Desired, sink event.Sink) (Outcome, error) {
+	a := attempt{site: site, environment: d.Environment, sink: sink}
+	observed, err := a.observe(ctx)
+	if err != nil {
+		return Outcome{Result: release.Failed}, err
+	}
+	before := observed.Serving.generation()
+	if d.Before != nil {
+		before = *d.Before
+	}
+	out := Outcome{Plan: PlanDeploy(observed, d)}
+	out.Result, err = a.execute(ctx, out.Plan)
+	failure, failed := errors.AsType[*OperationError](err)
+	if !failed || d.Cause == release.CauseDown { // what is gone is not brought back: down goes on where it failed
+		return out, a.explain(err)
+	}
+	var backErr error
+	out.Return, backErr = a.comeBack(ctx, before, d, failure.Operation)
+	if backErr == nil && !out.Return.Empty() && before.serves() && !same(before.Config, d.Generation.Config) {
+		out.Result = release.RolledBack
+	}
+	return out, joinErrors(a.explain(err), backErr)
+}
+
+// RunRestart restarts services of what serves, replica by replica; no names mean all. When one does not come back well, the
+// others have the traffic.
+func RunRestart(ctx context.Context, site Site, env release.Environment, services []string, sink event.Sink) (Outcome, error) {
+	a := attempt{site: site, environment: env, sink: sink}
+	observed, err := a.observe(ctx)
+	if err != nil {
+		return Outcome{Result: release.Failed}, err
+	}
+	out := Outcome{Plan: PlanRestart(observed, env, services)}
+	out.Result, err = a.execute(ctx, out.Plan)
+	failure, failed := errors.AsType[*OperationError](err)
+	if !failed {
+		return out, a.explain(err)
+	}
+	serving := observed.Serving.generation()
+	var backErr error
+	out.Return, backErr = a.comeBack(ctx, serving, Desired{Generation: serving, Cause: release.CauseRestart}, failure.Operation)
+	return out, joinErrors(a.explain(err), backErr)
+}
+
+// attempt is one run on one site.
+type attempt struct {
+	site        Site
+	environment release.Environment
+	sink        event.Sink
+}
+
+func (a attempt) observe(ctx context.Context) (Observed, error) {
+	observed, err := a.site.Observe(ctx)
+	if err != nil {
+		return Observed{}, fmt.Errorf("observe %s: %w", a.environment, err)
+	}
+	return observed, nil
+}
+
+// execute emits the plan and executes it. What could not be cleaned up is said and no error.
+func (a attempt) execute(ctx context.Context, plan Plan) (release.Result, error) {
+	a.sink.Emit(plan.Event())
+	err := Execute(ctx, plan, a.site, a.sink)
+	if left, ok := errors.AsType[*LeftoverError](err); ok {
+		a.warn(fmt.Sprintf("not all that is old could be removed: %v", left), "the next deployment removes what is left")
+		err = nil
+	}
+	switch {
+	case err == nil:
+		return release.Succeeded, nil
+	case ctx.Err() != nil:
+		return release.Cancelled, fmt.Errorf("roll out %s: %w", a.environment, context.Cause(ctx))
+	}
+	return release.Failed, err
+}
+
+// comeBack lets a generation serve again after a failure, as far as the service that failed wants that.
+func (a attempt) comeBack(ctx context.Context, to Generation, d Desired, failed Operation) (Plan, error) {
+	observed, err := a.observe(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	if paused(observed, d, failed) {
+		a.warn("paused: the new replicas are kept, what served before serves", fmt.Sprintf("seaworthy up or rollback -e %s", a.environment))
+		return Plan{}, nil
+	}
+	plan := PlanDeploy(observed, Desired{
+		Environment: a.environment, Generation: to, Cause: release.CauseRollback, Return: true,
+	})
+	if _, err := a.execute(ctx, plan); err != nil {
+		return plan, fmt.Errorf("return to %s: %w", shown(to), err)
+	}
+	return plan, nil
+}
+
+// paused reports whether things stay as they are after a failure. They do not where a service was stopped on the way: it
+// has to come back.
+func paused(o Observed, d Desired, failed Operation) bool {
+	s := d.Generation.Config.Service(failed.Service)
+	if s == nil || o.Serving == nil || len(o.Serving.Held) > 0 {
+		return false
+	}
+	policy := s.Update
+	if d.Cause == release.CauseRollback {
+		policy = s.Rollback
+	}
+	return policy.FailureAction == release.ActionPause
+}
+
+// explain makes a failed operation an error that a person can act on; one that is such an error already keeps its kind.
+func (a attempt) explain(err error) error {
+	failure, ok := errors.AsType[*OperationError](err)
+	if !ok {
+		return err
+	}
+	said := &release.UserError{Kind: release.KindRollout, Err: fmt.Errorf("roll out %s: %w", a.environment, failure)}
+	if s := failure.Operation.Service; s != "" {
+		said.Hint = fmt.Sprintf("seaworthy logs --previous -e %s %s", a.environment, s)
+	}
+	if known, ok := errors.AsType[*release.UserError](failure.Err); ok {
+		said.Kind, said.Detail = known.Kind, known.Detail
+		if known.Hint != "" {
+			said.Hint = known.Hint
+		}
+	}
+	return said
+}
+
+func (a attempt) warn(text, hint string) {
+	a.sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
+		Level: event.Warn, Text: a.environment.String() + ": " + text, Hint: hint,
+	}})
+}
+
+// joinErrors keeps the first error as it is where there is no second one.
+func joinErrors(err, second error) error {
+	if second == nil {
+		return err
+	}
+	return errors.Join(err, second)
+}

@@ -1,0 +1,109 @@
+package rollout
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// yield makes room for replicas that cannot run beside those they replace. Everything else is well before, so that
+// the time in which nothing answers is as short as it can be.
+func (p *planner) yield() {
+	leaving := p.leaving()
+	p.hold(leaving)
+	was := p.serving.generation().Config
+	order := dependencyOrder(was)
+	for _, name := range slices.Backward(withOthers(order, leaving)) {
+		for _, r := range leaving[name] {
+			var waits []string
+			for _, d := range dependents(was, name, order) {
+				waits = append(waits, p.stopped[d]...)
+			}
+			drained := p.drain(r, false, []string{p.holding})
+			p.stopped[name] = append(p.stopped[name], p.stop(r, "makes room for its successor", false, []string{drained}, waits))
+		}
+	}
+}
+
+// leaving are the running replicas that have to stop before their successors start, by service.
+func (p *planner) leaving() map[string][]release.Replica {
+	found := map[string][]release.Replica{}
+	for name, c := range p.changes {
+		if !c.stops {
+			continue
+		}
+		for _, r := range c.retire {
+			if p.current(r) && r.State == release.StateRunning {
+				found[name] = append(found[name], r)
+			}
+		}
+	}
+	return found
+}
+
+// hold takes the leaving replicas out of the traffic. Requests to a service that keeps none wait. A hold that an interrupted
+// rollout has left is renewed, so that it does not end on the way.
+func (p *planner) hold(leaving map[string][]release.Replica) {
+	if p.serving == nil {
+		return
+	}
+	next := Serving{Generation: p.serving.Generation, Replicas: map[string][]string{}}
+	var withdrawn, held []string
+	for _, name := range slices.Sorted(maps.Keys(p.changes)) {
+		stay := without(p.serving.Replicas[name], leaving[name])
+		if len(stay) > 0 {
+			next.Replicas[name] = stay
+		}
+		if len(stay) < len(p.serving.Replicas[name]) {
+			withdrawn = append(withdrawn, name)
+		}
+		if len(stay) == 0 && p.waits(name, withdrawn) {
+			held = append(held, name)
+			next.Held = append(next.Held, Hold{Service: name})
+		}
+	}
+	if len(withdrawn)+len(held) == 0 {
+		return
+	}
+	effect := "hold " + strings.Join(held, ", ")
+	if len(held) == 0 {
+		effect = "withdraw old replicas of " + strings.Join(withdrawn, ", ")
+	}
+	p.holding = p.add(Operation{Key: effect, Kind: Route, Serving: &next, Effect: effect}, p.prepared, p.allReady())
+}
+
+// waits reports whether requests to a service without a replica are to be held: it is about to lose the last, or was held
+// and gets one.
+func (p *planner) waits(name string, withdrawn []string) bool {
+	c := p.changes[name]
+	if c.want == nil || c.oneShot() {
+		return false
+	}
+	wasHeld := slices.ContainsFunc(p.serving.Held, func(h Hold) bool { return h.Service == name })
+	return slices.Contains(withdrawn, name) || wasHeld && len(c.start) > 0
+}
+
+// boundHold says in the hold how long it lasts at most: the longest way through the operations that end it.
+func (p *planner) boundHold() {
+	if p.holding == "" || len(p.settled) == 0 {
+		return
+	}
+	limit := worst(p.operations, p.holding, p.settled[0])
+	for _, op := range p.operations {
+		if op.Key != p.holding {
+			continue
+		}
+		for i := range op.Serving.Held {
+			op.Serving.Held[i].Limit = release.Duration(limit)
+			p.held[op.Serving.Held[i].Service] = limit
+		}
+	}
+}
+
+func without(ids []string, gone []release.Replica) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return slices.ContainsFunc(gone, func(r release.Replica) bool { return r.ID == id })
+	})
+}
