@@ -1,0 +1,53 @@
+package tui
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// inStep compares a generated document with the one in docs, or writes it with -update.
+func inStep(t *testing.T, name string, want []byte) {
+	t.Helper()
+	path := filepath.Join("..", "..", "docs", name)
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("docs/%s is out of step (go test ./internal/tui -update): -want +got\n%s", name, diff)
+	}
+}
+
+func TestExitCodesAreDocumented(t *testing.T) {
+	var b bytes.Buffer
+	b.WriteString(`# Exit codes
+
+<!-- Generated from internal/release/exit.go: go test ./internal/tui -update -->
+
+Every verb ends with one of these. The kind is what ` + "`--json`" + ` has in the error of the last event
+([events](events.md)).
+
+| code | kind | meaning |
+| ---: | --- | --- |
+`)
+	for _, e := range release.Exits() {
+		fmt.Fprintf(&b, "| %d | %s | %s |\n", e.Code, e.Kind, e.Meaning)
+	}
+	inStep(t, "exit-codes.md", b.Bytes())
+}
+
+func TestEventsAreDocumented(t *testing.T) {
+	inStep(t, "events.md", eventSchema(t))
+}

@@ -1,0 +1,151 @@
+package tui
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+func wrote(t *testing.T, got fmt.Stringer, want string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestTableAlignsWideCharactersWithoutTrailingBlanks(t *testing.T) {
+	table := NewTable("SERVICE", "STATE", "SINCE")
+	table.Add(Text("web"), Good.Cell("healthy"), Text("3 minutes ago"))
+	table.Add(Text("構築"), Bad.Cell("exited\x1b[2J"), Text(""))
+	var out bytes.Buffer
+	if err := table.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	wrote(t, &out, "SERVICE  STATE    SINCE\nweb      healthy  3 minutes ago\n構築     exited\n")
+}
+
+func TestTableIsCutToTheTerminal(t *testing.T) {
+	table := NewTable("NAME", "IMAGE")
+	table.Add(Text("web"), Text("registry.example.com/acme/a-rather-long-name@sha256:0123456789abcdef"))
+	var out bytes.Buffer
+	if err := table.Write(Output{Writer: &out, Width: 30}); err != nil {
+		t.Fatal(err)
+	}
+	wrote(t, &out, "NAME  IMAGE\nweb   registry.example.com/ac…\n")
+}
+
+func TestErrorShowsDetailAndHint(t *testing.T) {
+	var out bytes.Buffer
+	Error(&out, fmt.Errorf("up: %w", &release.UserError{
+		Kind: release.KindBuild, Err: errors.New("build stage web:\nexit code 1"),
+		Detail: "> 3 | RUN \x1b[31mfalse\n", Hint: "seaworthy why web",
+	}))
+	wrote(t, &out, "error: up: build stage web:\n       exit code 1\n\n  > 3 | RUN false\n\nhint: seaworthy why web\n")
+}
+
+func TestErrorIsColouredWhereAllowed(t *testing.T) {
+	var out bytes.Buffer
+	Error(Output{Writer: &out, Color: true}, errors.New("boom"))
+	wrote(t, &out, "\x1b[1;31merror:\x1b[m boom\n")
+}
+
+func TestAnswersAndInterruptionsAreNoErrors(t *testing.T) {
+	var out bytes.Buffer
+	Error(&out, nil)
+	Error(&out, &release.UserError{Kind: release.KindChanges, Err: errors.New("changes")})
+	Error(&out, shown(errors.New("told already")))
+	Error(&out, context.Canceled)
+	wrote(t, &out, "stopped: interrupted\n")
+}
+
+func TestLogsNameTheReplica(t *testing.T) {
+	var out bytes.Buffer
+	logs := NewLogs(&out, LogOptions{Timestamps: true})
+	at := time.Date(2026, 1, 2, 15, 4, 5, 6e6, time.UTC)
+	for _, l := range []event.Log{
+		{Service: "web", Replica: "hrefcounter-local-web-11aa22bb-1", Line: "listening"},
+		{Service: "worker", Replica: "worker-12", Line: "\x1b[2Jdone"},
+		{Service: "db", Line: ""},
+	} {
+		logs.Emit(event.Event{Time: at, Log: &l})
+	}
+	wrote(t, &out, "web-1 | 2026-01-02T15:04:05.006Z listening\n"+
+		"worker-12 | 2026-01-02T15:04:05.006Z done\n"+
+		"db        | 2026-01-02T15:04:05.006Z\n")
+}
+
+func TestEachReplicaHasItsColour(t *testing.T) {
+	var out bytes.Buffer
+	logs := NewLogs(Output{Writer: &out, Color: true}, LogOptions{})
+	for _, replica := range []string{"x-1", "x-2", "x-1"} {
+		logs.Emit(event.Event{Log: &event.Log{Service: "web", Replica: replica, Line: "l"}})
+	}
+	lines := strings.Split(out.String(), "\n")
+	if lines[0] != lines[2] || strings.ReplaceAll(lines[0], "web-1", "web-2") == lines[1] {
+		t.Errorf("colours do not tell replicas apart: %q", lines)
+	}
+}
+
+func TestJSONIsOneEventALineAndAlwaysEnds(t *testing.T) {
+	var out bytes.Buffer
+	r := New(Options{Out: &out, Mode: JSON})
+	r.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Text: "two\nlines"}})
+	failed := &release.UserError{Kind: release.KindEngine, Err: errors.New("connection lost")}
+	if err := r.Close(failed); release.KindOf(err) != release.KindEngine || !wasShown(err) {
+		t.Errorf("Close returned %v", err)
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d lines: %q", len(lines), lines)
+	}
+	var end event.Event
+	if err := json.Unmarshal([]byte(lines[1]), &end); err != nil {
+		t.Fatal(err)
+	}
+	if end.Type != event.TypeEnd || end.End.Error.Message != "connection lost" || end.Version != event.Version {
+		t.Errorf("the last event is %s", lines[1])
+	}
+}
+
+func TestPlainHasNoControlCharacters(t *testing.T) {
+	for _, foreign := range []string{"\x1b[2J\x1b]0;x\x07", "a\rb\x9b"} {
+		var out bytes.Buffer
+		r := New(Options{Out: &out, Err: &out, Mode: Plain})
+		r.Emit(event.Event{Graph: &event.Graph{Steps: []event.Node{{Key: "stage:a", Name: foreign, Role: "check", Skip: true, Why: foreign}}}})
+		r.Emit(event.Event{Instruction: &event.Instruction{Digest: "d", Steps: []string{"stage:a"}, Text: foreign, State: event.Started}})
+		r.Emit(event.Event{Log: &event.Log{Step: "stage:a", Line: foreign}})
+		r.Emit(event.Event{Message: &event.Message{Text: foreign, Hint: foreign}})
+		r.Emit(event.Event{Plan: &event.Plan{Text: foreign, Operations: []event.Operation{{Key: "k", Text: foreign}}}})
+		r.Emit(event.Event{Step: &event.Step{Key: "rollout:k", State: event.Failed, Error: foreign}})
+		r.Emit(event.Event{Replica: &release.Replica{Service: foreign, Detail: foreign}})
+		_ = r.Close(&release.UserError{Err: errors.New(foreign), Hint: foreign, Detail: foreign})
+		if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0) }); i >= 0 {
+			t.Errorf("control character in %q", out.String())
+		}
+	}
+}
+
+func TestAskingWithoutATerminalNamesYes(t *testing.T) {
+	var out bytes.Buffer
+	err := Confirm(t.Context(), strings.NewReader("y\n"), &out, "Remove volume db-data?", false)
+	if release.KindOf(err) != release.KindUsage {
+		t.Fatalf("got %v", err)
+	}
+	Error(&out, err)
+	if !strings.Contains(out.String(), "--yes") {
+		t.Errorf("no way out in %q", out.String())
+	}
+	if err := Confirm(t.Context(), nil, &out, "Remove?", true); err != nil {
+		t.Errorf("with --yes: %v", err)
+	}
+}
