@@ -1,0 +1,151 @@
+package project
+
+import (
+	"strings"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Dockerfile is one build of the project: a Dockerfile together with all that decides what it makes. Services that
+// differ in nothing but the target share one.
+type Dockerfile struct {
+	// Key tells the project's Dockerfiles apart: empty for the main one, else the name of the service that brought it.
+	Key  string `json:"key"`
+	File string `json:"file"`           // for people: relative to the project's directory
+	Path string `json:"path,omitempty"` // absolute; empty for dockerfile_inline
+	// Context is an absolute directory or, with Remote, a URL that only the builder can read.
+	Context string `json:"context"`
+	Remote  bool   `json:"remote,omitempty"`
+	Source  string `json:"source,omitempty"` // the text
+
+	Args          map[string]string         `json:"args,omitempty"`
+	NamedContexts map[string]string         `json:"namedContexts,omitempty"` // name: absolute directory, docker-image://…, or a URL
+	Secrets       []BuildSecret             `json:"secrets,omitempty"`       // sorted by ID
+	SSH           []SSHAgent                `json:"ssh,omitempty"`           // sorted by ID
+	Labels        map[string]string         `json:"labels,omitempty"`
+	ExtraHosts    []release.HostMapping     `json:"extraHosts,omitempty"`
+	Network       string                    `json:"network,omitempty"` // empty or "none"
+	ShmSize       int64                     `json:"shmSize,omitempty"` // bytes
+	Ulimits       map[string]release.Ulimit `json:"ulimits,omitempty"`
+	NoCache       bool                      `json:"noCache,omitempty"`
+	NoCacheFilter []string                  `json:"noCacheFilter,omitempty"` // stages
+	Pull          bool                      `json:"pull,omitempty"`
+
+	Syntax string  `json:"syntax,omitempty"` // of "# syntax="
+	Stages []Stage `json:"stages"`           // in the order of the file; one without instructions if Remote
+}
+
+// BuildSecret is a value that RUN --mount=type=secret can read. It comes from a file or from a variable of the
+// environment of whoever builds.
+type BuildSecret struct {
+	ID   string `json:"id"`
+	File string `json:"file,omitempty"` // absolute
+	Env  string `json:"env,omitempty"`
+}
+
+// SSHAgent is what RUN --mount=type=ssh can use: the agent of whoever builds, or keys.
+type SSHAgent struct {
+	ID   string `json:"id"`
+	Path string `json:"path,omitempty"` // of a socket or key; empty: SSH_AUTH_SOCK
+}
+
+// Stage is a FROM block.
+type Stage struct {
+	Key  string `json:"key"`  // of its step: "stage:builder", or "stage:api/builder" in the Dockerfile with the key "api"
+	Name string `json:"name"` // as written, in lower case; "stage-2" for the third one if it has none, as BuildKit says
+	// Target is what BuildKit takes to build up to this stage; nothing if Last. A stage that has no name and is not the
+	// last one cannot be asked for.
+	Target string `json:"target,omitempty"`
+	Last   bool   `json:"last,omitempty"`
+	Index  int    `json:"index"`
+	Line   int    `json:"line"`    // of its FROM
+	End    int    `json:"endLine"` // of its last instruction
+
+	Platform string `json:"platform,omitempty"` // FROM --platform, resolved
+	From     Edge   `json:"from"`
+	Copies   []Edge `json:"copies,omitempty"` // everything else that it takes from elsewhere, in the order of the file
+
+	Instructions []Instruction `json:"instructions,omitempty"` // without FROM
+	Config       StageConfig   `json:"config,omitzero"`
+}
+
+// CanBeAsked reports whether BuildKit can be told to build just this stage.
+func (s *Stage) CanBeAsked() bool { return s.Last || s.Target != "" }
+
+// Instruction is one instruction of a stage.
+type Instruction struct {
+	Line int    `json:"line"`
+	End  int    `json:"endLine"`
+	Name string `json:"name"` // in upper case
+	Text string `json:"text"` // as written, continuation lines joined
+}
+
+// EdgeKind says how a stage takes from another one.
+type EdgeKind string
+
+// The kinds of edges.
+const (
+	EdgeFrom  EdgeKind = "from"
+	EdgeCopy  EdgeKind = "copy"  // COPY --from
+	EdgeMount EdgeKind = "mount" // RUN --mount=from
+)
+
+// Edge leads from a stage to what it takes from: exactly one of Stage, Image, Context is set, or none for scratch.
+type Edge struct {
+	Kind    EdgeKind `json:"kind"`
+	Stage   string   `json:"stage,omitempty"`   // key
+	Image   string   `json:"image,omitempty"`   // reference as it is after ARGs
+	Context string   `json:"context,omitempty"` // named context
+	Line    int      `json:"line"`
+	OnBuild bool     `json:"onBuild,omitempty"` // by an ONBUILD of the stage that it is built FROM
+}
+
+// StageConfig is what a stage says about the image it makes, with what it inherits from the stages it is built FROM.
+// What the base image says is not known here.
+type StageConfig struct {
+	Expose     []release.Expose `json:"expose,omitempty"`
+	Volumes    []string         `json:"volumes,omitempty"`
+	Health     *release.Health  `json:"health,omitempty"`
+	StopSignal string           `json:"stopSignal,omitempty"`
+	// Runs: it has a RUN, COPY or ADD of its own, so building it does something.
+	Runs bool `json:"runs,omitempty"`
+	// Command: it has a CMD or ENTRYPOINT of its own.
+	Command bool `json:"command,omitempty"`
+}
+
+// Stage returns the stage that a target names, the last one for "", or nil. Names have no case.
+func (d *Dockerfile) Stage(target string) *Stage {
+	for i := len(d.Stages) - 1; i >= 0; i-- {
+		if s := &d.Stages[i]; target == "" && s.Last || target != "" && strings.EqualFold(s.Target, target) {
+			return s
+		}
+	}
+	return nil
+}
+
+// stageNames are the targets that can be asked for.
+func (d *Dockerfile) stageNames() []string {
+	var names []string
+	for _, s := range d.Stages {
+		if s.Target != "" {
+			names = append(names, s.Target)
+		}
+	}
+	return names
+}
+
+// keyOf is the key of the step of a stage.
+func keyOf(dockerfile, stage string) string {
+	if dockerfile == "" {
+		return "stage:" + stage
+	}
+	return "stage:" + dockerfile + "/" + stage
+}
+
+// Warning is a warning about a line of the Dockerfile.
+func (d *Dockerfile) Warning(line int, message, hint string) Problem {
+	s := &source{name: d.File, lines: strings.Split(d.Source, "\n")}
+	p := s.problem(line, 1, 0, message, hint)
+	p.Severity = Warning
+	return p
+}

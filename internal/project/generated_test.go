@@ -1,0 +1,239 @@
+package project
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/schema"
+	"github.com/google/go-cmp/cmp"
+	"github.com/invopop/jsonschema"
+)
+
+var update = flag.Bool("update", false, "write the generated files and the goldens anew")
+
+func TestGenerated(t *testing.T) {
+	published := schemaOfSettings(t)
+	for file, content := range map[string][]byte{
+		"schema/seaworthy.schema.json": published,
+		"docs/seaworthy-yaml.md":       settingsDocument(t, published),
+		"docs/compose.md":              composeDocument(),
+	} {
+		t.Run(file, func(t *testing.T) {
+			file := filepath.Join("..", "..", file)
+			if *update {
+				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, content, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(content), string(got)); diff != "" {
+				t.Errorf("%s is not what the types and tables say; go generate ./internal/project writes it anew (-want +got):\n%s", file, diff)
+			}
+		})
+	}
+}
+
+// schemaOfSettings reflects the types; their comments become the descriptions.
+func schemaOfSettings(t *testing.T) []byte {
+	t.Helper()
+	r := &jsonschema.Reflector{FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true}
+	if err := r.AddGoComments("github.com/seaworthyhq/seaworthy/internal/project", ".", jsonschema.WithFullComment()); err != nil {
+		t.Fatal(err)
+	}
+	for key, comment := range r.CommentMap { // the keys are import path joined with "."
+		r.CommentMap[strings.Replace(key, "project/..", "project.", 1)] = strings.Join(strings.Fields(comment), " ")
+	}
+	s := r.Reflect(&Settings{})
+	s.ID, s.Title = "https://raw.githubusercontent.com/seaworthyhq/seaworthy/main/schema/seaworthy.schema.json", "seaworthy.yaml"
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, '\n')
+}
+
+func composeDocument() []byte {
+	var b bytes.Buffer
+	b.WriteString(`# Compose files
+
+Seaworthy reads the [Compose Specification](https://github.com/compose-spec/compose-spec). Each key is **honoured**,
+**ignored** with a warning that names it, or **refused** with an error that names it: never a silence. What stands
+below a key that is not listed by itself shares its verdict. Keys that begin with ` + "`x-`" + ` are yours.
+
+What counts: ` + "`compose.yaml`" + ` (or ` + "`compose.yml`, `docker-compose.yml`, `docker-compose.yaml`" + `), or the files that
+` + "`environments.*.compose`" + ` names in ` + "`seaworthy.yaml`" + `. ` + "`compose.override.yaml`" + ` and the variables of your shell count for the
+environment ` + "`local`" + ` only, so that what other environments run does not depend on who deploys; ` + "`.env`" + ` counts for all of
+them. A secret's value may come from your shell everywhere, since it is handed over beside the release and is no part of it.
+
+Read-only mounts of files and folders of the project (up to ` + fmt.Sprintf("%d files and %d MiB", maxFolderFiles, maxFolderBytes>>20) + `) become part of the release, by digest.
+A ` + "`VOLUME`" + ` of the Dockerfile for which the compose file mounts nothing gets a named volume, ` + "`SERVICE-PATH`" + `.
+
+`)
+	group := ""
+	for _, rule := range Rules() {
+		if g := groupOf(rule.Path); g != group {
+			group = g
+			fmt.Fprintf(&b, "\n## %s\n\n| key | | |\n| --- | --- | --- |\n", group)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", rule.Path, rule.verdictForPeople(), rule.Word)
+	}
+	return b.Bytes()
+}
+
+func (r *Rule) verdictForPeople() string {
+	if r.When != nil {
+		return string(r.Verdict) + ", by value"
+	}
+	return string(r.Verdict)
+}
+
+func groupOf(path string) string {
+	parts := strings.Split(path, ".")
+	switch {
+	case len(parts) > 3 && (parts[2] == "build" || parts[2] == "deploy"):
+		return "services.*." + parts[2]
+	case len(parts) > 2 && parts[0] == "services":
+		return "services"
+	case len(parts) > 1 && parts[0] != "services":
+		return parts[0]
+	}
+	return "The file"
+}
+
+func settingsDocument(t *testing.T, published []byte) []byte {
+	t.Helper()
+	var root map[string]any
+	if err := json.Unmarshal(published, &root); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	b.WriteString(`# seaworthy.yaml
+
+Optional. It says when and where the stages of the Dockerfile run; what a step does is written in the Dockerfile. Unknown
+keys are errors. Keys that are known but not built yet are errors that say so. The JSON Schema is
+[schema/seaworthy.schema.json](../schema/seaworthy.schema.json); an editor with a YAML language server takes it from a first line
+
+    # yaml-language-server: $schema=https://raw.githubusercontent.com/seaworthyhq/seaworthy/main/schema/seaworthy.schema.json
+
+An example:
+
+` + "```yaml" + `
+name: hrefcounter
+checks:
+  bench: skip          # listed as skipped
+  dev: run             # gates although its name says it is for developers
+environments:
+  staging:
+    compose: [compose.yaml, compose.staging.yaml]
+    services:
+      web: {replicas: 4, ports: ["80:8080"]}
+` + "```" + `
+
+| key | type | |
+| --- | --- | --- |
+`)
+	s := &shape{root: root}
+	writeKeys(&b, s, s.deref(root), "", map[string]any{})
+	return b.Bytes()
+}
+
+func writeKeys(b *bytes.Buffer, s *shape, schema map[string]any, prefix string, field map[string]any) {
+	properties, _ := members(schema)
+	for _, name := range slices.SortedFunc(maps.Keys(properties), byBuilt(properties)) {
+		field := properties[name].(map[string]any)
+		sub := s.deref(field)
+		text, _ := field["description"].(string)
+		if field["x-later"] != nil {
+			text = "**Not built yet.** " + text
+		}
+		fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", prefix, name, typeForPeople(s, sub), text)
+		if field["x-later"] != nil {
+			continue
+		}
+		writeKeys(b, s, sub, prefix+name+".", field)
+		if items, ok := sub["additionalProperties"].(map[string]any); ok {
+			writeKeys(b, s, s.deref(items), prefix+name+".*.", field)
+		}
+	}
+}
+
+func byBuilt(properties map[string]any) func(a, b string) int {
+	later := func(name string) string {
+		if properties[name].(map[string]any)["x-later"] != nil {
+			return "1" + name
+		}
+		return "0" + name
+	}
+	return func(a, b string) int { return strings.Compare(later(a), later(b)) }
+}
+
+func typeForPeople(s *shape, schema map[string]any) string {
+	if branches := schemas(schema["oneOf"]); branches != nil {
+		var names []string
+		for _, branch := range branches {
+			names = append(names, typeForPeople(s, s.deref(branch)))
+		}
+		return oneOf(names)
+	}
+	if values := stringsOf(schema["enum"]); values != nil {
+		return "`" + strings.Join(values, "` or `") + "`"
+	}
+	return typeNames[strings.Join(typesOf(schema), "")]
+}
+
+// Every key of the specification has a rule of its own, or shares that of what it stands below. Services are where
+// silence would hurt: each of their keys has one of its own.
+func TestEveryKeyOfTheSpecificationHasAVerdict(t *testing.T) {
+	known := map[string]bool{}
+	for _, p := range schema.AttributePaths() {
+		known[string(p)] = true
+		at, rule := ruleTreeOfAll, (*Rule)(nil)
+		parts := strings.Split(string(p), ".")
+		exact := false
+		for _, name := range parts {
+			if at = at.child(name); at == nil {
+				exact = false
+				break
+			}
+			if exact = at.rule != nil; exact {
+				rule = at.rule
+			}
+		}
+		if rule == nil || strings.HasPrefix(string(p), "services.") && len(parts) == 3 && !exact {
+			t.Errorf("%s has no rule", p)
+		}
+		if len(parts) == 4 && parts[0] == "services" && (parts[2] == "build" || parts[2] == "deploy") && parts[3] != "*" && !exact {
+			t.Errorf("%s has no rule of its own", p)
+		}
+		if len(parts) == 3 && parts[1] == "*" && slices.Contains([]string{"networks", "volumes", "configs", "secrets"}, parts[0]) && !exact {
+			t.Errorf("%s has no rule of its own", p)
+		}
+	}
+	seen := map[string]bool{}
+	for _, rule := range Rules() {
+		if !known[rule.Path] && !known[rule.Path+".*"] {
+			t.Errorf("there is a rule for %s, which the specification does not have", rule.Path)
+		}
+		if seen[rule.Path] {
+			t.Errorf("%s has two rules", rule.Path)
+		}
+		seen[rule.Path] = true
+		if rule.Verdict != Honoured && rule.Word == "" {
+			t.Errorf("%s is %s without a word", rule.Path, rule.Verdict)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package project_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// unpack writes the files of an archive into a directory named app, so that the project's name is known.
+func unpack(t testing.TB, files []txtar.File) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "app")
+	for _, f := range append(files, txtar.File{Name: ".keep"}) {
+		path := filepath.Join(dir, f.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func unpackText(t testing.TB, archive string) string {
+	t.Helper()
+	return unpack(t, txtar.Parse([]byte(archive)).Files)
+}
+
+// TestProblems holds what Load says about each archive in testdata/problems against its file "want". A new case is a new
+// archive; -update writes what Load says. Lines of the comment are options: "environment: staging", "variable: A=b".
+func TestProblems(t *testing.T) {
+	archives, err := filepath.Glob("testdata/problems/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no archives: %v", err)
+	}
+	for _, file := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want string
+			var files []txtar.File
+			for _, f := range archive.Files {
+				if f.Name == "want" {
+					want = string(f.Data)
+				} else {
+					files = append(files, f)
+				}
+			}
+			dir := unpack(t, files)
+			got := strings.ReplaceAll(said(t, dir, optionsIn(string(archive.Comment))), filepath.Dir(dir), "DIR")
+			if flag.Lookup("update").Value.String() == "true" {
+				archive.Files = append(files, txtar.File{Name: "want", Data: []byte(got)})
+				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("what Load says has changed; -update writes it (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func optionsIn(comment string) project.Options {
+	var o project.Options
+	for line := range strings.Lines(comment) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		switch key {
+		case "environment":
+			o.Environment = value
+		case "profile":
+			o.Profiles = append(o.Profiles, value)
+		case "variable":
+			name, v, _ := strings.Cut(value, "=")
+			if o.Variables == nil {
+				o.Variables = map[string]string{}
+			}
+			o.Variables[name] = v
+		}
+	}
+	return o
+}
+
+// said is the error with its detail, or the warnings.
+func said(t *testing.T, dir string, o project.Options) string {
+	t.Helper()
+	o.Dir = dir
+	p, err := project.Load(t.Context(), o)
+	if err == nil {
+		return p.Warnings.Render() + "\n"
+	}
+	u, ok := errors.AsType[*release.UserError](err)
+	if !ok {
+		t.Fatalf("Load returned %T, which no user should see: %v", err, err)
+	}
+	return string(u.Kind) + ": " + u.Error() + "\n\n" + u.Detail + "\n\n" + u.Hint + "\n"
+}

@@ -1,0 +1,273 @@
+package project
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// converter turns the merged compose files into an Environment.
+type converter struct {
+	*composeFiles
+	env      *Environment
+	builds   *builds
+	contents map[release.Digest]content
+}
+
+func (c *converter) convert() {
+	c.resolveFiles()
+	names := slices.Sorted(maps.Keys(c.project.Services))
+	for _, name := range names {
+		c.env.Services = append(c.env.Services, c.service(c.project.Services[name]))
+	}
+	c.markOneShots()
+	c.checkCycles()
+	c.joinAliases()
+	c.networks()
+	c.volumes()
+	c.secretSources()
+	if len(names) == 0 {
+		c.add(c.at(trail{"services"}, "no service is left to run", "give services: an entry, or choose one of their profiles"))
+	}
+}
+
+func servicePath(name string, more ...string) trail { return trail{"services", name}.with(more...) }
+
+// resolveFiles reads env_file and label_file, after it has reported the missing ones at their place.
+func (c *converter) resolveFiles() {
+	before := len(c.list.of(Error))
+	for _, s := range c.project.Services {
+		for _, f := range s.EnvFiles {
+			if _, err := os.Stat(f.Path); err != nil && bool(f.Required) {
+				c.add(c.item(servicePath(s.Name, "env_file"), baseName(f.Path), fmt.Sprintf("%s: there is no such file", relative(c.dir, f.Path)), "make it, or write {path: …, required: false}"))
+			}
+		}
+		for _, f := range s.LabelFiles {
+			if _, err := os.Stat(f); err != nil {
+				c.add(c.item(servicePath(s.Name, "label_file"), baseName(f), fmt.Sprintf("%s: there is no such file", relative(c.dir, f)), "make it, or remove the line"))
+			}
+		}
+	}
+	if len(c.list.of(Error)) > before {
+		return
+	}
+	resolved, err := c.project.WithServicesEnvironmentResolved(true)
+	if err == nil {
+		resolved, err = resolved.WithServicesLabelsResolved(true)
+	}
+	if err != nil {
+		c.failure(err)
+		return
+	}
+	c.project = resolved
+}
+
+func (c *converter) service(s types.ServiceConfig) Service {
+	out := Service{Ref: s.Image, PullPolicy: s.PullPolicy, Platform: s.Platform}
+	out.Service = release.Service{
+		Name: s.Name, Entrypoint: s.Entrypoint, Command: s.Command, Environment: c.environment(s),
+		User: s.User, GroupAdd: s.GroupAdd, WorkingDir: s.WorkingDir, Hostname: s.Hostname, Labels: s.Labels,
+		Init: s.Init != nil && *s.Init, TTY: s.Tty, StdinOpen: s.StdinOpen, ReadOnly: s.ReadOnly,
+		Privileges: c.privileges(s), Ulimits: ulimits(s.Ulimits), Sysctls: s.Sysctls, ShmSize: int64(s.ShmSize), Resources: c.resources(s),
+		Networks: attachments(s), ExtraHosts: hostMappings(s.ExtraHosts), DependsOn: c.dependencies(s),
+		Ports: c.ports(s), Expose: c.expose(s), Health: c.health(s), StopSignal: s.StopSignal,
+		Restart: c.restart(s), Replicas: c.replicas(s),
+	}
+	if s.StopGracePeriod != nil {
+		out.StopGrace = release.Duration(*s.StopGracePeriod)
+	}
+	if s.Deploy != nil {
+		out.Update = c.updatePolicy(s.Name, "update_config", s.Deploy.UpdateConfig)
+		out.Rollback = c.updatePolicy(s.Name, "rollback_config", s.Deploy.RollbackConfig)
+	}
+	c.mounts(s, &out.Service)
+	c.configs(s, &out.Service)
+	c.secrets(s, &out.Service)
+	c.image(s, &out)
+	return out
+}
+
+// environment keeps what has a value. A variable that is passed on from a shell that does not count is told apart from one
+// that nobody has set.
+func (c *converter) environment(s types.ServiceConfig) map[string]string {
+	values := map[string]string{}
+	for name, v := range s.Environment {
+		if v != nil {
+			values[name] = *v
+			continue
+		}
+		if _, inShell := c.shell[name]; inShell && c.env.Name != Local {
+			c.warn(c.item(servicePath(s.Name, "environment"), name, fmt.Sprintf("%s has no value in %s: your shell has one, but it counts for %s only", name, c.env.Name, Local), "write the value into .env or into an env_file of the environment"))
+		}
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	return values
+}
+
+func (c *converter) privileges(s types.ServiceConfig) release.Privileges {
+	p := release.Privileges{CapAdd: capabilities(s.CapAdd), CapDrop: capabilities(s.CapDrop)}
+	for _, opt := range s.SecurityOpt {
+		name, value, _ := strings.Cut(strings.Replace(opt, "=", ":", 1), ":")
+		switch {
+		case name == "no-new-privileges" && (value == "" || value == "true" || value == "false"), opt == "seccomp=unconfined", opt == "seccomp:unconfined":
+			p.SecurityOpt = append(p.SecurityOpt, strings.Replace(opt, "=", ":", 1))
+		case name == "label" || name == "apparmor" && value == "unconfined":
+			c.warn(c.item(servicePath(s.Name, "security_opt"), opt, fmt.Sprintf("security_opt %s is ignored", opt), "replicas run without SELinux and AppArmor profiles"))
+		default:
+			c.add(c.item(servicePath(s.Name, "security_opt"), opt, fmt.Sprintf("security_opt %s is refused", opt), "no-new-privileges and seccomp=unconfined can be set"))
+		}
+	}
+	return p
+}
+
+// capabilities are written as Docker lists them: in upper case, without CAP_.
+func capabilities(names []string) []string {
+	var all []string
+	for _, name := range names {
+		all = append(all, strings.TrimPrefix(strings.ToUpper(name), "CAP_"))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func ulimits(in map[string]*types.UlimitsConfig) map[string]release.Ulimit {
+	if len(in) == 0 {
+		return nil
+	}
+	out := map[string]release.Ulimit{}
+	for name, u := range in {
+		if u.Single != 0 {
+			out[name] = release.Ulimit{Soft: int64(u.Single), Hard: int64(u.Single)}
+		} else {
+			out[name] = release.Ulimit{Soft: int64(u.Soft), Hard: int64(u.Hard)}
+		}
+	}
+	return out
+}
+
+func (c *converter) health(s types.ServiceConfig) *release.Health {
+	h := s.HealthCheck
+	if h == nil {
+		return nil
+	}
+	if h.Disable {
+		return &release.Health{Test: []string{"NONE"}}
+	}
+	if len(h.Test) > 0 && !slices.Contains([]string{"NONE", "CMD", "CMD-SHELL"}, h.Test[0]) {
+		c.add(c.at(servicePath(s.Name, "healthcheck", "test"), fmt.Sprintf("a health test cannot begin with %q", h.Test[0]), `begin the list with "CMD" or "CMD-SHELL", or write the command as text`))
+	}
+	out := &release.Health{
+		Test: h.Test, Interval: duration(h.Interval), Timeout: duration(h.Timeout),
+		StartPeriod: duration(h.StartPeriod), StartInterval: duration(h.StartInterval),
+	}
+	if h.Retries != nil {
+		out.Retries = int(*h.Retries)
+	}
+	return out
+}
+
+func duration(d *types.Duration) release.Duration {
+	if d == nil {
+		return 0
+	}
+	return release.Duration(*d)
+}
+
+// dependencies are sorted by name. Those on services that no profile has chosen count only if they are required.
+func (c *converter) dependencies(s types.ServiceConfig) []release.Dependency {
+	var all []release.Dependency
+	for _, name := range slices.Sorted(maps.Keys(s.DependsOn)) {
+		d := s.DependsOn[name]
+		if _, runs := c.project.Services[name]; !runs {
+			if d.Required {
+				c.reportDependency(s, name)
+			}
+			continue
+		}
+		all = append(all, release.Dependency{
+			Service: name, Condition: release.Condition(cmp.Or(d.Condition, types.ServiceConditionStarted)), Required: d.Required, Restart: d.Restart,
+		})
+	}
+	return all
+}
+
+func (c *converter) reportDependency(s types.ServiceConfig, name string) {
+	at := c.item(servicePath(s.Name, "depends_on"), name, "", "")
+	if doc, n := c.locate(servicePath(s.Name, "depends_on", name)); doc != nil && n != nil && n.Value == name {
+		at = doc.problemAt(n, "", "")
+	}
+	at.Message = fmt.Sprintf("%s depends on %q, which is no service", s.Name, name)
+	at.Hint = "name one of the services" + didYouMean(name, slices.Sorted(maps.Keys(c.project.Services)))
+	if other, ok := c.project.DisabledServices[name]; ok {
+		at.Message = fmt.Sprintf("%s depends on %q, which no chosen profile has", s.Name, name)
+		at.Hint = fmt.Sprintf("choose the profile %s, or write required: false", oneOf(other.Profiles))
+	}
+	c.add(at)
+}
+
+// markOneShots finds the services that others wait for to end.
+func (c *converter) markOneShots() {
+	for _, s := range c.env.Services {
+		for _, d := range s.DependsOn {
+			if d.Condition != release.Completed {
+				continue
+			}
+			one := c.env.Service(d.Service)
+			one.OneShot = true
+			if one.Restart.Condition == "" {
+				one.Restart.Condition = "none"
+			}
+		}
+	}
+}
+
+func (c *converter) checkCycles() {
+	after := map[string][]string{}
+	for _, s := range c.env.Services {
+		for _, d := range s.DependsOn {
+			after[s.Name] = append(after[s.Name], d.Service)
+		}
+	}
+	if found := findCycle(after); found != nil {
+		c.add(c.at(servicePath(found[0], "depends_on"), "services wait for each other: "+strings.Join(found, " → "), "remove one of these dependencies"))
+	}
+}
+
+func hostMappings(hosts types.HostsList) []release.HostMapping {
+	var all []release.HostMapping
+	for _, host := range slices.Sorted(maps.Keys(hosts)) {
+		for _, address := range hosts[host] {
+			all = append(all, release.HostMapping{Host: host, Address: address})
+		}
+	}
+	return all
+}
+
+func (c *converter) secretSources() {
+	used := map[string]bool{}
+	for _, s := range c.env.Services {
+		for _, secret := range s.Secrets {
+			used[secret.Name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		s := c.project.Secrets[name]
+		c.env.Secrets = append(c.env.Secrets, SecretSource{Name: name, File: s.File, Variable: s.Environment})
+	}
+}
+
+func baseName(p string) string { return p[strings.LastIndex(p, "/")+1:] }
+
+func number(s string) (int, bool) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return int(n), err == nil && n > 0
+}

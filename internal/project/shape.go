@@ -1,0 +1,387 @@
+package project
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/moby/buildkit/util/suggest"
+)
+
+// shape checks values against a JSON Schema, as far as the Compose Specification's and our own use the language, and finds
+// all violations at once, each with its path. A validator for the whole language spends twice the time that Load has for
+// everything on compiling the schema; that this one agrees with it is tested.
+type shape struct {
+	root    map[string]any
+	regexps map[string]*regexp.Regexp
+}
+
+// violation is a value that its schema does not allow.
+type violation struct {
+	at      trail
+	message string
+	hint    string
+	missing bool // something is not there that has to be; a later file of a merge may leave that to an earlier one
+}
+
+func parseShape(schema []byte) (*shape, error) {
+	s := &shape{regexps: map[string]*regexp.Regexp{}}
+	if err := json.Unmarshal(schema, &s.root); err != nil {
+		return nil, fmt.Errorf("read JSON Schema: %w", err)
+	}
+	return s, nil
+}
+
+// shapeOf reads an embedded schema once.
+func shapeOf(schema func() []byte) func() *shape {
+	return sync.OnceValue(func() *shape {
+		s, err := parseShape(schema())
+		if err != nil {
+			panic(err) // embedded, and read by every test
+		}
+		return s
+	})
+}
+
+func (s *shape) check(value any) []violation { return s.value(s.root, value, nil) }
+
+// deref follows a schema's $ref; our schemas have nothing of note beside one.
+func (s *shape) deref(schema map[string]any) map[string]any {
+	for {
+		ref, ok := schema["$ref"].(string)
+		if !ok {
+			return schema
+		}
+		defs, _ := s.root["$defs"].(map[string]any)
+		schema, _ = defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+	}
+}
+
+func (s *shape) value(schema map[string]any, v any, at trail) []violation {
+	if schema["x-later"] != nil {
+		return []violation{{at: at, message: fmt.Sprintf("%s is known but not built yet", last(at)), hint: "remove it until it is"}}
+	}
+	schema = s.deref(schema)
+	if wrong := s.checkType(schema, v, at); wrong != nil {
+		return wrong
+	}
+	found := s.scalar(schema, v, at)
+	switch v := v.(type) {
+	case map[string]any:
+		found = append(found, s.mapping(schema, v, at)...)
+	case []any:
+		found = append(found, s.list(schema, v, at)...)
+	}
+	for _, part := range schemas(schema["allOf"]) {
+		found = append(found, s.value(part, v, at)...)
+	}
+	for _, word := range []string{"oneOf", "anyOf"} {
+		if branches := schemas(schema[word]); branches != nil {
+			found = append(found, s.alternatives(branches, v, at)...)
+		}
+	}
+	return found
+}
+
+// alternatives is what is wrong with v by the branch that it comes closest to. A value that several branches of a oneOf
+// allow is allowed: schemas mean them as "any of these forms".
+func (s *shape) alternatives(branches []map[string]any, v any, at trail) []violation {
+	var closest []violation
+	var kinds []string
+	for _, branch := range branches {
+		branch = s.deref(branch)
+		kinds = append(kinds, typesOf(branch)...)
+		found := s.value(branch, v, at)
+		if len(found) == 0 {
+			return nil
+		}
+		if s.checkType(branch, v, at) == nil && (closest == nil || deepest(found) > deepest(closest)) {
+			closest = found
+		}
+	}
+	if closest == nil {
+		return []violation{wrongType(kinds, v, at)}
+	}
+	return closest
+}
+
+func deepest(vs []violation) int {
+	depth := 0
+	for _, v := range vs {
+		depth = max(depth, len(v.at))
+	}
+	return depth
+}
+
+func (s *shape) checkType(schema map[string]any, v any, at trail) []violation {
+	want := typesOf(schema)
+	if len(want) == 0 || slices.ContainsFunc(want, func(t string) bool { return isType(t, v) }) {
+		return nil
+	}
+	return []violation{wrongType(want, v, at)}
+}
+
+func wrongType(want []string, v any, at trail) violation {
+	var names []string
+	for _, t := range want {
+		if name := typeNames[t]; !slices.Contains(names, name) && t != "null" {
+			names = append(names, name)
+		}
+	}
+	return violation{at: at, message: fmt.Sprintf("%s has to be %s, not %s", last(at), oneOf(names), typeNames[typeOf(v)])}
+}
+
+var typeNames = map[string]string{
+	"object": "a mapping", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number",
+	"boolean": "true or false", "null": "empty",
+}
+
+func last(at trail) string {
+	if len(at) == 0 {
+		return "the file"
+	}
+	name := at[len(at)-1]
+	if _, err := strconv.Atoi(name); err == nil && len(at) > 1 {
+		return "each of " + at[len(at)-2]
+	}
+	return name
+}
+
+// oneOf is "a, b or c".
+func oneOf(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
+func typesOf(schema map[string]any) []string {
+	switch t := schema["type"].(type) {
+	case string:
+		return []string{t}
+	case []any:
+		names := make([]string, len(t))
+		for i := range t {
+			names[i], _ = t[i].(string)
+		}
+		return names
+	}
+	return nil
+}
+
+func typeOf(v any) string {
+	for _, t := range []string{"null", "object", "array", "boolean", "integer", "number"} {
+		if isType(t, v) {
+			return t
+		}
+	}
+	return "string"
+}
+
+func isType(t string, v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return t == "null"
+	case map[string]any:
+		return t == "object"
+	case []any:
+		return t == "array"
+	case bool:
+		return t == "boolean"
+	case float32:
+		return t == "number" || t == "integer" && v == float32(int64(v))
+	case float64:
+		return t == "number" || t == "integer" && v == float64(int64(v))
+	case int, int32, int64, uint, uint32, uint64:
+		return t == "number" || t == "integer"
+	}
+	return t == "string" // times too: YAML reads 2026-01-01 as one, its author did not
+}
+
+func (s *shape) scalar(schema map[string]any, v any, at trail) []violation {
+	var found []violation
+	text := fmt.Sprint(v)
+	if names := stringsOf(schema["enum"]); names != nil && !slices.Contains(names, text) {
+		found = append(found, violation{at: at, message: fmt.Sprintf("%s cannot be %q", last(at), text), hint: "write " + oneOf(names) + didYouMean(text, names)})
+	}
+	if pattern, ok := schema["pattern"].(string); ok && !s.matches(pattern, text) {
+		found = append(found, violation{at: at, message: fmt.Sprintf("%s cannot be %q", last(at), text), hint: "write something of the form " + pattern})
+	}
+	if _, numeric := toNumber(v); numeric {
+		found = append(found, s.bounds(schema, v, at)...)
+	}
+	return found
+}
+
+func (s *shape) bounds(schema map[string]any, v any, at trail) []violation {
+	n, _ := toNumber(v)
+	if least, ok := schema["minimum"].(float64); ok && n < least {
+		return []violation{{at: at, message: fmt.Sprintf("%s is %v, it has to be at least %v", last(at), v, least)}}
+	}
+	if most, ok := schema["maximum"].(float64); ok && n > most {
+		return []violation{{at: at, message: fmt.Sprintf("%s is %v, it can be at most %v", last(at), v, most)}}
+	}
+	return nil
+}
+
+func toNumber(v any) (float64, bool) {
+	switch v.(type) {
+	case int, int32, int64, uint, uint32, uint64, float32, float64:
+		n, err := strconv.ParseFloat(fmt.Sprint(v), 64)
+		return n, err == nil
+	}
+	return 0, false
+}
+
+func (s *shape) matches(pattern, text string) bool {
+	re, ok := s.regexps[pattern]
+	if !ok {
+		re = regexp.MustCompile(pattern)
+		s.regexps[pattern] = re
+	}
+	return re.MatchString(text)
+}
+
+func (s *shape) list(schema map[string]any, list []any, at trail) []violation {
+	var found []violation
+	if items, ok := schema["items"].(map[string]any); ok {
+		for i, each := range list {
+			found = append(found, s.value(items, each, at.with(strconv.Itoa(i)))...)
+		}
+	}
+	if unique, _ := schema["uniqueItems"].(bool); unique {
+		seen := map[string]bool{}
+		for i, each := range list {
+			text := fmt.Sprintf("%T %v", each, each) // fmt writes maps in the order of their keys
+			if seen[text] {
+				found = append(found, violation{at: at.with(strconv.Itoa(i)), message: fmt.Sprintf("%s has %v twice", last(at), each), hint: "remove one of the two"})
+			}
+			seen[text] = true
+		}
+	}
+	return found
+}
+
+func (s *shape) mapping(schema map[string]any, m map[string]any, at trail) []violation {
+	var found []violation
+	for _, name := range stringsOf(schema["required"]) {
+		if _, there := m[name]; !there {
+			found = append(found, violation{at: at, missing: true, message: fmt.Sprintf("%s lacks %s", last(at), name), hint: fmt.Sprintf("add %q", name+": …")})
+		}
+	}
+	properties, patterns := members(schema)
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		known := false
+		if sub, ok := properties[key].(map[string]any); ok {
+			known = true
+			found = append(found, s.value(sub, m[key], at.with(key))...)
+		}
+		for pattern, sub := range patterns {
+			if sub, ok := sub.(map[string]any); ok && s.matches(pattern, key) {
+				known = true
+				found = append(found, s.value(sub, m[key], at.with(key))...)
+			}
+		}
+		if !known {
+			found = append(found, s.further(schema, key, m[key], at)...)
+		}
+	}
+	return found
+}
+
+// further judges a key that neither properties nor patternProperties name.
+func (s *shape) further(schema map[string]any, key string, v any, at trail) []violation {
+	if sub, ok := schema["additionalProperties"].(map[string]any); ok {
+		return s.value(sub, v, at.with(key))
+	}
+	if schema["additionalProperties"] == false {
+		properties, patterns := members(schema)
+		return []violation{unknownKey(key, at, properties, patterns)}
+	}
+	if schema["unevaluatedProperties"] == false {
+		properties, patterns := s.allMembers(schema)
+		if _, ok := properties[key]; ok || s.anyMatches(patterns, key) {
+			return nil
+		}
+		return []violation{unknownKey(key, at, properties, patterns)}
+	}
+	return nil
+}
+
+func (s *shape) anyMatches(patterns map[string]any, key string) bool {
+	for pattern := range patterns {
+		if s.matches(pattern, key) {
+			return true
+		}
+	}
+	return false
+}
+
+func unknownKey(key string, at trail, properties, patterns map[string]any) violation {
+	names := slices.Sorted(maps.Keys(properties))
+	v := violation{at: at.with(key), message: fmt.Sprintf("unknown key %q", key), hint: "remove it" + didYouMean(key, names)}
+	if len(at) > 0 {
+		v.message += " in " + at.String()
+	}
+	for pattern := range patterns {
+		if pattern != "^x-" {
+			v.message = fmt.Sprintf("%q cannot be a name in %s", key, last(at))
+			v.hint = "write something of the form " + pattern
+		}
+	}
+	return v
+}
+
+func didYouMean(word string, words []string) string {
+	if match, ok := suggest.Search(word, words, true); ok {
+		return fmt.Sprintf("; did you mean %q?", match)
+	}
+	return ""
+}
+
+func members(schema map[string]any) (properties, patterns map[string]any) {
+	properties, _ = schema["properties"].(map[string]any)
+	patterns, _ = schema["patternProperties"].(map[string]any)
+	return properties, patterns
+}
+
+// allMembers also has those of the schemas that a schema is composed of.
+func (s *shape) allMembers(schema map[string]any) (properties, patterns map[string]any) {
+	properties, patterns = map[string]any{}, map[string]any{}
+	own, ownPatterns := members(schema)
+	maps.Copy(properties, own)
+	maps.Copy(patterns, ownPatterns)
+	for _, part := range schemas(schema["allOf"]) {
+		p, pp := s.allMembers(s.deref(part))
+		maps.Copy(properties, p)
+		maps.Copy(patterns, pp)
+	}
+	return properties, patterns
+}
+
+func schemas(v any) []map[string]any {
+	list, _ := v.([]any)
+	var all []map[string]any
+	for _, each := range list {
+		if m, ok := each.(map[string]any); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func stringsOf(v any) []string {
+	list, _ := v.([]any)
+	var all []string
+	for _, each := range list {
+		if s, ok := each.(string); ok {
+			all = append(all, s)
+		}
+	}
+	return all
+}
