@@ -2,6 +2,7 @@ package tui
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -22,8 +23,9 @@ import (
 var update = flag.Bool("update", false, "write the goldens and the generated documents anew")
 
 // TestRecordedStreams plays each recorded stream of testdata at its own pace, in virtual time, and compares what is shown
-// with the sections of its file: "screen 80x24 @1.5s", "screen 80x24 end" or "plain". A new case is a new file; a new
-// section is an empty one and -update.
+// with the sections of its file: "screen 80x24 @1.5s" (at that moment), "screen 80x24 stop@1.5s" (interrupted then),
+// "screen 80x24 end" or "plain", each also with "verbose" or "quiet" behind it. A new case is a new file; a new section is
+// an empty one and -update.
 func TestRecordedStreams(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -76,8 +78,9 @@ func parseEvents(t *testing.T, lines []byte) []event.Event {
 // render plays events until the moment that the section names and returns what is shown then.
 func render(t *testing.T, section string, events []event.Event) (shown string) {
 	synctest.Test(t, func(t *testing.T) {
-		if section == "plain" {
-			shown = renderPlain(events)
+		o := Options{Quiet: strings.HasSuffix(section, "quiet"), Verbose: strings.HasSuffix(section, "verbose")}
+		if strings.HasPrefix(section, "plain") {
+			shown = renderPlain(o, events)
 			return
 		}
 		var w, h int
@@ -85,40 +88,43 @@ func render(t *testing.T, section string, events []event.Event) (shown string) {
 		if _, err := fmt.Sscanf(section, "screen %dx%d %s", &w, &h, &moment); err != nil {
 			t.Fatal(section, err)
 		}
-		shown = renderScreen(t, newVT(w, h), moment, events)
+		shown = renderScreen(t, o, newVT(w, h), moment, events)
 	})
 	return shown
 }
 
-func renderPlain(events []event.Event) string {
+func renderPlain(o Options, events []event.Event) string {
 	var out bytes.Buffer
-	r := New(Options{Out: &out, Err: &out, Mode: Plain})
+	o.Out, o.Err, o.Mode = &out, &out, Plain
+	r := New(o)
 	play(r, events, 0)
 	_ = r.Close(nil)
 	return out.String()
 }
 
-func renderScreen(t *testing.T, screen *vt, moment string, events []event.Event) string {
+func renderScreen(t *testing.T, o Options, screen *vt, moment string, events []event.Event) string {
 	// The error goes to the same terminal, where the kernel makes CR LF of LF.
-	r := New(Options{Out: screen, Err: crlf{screen}, Mode: Terminal, Color: ColorAlways, Size: screen.size})
-	var until time.Duration
-	if moment != "end" {
-		var err error
-		if until, err = time.ParseDuration(moment[1:]); err != nil {
-			t.Fatal(err)
-		}
+	o.Out, o.Err, o.Mode, o.Color, o.Size = screen, crlf{screen}, Terminal, ColorAlways, screen.size
+	r := New(o)
+	action, after, _ := strings.Cut(moment, "@")
+	until, err := time.ParseDuration(after)
+	if err != nil && action != "end" {
+		t.Fatal(moment, err)
 	}
 	play(r, events, until)
-	if until > 0 {
-		shown := screen.String()
-		_ = r.Close(nil)
-		return shown
+	shown := screen.String()
+	var cause error
+	if action == "stop" {
+		cause = context.Canceled
 	}
-	_ = r.Close(nil)
+	_ = r.Close(cause)
 	if screen.torn {
 		t.Error("a write left the cursor hidden or the frame open")
 	}
-	return screen.String()
+	if action != "" {
+		shown = screen.String()
+	}
+	return shown
 }
 
 // offTick keeps recorded events, whose times are multiples of 10 ms, from coming in the instant of a frame: which of the two is

@@ -23,6 +23,7 @@ type plain struct {
 	keep   []string // those of held that stay even if there was nothing to do
 	open   bool
 	closed bool
+	result error // of Close
 	timer  *time.Timer
 	err    error
 }
@@ -43,6 +44,9 @@ func newPlain(o Options) *plain {
 func (p *plain) Emit(e event.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
 	started := e.Instruction != nil && p.view.begun(e.Instruction.Digest)
 	p.view.apply(e, time.Now())
 	lines := p.lines(e, started)
@@ -198,28 +202,38 @@ func (v *view) begun(digest string) bool {
 func (p *plain) Close(err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.timer.Stop()
-	p.closed = true
+	if !p.closed {
+		p.closed = true
+		p.timer.Stop()
+		p.result = p.finish(err)
+	}
+	return p.result
+}
+
+func (p *plain) finish(err error) error {
 	if err == nil {
 		err = p.view.failure()
 	}
 	now := time.Now()
-	var end []string
 	if p.view.idle() && err == nil {
 		if !p.open {
 			p.held = p.keep
 		}
 	} else if stages := p.view.stageSummary(p.out, p.Options, now); len(stages) > 0 {
-		end = append([]string{""}, stages...)
+		if !p.Quiet {
+			p.held = append(p.held, "")
+		}
+		p.held = append(p.held, stages...)
 	}
-	p.held = append(append(p.held, end...), p.view.summary(p.out, p.Options, err, now)...)
-	if err != nil && len(p.held) > 0 {
+	p.held = append(p.held, p.view.summary(p.out, p.Options, err, now)...)
+	if err == nil {
+		p.release()
+		return p.err
+	}
+	if len(p.held) > 0 {
 		p.held = append(p.held, "")
 	}
 	p.release()
-	if err != nil {
-		Error(p.Err, err)
-		return shown(err)
-	}
-	return p.err
+	Error(p.Err, err)
+	return shown(err)
 }

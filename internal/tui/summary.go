@@ -13,6 +13,9 @@ import (
 // stageSummary is what stays of the build: a row for each stage, those that came from cache in one.
 func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 	stages := v.stages()
+	if !slices.ContainsFunc(stages, func(s *step) bool { return s.state != event.Pending && s.state != event.Skipped }) {
+		return nil // a plan: nothing was to be built
+	}
 	if opts.Quiet {
 		stages = slices.DeleteFunc(stages, func(s *step) bool { return s.state != event.Failed })
 	}
@@ -67,8 +70,8 @@ func foldedLine(o Output, steps []*step, c columns) string {
 		names[i] = Clean(s.Name)
 	}
 	g := glyphs[steps[0].state]
-	line := o.Paint(g.tone, g.glyph) + " " + listed(names, namesListed)
-	return cut(line+o.Paint(Dim, "  "+count(len(steps), "stage")+" "+foldWords[steps[0].state]), c.width)
+	line := o.Paint(g.tone, g.glyph) + " " + count(len(steps), "stage") + " " + foldWords[steps[0].state]
+	return cut(line+o.Paint(Dim, ": "+listed(names, namesListed)), c.width)
 }
 
 func instructionLines(o Output, s *step, c columns) []string {
@@ -93,8 +96,9 @@ func (v *view) summary(o Output, opts Options, err error, now time.Time) []strin
 			lines = append(lines, v.settledRow(s, now).render(o, c))
 		}
 	}
+	shownAlready := opts.Verbose || opts.Mode == Plain && !opts.Quiet
 	for _, s := range v.steps {
-		if s.state == event.Failed && opts.Mode != Plain && !opts.Verbose {
+		if s.state == event.Failed && !shownAlready {
 			lines = append(lines, failureLog(o, s, err)...)
 		}
 	}
@@ -194,7 +198,7 @@ func (v *view) outcome(o Output, err error, now time.Time) string {
 		return v.deploymentOutcome(o) + took
 	case err != nil:
 		return ""
-	case v.idle():
+	case v.plan != nil && v.plan.Empty:
 		return o.Paint(Good, "✓") + " " + Clean(v.plan.Environment.String()) + " is up to date" + v.releaseSuffix() + took
 	case v.release != nil:
 		known := "recorded"

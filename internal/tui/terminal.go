@@ -21,6 +21,7 @@ type terminal struct {
 	stop    chan struct{}
 	stopped chan struct{}
 	close   sync.Once
+	result  error // of Close
 
 	mu      sync.Mutex // guards what follows, never held over a write
 	view    *view
@@ -106,11 +107,17 @@ func (t *terminal) drawFrame() {
 
 // Close takes the live view away and leaves the summary.
 func (t *terminal) Close(err error) error {
-	t.close.Do(func() { close(t.stop) })
-	<-t.stopped
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.close.Do(func() {
+		close(t.stop)
+		<-t.stopped
+		t.result = t.finish(err)
+	})
+	return t.result
+}
+
+func (t *terminal) finish(err error) error {
 	width, _ := t.Size()
+	t.mu.Lock()
 	t.out.Width = max(1, width-1)
 	if err == nil {
 		err = t.view.failure()
@@ -119,14 +126,16 @@ func (t *terminal) Close(err error) error {
 		t.settle()
 	}
 	stay := append(t.stay, t.view.summary(t.out, t.Options, err, time.Now())...)
-	if err != nil && len(stay) > 0 {
+	t.stay = nil
+	t.mu.Unlock()
+	if err == nil {
+		t.screen.draw(width, stay, nil)
+		return t.screen.err
+	}
+	if len(stay) > 0 {
 		stay = append(stay, "")
 	}
-	t.stay = nil
 	t.screen.draw(width, stay, nil)
-	if err != nil {
-		Error(t.Err, err)
-		return shown(err)
-	}
-	return t.screen.err
+	Error(t.Err, err)
+	return shown(err)
 }

@@ -1,0 +1,93 @@
+package tui
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// openPTY returns both ends of a new terminal of 60 columns: a person's, and a program's.
+func openPTY(t *testing.T) (person, program *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no terminals here:", err)
+	}
+	t.Cleanup(func() { person.Close() })
+	fd := int(person.Fd())
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 20, Col: 60}); err != nil {
+		t.Fatal(err)
+	}
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { program.Close() })
+	return person, program
+}
+
+func TestOnlyYesConfirms(t *testing.T) {
+	for answer, confirmed := range map[string]bool{"y": true, "YES": true, "": false, "n": false, "yellow": false} {
+		t.Run(answer, func(t *testing.T) {
+			person, program := openPTY(t)
+			if _, err := person.WriteString(answer + "\n"); err != nil {
+				t.Fatal(err)
+			}
+			err := Confirm(t.Context(), program, io.Discard, "Remove?", false)
+			if (err == nil) != confirmed || err != nil && release.KindOf(err) != release.KindInterrupted {
+				t.Errorf("%q: %v", answer, err)
+			}
+		})
+	}
+}
+
+func TestTerminalIsFoundAndDescribed(t *testing.T) {
+	_, program := openPTY(t)
+	t.Setenv("TERM", "xterm-256color")
+	t.Setenv("NO_COLOR", "")
+	if o := Describe(program, ColorAuto); !o.Color || o.Width != 60 {
+		t.Errorf("a terminal of 60 columns is %+v", o)
+	}
+	t.Setenv("NO_COLOR", "1")
+	if Describe(program, ColorAuto).Color {
+		t.Error("NO_COLOR is not honoured")
+	}
+	t.Setenv("TERM", "dumb")
+	if r := New(Options{Out: program, Err: io.Discard}); fmt.Sprintf("%T", r) != "*tui.plain" {
+		t.Errorf("a dumb terminal gets %T", r)
+	}
+}
+
+func TestLiveViewOnARealTerminal(t *testing.T) {
+	person, program := openPTY(t)
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "1")
+	r := New(Options{Out: program, Err: program})
+	r.Emit(event.Event{Message: &event.Message{Level: event.Warn, Text: "mind the gap"}})
+	if err := r.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 4096)
+	n, err := person.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(buf[:n])
+	if !strings.Contains(got, "warning: mind the gap") || !strings.HasPrefix(got, frameBegin) || !strings.HasSuffix(got, frameEnd) {
+		t.Errorf("the terminal received %q", got)
+	}
+}
