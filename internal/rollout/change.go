@@ -30,6 +30,7 @@ type change struct {
 	rerun  []release.Replica // one-shots that did not succeed; removed, then started anew
 	retire []release.Replica
 	stops  bool // old replicas stop before new ones start
+	yields bool // nothing serves while new ones start: they stop, or an interrupted rollout has stopped them
 }
 
 // changeOf decides what happens to the service of that name.
@@ -45,16 +46,17 @@ func (p *planner) changeOf(name string) *change {
 		c.retire = have
 		return c
 	}
-	c.policy = p.policy(c.want)
+	c.policy = updatePolicy(p.desired, c.want)
 	p.choose(c, have)
 	c.stops = c.stopsFirst()
+	c.yields = c.stops && slices.ContainsFunc(c.retire, p.serving.routes) || p.serving.holds(name) && len(c.start) > 0
 	return c
 }
 
-// policy is the one that holds on the way forth, or on the way back. What has to stop first has to do so both ways, unless
-// the file says otherwise.
-func (p *planner) policy(s *release.Service) release.UpdatePolicy {
-	if !p.desired.Return && p.desired.Cause != release.CauseRollback {
+// updatePolicy is the one that holds on the way forth, or on the way back. What has to stop first has to do so both ways,
+// unless the file says otherwise.
+func updatePolicy(d Desired, s *release.Service) release.UpdatePolicy {
+	if !d.Return && d.Cause != release.CauseRollback {
 		return s.Update
 	}
 	back := s.Rollback

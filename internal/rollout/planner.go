@@ -190,8 +190,8 @@ func (p *planner) lateOn(name string, way []string) bool {
 	if c == nil || c.want == nil || slices.Contains(way, name) {
 		return false
 	}
-	if c.stops || len(c.start) == 0 {
-		return c.stops
+	if c.stops || c.yields || len(c.start) == 0 {
+		return c.stops || c.yields
 	}
 	return slices.ContainsFunc(dependencies(*c.want), func(d string) bool {
 		return p.lateOn(d, append(slices.Clone(way), name))
@@ -201,7 +201,7 @@ func (p *planner) lateOn(name string, way []string) bool {
 // start brings the service's new replicas up, in groups as its policy says, each group after the one before is well.
 func (p *planner) start(c *change) {
 	base := joined(p.prepared, p.waitsFor(c))
-	if c.stops {
+	if c.stops || c.yields {
 		base = joined(base, p.stopped[c.name], []string{p.holding})
 	}
 	cause := strings.Join(p.causes(c), "; ")

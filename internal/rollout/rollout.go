@@ -46,6 +46,11 @@ func (s *Serving) routes(r release.Replica) bool {
 	return s != nil && slices.Contains(s.Replicas[r.Service], r.ID)
 }
 
+// holds reports whether requests to the service wait.
+func (s *Serving) holds(service string) bool {
+	return s != nil && slices.ContainsFunc(s.Held, func(h Hold) bool { return h.Service == service })
+}
+
 // generation is what serves, the zero Generation where nothing does.
 func (s *Serving) generation() Generation {
 	if s == nil {

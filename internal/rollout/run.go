@@ -42,9 +42,12 @@ func Run(ctx context.Context, site Site, d Desired, sink event.Sink) (Outcome, e
 	if !failed || d.Cause == release.CauseDown { // what is gone is not brought back: down goes on where it failed
 		return out, a.explain(err)
 	}
+	if a.pauses(ctx, d, failure.Operation) {
+		return out, a.explain(err)
+	}
 	var backErr error
-	out.Return, backErr = a.comeBack(ctx, before, d, failure.Operation)
-	if backErr == nil && !out.Return.Empty() && before.serves() && !same(before.Config, d.Generation.Config) {
+	out.Return, backErr = a.comeBack(ctx, before)
+	if backErr == nil && before.serves() && !same(before.Config, d.Generation.Config) {
 		out.Result = release.RolledBack
 	}
 	return out, joinErrors(a.explain(err), backErr)
@@ -60,13 +63,11 @@ func RunRestart(ctx context.Context, site Site, env release.Environment, service
 	}
 	out := Outcome{Plan: PlanRestart(observed, env, services)}
 	out.Result, err = a.execute(ctx, out.Plan)
-	failure, failed := errors.AsType[*OperationError](err)
-	if !failed {
-		return out, a.explain(err)
+	if _, failed := errors.AsType[*OperationError](err); !failed {
+		return out, err
 	}
-	serving := observed.Serving.generation()
 	var backErr error
-	out.Return, backErr = a.comeBack(ctx, serving, Desired{Generation: serving, Cause: release.CauseRestart}, failure.Operation)
+	out.Return, backErr = a.comeBack(ctx, observed.Serving.generation())
 	return out, joinErrors(a.explain(err), backErr)
 }
 
@@ -102,15 +103,11 @@ func (a attempt) execute(ctx context.Context, plan Plan) (release.Result, error)
 	return release.Failed, err
 }
 
-// comeBack lets a generation serve again after a failure, as far as the service that failed wants that.
-func (a attempt) comeBack(ctx context.Context, to Generation, d Desired, failed Operation) (Plan, error) {
+// comeBack lets a generation serve again after a failure.
+func (a attempt) comeBack(ctx context.Context, to Generation) (Plan, error) {
 	observed, err := a.observe(ctx)
 	if err != nil {
 		return Plan{}, err
-	}
-	if paused(observed, d, failed) {
-		a.warn("paused: the new replicas are kept, what served before serves", fmt.Sprintf("seaworthy up or rollback -e %s", a.environment))
-		return Plan{}, nil
 	}
 	plan := PlanDeploy(observed, Desired{
 		Environment: a.environment, Generation: to, Cause: release.CauseRollback, Return: true,
@@ -121,18 +118,19 @@ func (a attempt) comeBack(ctx context.Context, to Generation, d Desired, failed 
 	return plan, nil
 }
 
-// paused reports whether things stay as they are after a failure. They do not where a service was stopped on the way: it
-// has to come back.
-func paused(o Observed, d Desired, failed Operation) bool {
+// pauses reports whether things stay as they are because the service that failed says so. They do not where a service
+// is held: it has to come back.
+func (a attempt) pauses(ctx context.Context, d Desired, failed Operation) bool {
 	s := d.Generation.Config.Service(failed.Service)
-	if s == nil || o.Serving == nil || len(o.Serving.Held) > 0 {
+	if s == nil || updatePolicy(d, s).FailureAction != release.ActionPause {
 		return false
 	}
-	policy := s.Update
-	if d.Cause == release.CauseRollback {
-		policy = s.Rollback
+	observed, err := a.observe(ctx)
+	if err != nil || observed.Serving == nil || len(observed.Serving.Held) > 0 {
+		return false
 	}
-	return policy.FailureAction == release.ActionPause
+	a.warn("paused: new replicas are kept beside those that served", fmt.Sprintf("seaworthy up -e %s, or rollback", a.environment))
+	return true
 }
 
 // explain makes a failed operation an error that a person can act on; one that is such an error already keeps its kind.

@@ -51,20 +51,23 @@ func (p *planner) hold(leaving map[string][]release.Replica) {
 	}
 	next := Serving{Generation: p.serving.Generation, Replicas: map[string][]string{}}
 	var withdrawn, held []string
+	renew := false
 	for _, name := range slices.Sorted(maps.Keys(p.changes)) {
 		stay := without(p.serving.Replicas[name], leaving[name])
 		if len(stay) > 0 {
 			next.Replicas[name] = stay
 		}
-		if len(stay) < len(p.serving.Replicas[name]) {
+		leaves := len(stay) < len(p.serving.Replicas[name])
+		if leaves {
 			withdrawn = append(withdrawn, name)
 		}
-		if len(stay) == 0 && p.waits(name, withdrawn) {
+		if len(stay) == 0 && (leaves || p.serving.holds(name)) {
 			held = append(held, name)
 			next.Held = append(next.Held, Hold{Service: name})
 		}
+		renew = renew || p.changes[name].yields
 	}
-	if len(withdrawn)+len(held) == 0 {
+	if len(withdrawn) == 0 && !renew {
 		return
 	}
 	effect := "hold " + strings.Join(held, ", ")
@@ -72,17 +75,6 @@ func (p *planner) hold(leaving map[string][]release.Replica) {
 		effect = "withdraw old replicas of " + strings.Join(withdrawn, ", ")
 	}
 	p.holding = p.add(Operation{Key: effect, Kind: Route, Serving: &next, Effect: effect}, p.prepared, p.allReady())
-}
-
-// waits reports whether requests to a service without a replica are to be held: it is about to lose the last, or was held
-// and gets one.
-func (p *planner) waits(name string, withdrawn []string) bool {
-	c := p.changes[name]
-	if c.want == nil || c.oneShot() {
-		return false
-	}
-	wasHeld := slices.ContainsFunc(p.serving.Held, func(h Hold) bool { return h.Service == name })
-	return slices.Contains(withdrawn, name) || wasHeld && len(c.start) > 0
 }
 
 // boundHold says in the hold how long it lasts at most: the longest way through the operations that end it.
