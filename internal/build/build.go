@@ -169,10 +169,26 @@ func (b *Builder) noHistory() (*history.Queue, error) {
 	})
 }
 
-// HandleSession serves one connection of a build session until it ends. meta is the handshake that session.Dialer was
-// given.
+// HandleSession serves one connection of a build session until either end closes it. meta is the handshake that
+// session.Dialer was given.
 func (b *Builder) HandleSession(ctx context.Context, conn net.Conn, meta map[string][]string) error {
-	return b.sessions.HandleConn(ctx, conn, meta)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	return b.sessions.HandleConn(ctx, &watchedConn{Conn: conn, lost: cancel}, meta)
+}
+
+// watchedConn ends its session when it is closed. BuildKit by itself would notice at the second failed health check.
+type watchedConn struct {
+	net.Conn
+	lost context.CancelCauseFunc
+}
+
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.lost(fmt.Errorf("build session lost: %w", err))
+	}
+	return n, err
 }
 
 // Close cancels the builds that run, waits for them and closes the build state.
@@ -197,6 +213,7 @@ func (b *Builder) release() error {
 	for i := len(b.closers) - 1; i >= 0; i-- {
 		errs = append(errs, b.closers[i]())
 	}
+	removeCgroups(b.cfg.CgroupParent)
 	return errors.Join(errs...)
 }
 

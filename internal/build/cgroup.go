@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -88,11 +89,24 @@ func limited() ([]cgroup1.Subsystem, error) {
 	return some, nil
 }
 
+// removeCgroups takes away what apply and runc made for a parent, where nothing is left in it.
+func removeCgroups(parent string) {
+	for _, dir := range inHierarchies(parent) {
+		_ = os.Remove(filepath.Join(dir, "buildkit"))
+		_ = os.Remove(dir) // one that is still in use stays, and is used again
+	}
+}
+
 // cgroupsOf are the folders of a RUN step's control group, in every hierarchy that is mounted.
 func cgroupsOf(parent, id string) []string {
-	below := filepath.Join(strings.TrimPrefix(parent, "/"), "buildkit", id)
+	return inHierarchies(filepath.Join(parent, "buildkit", id))
+}
+
+// inHierarchies are the folders of a control group: one in cgroup v2, one for each controller in v1.
+func inHierarchies(group string) []string {
+	group = strings.TrimPrefix(group, "/")
 	var found []string
-	for _, pattern := range []string{filepath.Join(cgroupRoot, below), filepath.Join(cgroupRoot, "*", below)} {
+	for _, pattern := range []string{filepath.Join(cgroupRoot, group), filepath.Join(cgroupRoot, "*", group)} {
 		matches, _ := filepath.Glob(pattern) // the pattern is well formed
 		found = append(found, matches...)
 	}

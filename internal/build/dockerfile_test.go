@@ -260,4 +260,3 @@ func TestNetworkOfRUNIsAttachedAndReleased(t *testing.T) {
 		t.Errorf("attached %v, released %v", network.attached, network.released)
 	}
 }
-

@@ -11,6 +11,7 @@ import (
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -142,6 +143,9 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	}
 	if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
 		u.Err = exitError(what, text, exit)
+		if limit := r.builder.cfg.Limits.MemoryBytes; limit > 0 && exit.ExitCode == killed {
+			u.Hint = fmt.Sprintf("it was killed; builds may take %d MiB of memory, see the engine's settings", limit>>20)
+		}
 	} else {
 		u.Err = fmt.Errorf("%s: %s: %w", what, text, plainly(f.err))
 	}
@@ -150,14 +154,18 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	}
 }
 
+// killed is the exit code of a process that was ended by SIGKILL.
+const killed = 128 + 9
+
 func exitError(what, text string, exit *gatewaypb.ExitError) error {
-	if exit.ExitCode == gatewaypb.UnknownExitStatus {
+	switch {
+	case exit.ExitCode == gatewaypb.UnknownExitStatus:
 		return fmt.Errorf("%s: %s did not run: %w", what, text, exit)
+	case errors.Is(exit, unix.ENOMEM):
+		return fmt.Errorf("%s: %s ran out of memory and exited with code %d", what, text, exit.ExitCode)
+	default:
+		return fmt.Errorf("%s: %s exited with code %d", what, text, exit.ExitCode)
 	}
-	if strings.Contains(exit.Error(), "cannot allocate memory") {
-		return fmt.Errorf("%s: %s exited with code %d: out of memory (%w)", what, text, exit.ExitCode, exit)
-	}
-	return fmt.Errorf("%s: %s exited with code %d", what, text, exit.ExitCode)
 }
 
 func explainBase(base *baseError, detail string) *release.UserError {
