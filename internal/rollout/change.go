@@ -201,10 +201,14 @@ func (p *planner) describe(c *change) Change {
 }
 
 func (p *planner) action(c *change) string {
-	current := 0
+	surplus, replaced := 0, 0
 	for _, r := range c.retire {
-		if p.current(r) {
-			current++
+		switch {
+		case !p.current(r):
+		case c.want != nil && r.Spec == c.spec:
+			surplus++
+		default:
+			replaced++
 		}
 	}
 	started := len(c.start)
@@ -213,16 +217,18 @@ func (p *planner) action(c *change) string {
 		return "remove " + replicas(len(c.retire))
 	case c.oneShot() && started > 0:
 		return "run to its end"
-	case started == 0 && current > 0:
-		return fmt.Sprintf("scale %d → %d", len(c.keep)+current, c.want.Replicas)
+	case started == 0 && surplus > 0:
+		return fmt.Sprintf("scale %d → %d", len(c.keep)+surplus, c.want.Replicas)
 	case started == 0 && len(c.retire) > 0:
-		return fmt.Sprintf("remove %s left over", replicas(len(c.retire)))
+		return "remove " + replicas(len(c.retire)) + " left over"
 	case started == 0:
 		return "unchanged"
 	case c.stops:
-		return fmt.Sprintf("replace %s, stop-first", exchange(current, started))
-	case current > 0:
-		return fmt.Sprintf("replace %s, start-first", exchange(current, started))
+		return fmt.Sprintf("replace %s, stop-first", exchange(surplus+replaced, started))
+	case replaced > 0:
+		return fmt.Sprintf("replace %s, start-first", exchange(replaced, c.want.Replicas))
+	case surplus > 0:
+		return fmt.Sprintf("replace %s, start-first", exchange(surplus, started))
 	case len(c.keep) > 0 && c.before != nil && c.before.Replicas < c.want.Replicas:
 		return fmt.Sprintf("scale %d → %d", c.before.Replicas, c.want.Replicas)
 	}
@@ -252,7 +258,7 @@ func (p *planner) causes(c *change) []string {
 	found := append(differences(*c.before, *c.want), replacedDependencies(was, is, *c.want)...)
 	found = append(found, routeDifferences(*c.before, *c.want)...)
 	for _, r := range p.replicasOf(c.name) {
-		if r.Spec == c.spec && p.serving.routes(r) {
+		if r.Spec == c.spec && (p.serving.routes(r) || c.oneShot() && !succeeded(r)) {
 			found = append(found, ailment(r)...)
 		}
 	}

@@ -72,20 +72,24 @@ func (r *restarter) service(s release.Service, before []string) []string {
 
 // routed restarts a replica that takes traffic: without it, and then with it again.
 func (r *restarter) routed(c *change, o release.Replica, before []string) []string {
-	without := r.without(o)
+	rest := r.without(o)
 	verb := "withdraw %"
-	if len(without.Held) > 0 {
+	if len(rest.Held) > 0 {
 		verb = "hold " + o.Service
 	}
-	withdraw := Operation{Key: "withdraw " + o.ID, Kind: Route, Service: o.Service, ID: o.ID, Index: o.Index, Serving: without, Effect: verb}
+	withdraw := Operation{
+		Key: "withdraw " + o.ID, Kind: Route, Service: o.Service, ID: o.ID, Index: o.Index, Serving: rest, Effect: verb,
+	}
 	before = []string{r.add(withdraw, before)}
 	before = []string{r.drain(o, false, before)}
 	before = r.replica(c, o, before)
-	admit := Operation{Key: "admit " + o.ID, Kind: Route, Service: o.Service, ID: o.ID, Index: o.Index, Serving: r.serving, Effect: "admit %"}
+	admit := Operation{
+		Key: "admit " + o.ID, Kind: Route, Service: o.Service, ID: o.ID, Index: o.Index, Serving: r.serving, Effect: "admit %",
+	}
 	r.add(admit, before)
 
-	if limit := worst(r.operations, withdraw.Key, admit.Key); len(without.Held) > 0 {
-		without.Held[0].Limit = release.Duration(limit)
+	if limit := worst(r.operations, withdraw.Key, admit.Key); len(rest.Held) > 0 {
+		rest.Held[0].Limit = release.Duration(limit)
 		r.held[o.Service] = limit
 	}
 	return []string{admit.Key}

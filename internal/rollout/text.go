@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,6 +130,10 @@ func (o Operation) resources() string {
 
 // listed names the replicas that operations are about: "db 1, web 1–4".
 func listed(ops []Operation) string {
+	ops = slices.Clone(ops)
+	slices.SortStableFunc(ops, func(a, b Operation) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Index, b.Index))
+	})
 	var names []string
 	for len(ops) > 0 {
 		n := 1
@@ -166,6 +171,8 @@ func (p *planner) title() string {
 		return "roll back to " + shown(to) + " from " + shown(from)
 	case p.desired.Cause == release.CauseScale:
 		return "scale " + shown(to)
+	case serves && from.Release == to.Release && same(from.Config, to.Config):
+		return "repair " + shown(to)
 	case serves && from.Release == to.Release:
 		return "deploy " + shown(to) + " again"
 	case serves:
