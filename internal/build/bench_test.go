@@ -1,11 +1,18 @@
 package build_test
 
 import (
+	"archive/tar"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
 )
 
 // A build with nothing changed, session included: what `seaworthy up` costs beyond its own process.
@@ -33,4 +40,62 @@ func BenchmarkOneLineEdit(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// The worked example: `make bases` has to have made golang:1.26, and the first build fetches a Go module.
+func BenchmarkHrefcounter(b *testing.B) {
+	y, dir := harbourYard(b)
+	req := func() build.Request { return y.request(b, dir, "=2", "test") }
+	y.build(b, req())
+	b.Run("cached", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := y.Build(b.Context(), req(), event.Discard); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	n := 0
+	edit := func() {
+		n++
+		write(b, filepath.Join(dir, "line.go"), fmt.Sprintf("package main\n\nvar line = %d\n", n))
+	}
+	b.Run("edit", func(b *testing.B) {
+		for b.Loop() {
+			edit()
+			if _, err := y.Build(b.Context(), req(), event.Discard); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("edit without its test", func(b *testing.B) {
+		for b.Loop() {
+			edit()
+			if _, err := y.Build(b.Context(), y.request(b, dir, "=2"), event.Discard); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// harbourYard has the base images that `make bases` made, and a copy of the example.
+func harbourYard(b *testing.B) (*yard, string) {
+	b.Helper()
+	layout := "../../.cache/bases"
+	if _, err := os.Stat(filepath.Join(layout, "index.json")); errors.Is(err, fs.ErrNotExist) {
+		b.Skip("no base images: make bases")
+	}
+	s := storetest.Open(b)
+	archive, layoutEnd := io.Pipe()
+	go func() {
+		w := tar.NewWriter(layoutEnd)
+		layoutEnd.CloseWithError(errors.Join(w.AddFS(os.DirFS(layout)), w.Close()))
+	}()
+	if _, err := s.Client().Import(s.Context(b.Context()), archive); err != nil {
+		b.Fatal(err)
+	}
+	dir := b.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../examples/hrefcounter")); err != nil {
+		b.Fatal(err)
+	}
+	return &yard{store: s, Builder: openBuilder(b, build.Config{Root: b.TempDir(), Store: s})}, dir
 }

@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 func TestNothingChangedGivesTheSameImageFromTheCache(t *testing.T) {
@@ -122,5 +124,25 @@ func TestPruneKeepsTheImages(t *testing.T) {
 	}
 	if _, rec := y.build(t, y.request(t, dir, "=web")); rec.steps()["stage:web"] != event.Done {
 		t.Errorf("steps after prune: %v", rec.steps())
+	}
+}
+
+func TestStagesWithoutANameAreBuiltByIndex(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{
+		"Dockerfile": "FROM busybox\nRUN echo zero > /zero\nFROM \\\n  busybox\nRUN echo checked; false\nFROM busybox\nCOPY --from=0 /zero /\n",
+	})
+	res, rec := y.build(t, y.request(t, dir, "=2", "=0"))
+	if got := y.read(t, res.Images["stage:2"], "zero"); got != "zero\n" {
+		t.Errorf("zero: %q", got)
+	}
+	want := map[string]event.State{"stage:0": event.Done, "stage:2": event.Done}
+	if diff := cmp.Diff(want, rec.steps()); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	u, _ := y.fail(t, y.request(t, dir, "1"))
+	if u.Kind != release.KindCheck || !strings.Contains(u.Error(), "check 1: RUN echo checked; false exited") ||
+		!strings.Contains(u.Detail, ">>> RUN echo checked") || strings.Contains(u.Detail, "AS stage-1") {
+		t.Errorf("%v\n%s", u, u.Detail)
 	}
 }

@@ -94,7 +94,7 @@ func (e *severalError) Error() string   { return e.text }
 func (e *severalError) Unwrap() []error { return e.errs }
 
 func (r *running) explain(f failure) *release.UserError {
-	detail := excerpt(f.err)
+	detail := r.excerpt(f.err)
 	if base, ok := errors.AsType[*baseError](f.err); ok {
 		return explainBase(base, detail)
 	}
@@ -181,11 +181,14 @@ func explainBase(base *baseError, detail string) *release.UserError {
 	return u
 }
 
-// excerpt shows the lines of the Dockerfile that an error is about.
-func excerpt(err error) string {
+// excerpt shows the lines of the Dockerfile that an error is about, as they were given to us.
+func (r *running) excerpt(err error) string {
 	var b strings.Builder
 	seen := map[string]bool{}
 	for _, src := range errdefs.Sources(err) {
+		if src.Info != nil && r.req.Dockerfile != nil && src.Info.Filename == r.req.filename() {
+			src.Info.Data = r.req.Dockerfile
+		}
 		var one strings.Builder
 		if src.Print(&one) == nil && !seen[one.String()] {
 			seen[one.String()] = true

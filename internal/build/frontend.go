@@ -61,23 +61,25 @@ func (f *stagesFrontend) Solve(ctx context.Context, bridge frontend.FrontendLLBB
 // targetSolve is one target of a running build.
 type targetSolve struct {
 	*running
-	target  Target
-	bridge  frontend.FrontendLLBBridge
-	exec    executor.Executor
-	sid     string
-	sm      *session.Manager
-	solving bool // the Dockerfile made sense; what fails from here on is the build itself
+	target     Target
+	bridge     frontend.FrontendLLBBridge
+	exec       executor.Executor
+	sid        string
+	sm         *session.Manager
+	dockerfile []byte
+	solving    bool // the Dockerfile made sense; what fails from here on is the build itself
 }
 
 func (s *targetSolve) run(ctx context.Context) error {
-	attrs := s.req.attributes(s.target)
+	attrs := s.req.attributes()
+	s.dockerfile, attrs["target"] = addressed(s.req.Dockerfile, s.target.Stage)
 	if s.foreignSyntax {
 		delete(attrs, "cmdline")
 	}
-	dockerfile := forwarder.NewGatewayForwarder(s.builder.workers.Infos(), func(ctx context.Context, c client.Client) (*client.Result, error) {
+	stage := forwarder.NewGatewayForwarder(s.builder.workers.Infos(), func(ctx context.Context, c client.Client) (*client.Result, error) {
 		return builder.Build(ctx, &watchedClient{Client: c, solve: s})
 	})
-	res, err := dockerfile.Solve(ctx, s.bridge, s.exec, attrs, nil, s.sid, s.sm)
+	res, err := stage.Solve(ctx, s.bridge, s.exec, attrs, nil, s.sid, s.sm)
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func (c *watchedClient) Solve(ctx context.Context, req client.SolveRequest) (*cl
 	}
 	if graph.isOnly("local://"+DockerfileDir) && c.solve.req.Dockerfile != nil {
 		res := client.NewResult()
-		res.SetRef(c.solve.req.files())
+		res.SetRef(c.solve.files())
 		return res, nil
 	}
 	if c.solve.progress.learn(c.solve.target, graph) {
@@ -139,10 +141,10 @@ func (c *watchedClient) Warn(_ context.Context, _ digest.Digest, msg string, opt
 }
 
 // files are the Dockerfile and its ignore file, as the frontend looks for them in the Dockerfile's folder.
-func (r *Request) files() client.Reference {
-	files := memory{r.filename(): r.Dockerfile}
-	if r.Ignore != nil {
-		files[r.filename()+".dockerignore"] = r.Ignore
+func (s *targetSolve) files() client.Reference {
+	files := memory{s.req.filename(): s.dockerfile}
+	if s.req.Ignore != nil {
+		files[s.req.filename()+".dockerignore"] = s.req.Ignore
 	}
 	return files
 }

@@ -169,7 +169,7 @@ func stages(dockerfile []byte) []build.Stage {
 		if i > 0 {
 			all[i-1].EndLine = s.Location[0].Start.Line - 1
 		}
-		all = append(all, build.Stage{Key: "stage:" + name, Name: name, Index: i, Line: s.Location[0].Start.Line, EndLine: 1 << 20})
+		all = append(all, build.Stage{Key: "stage:" + name, Name: s.Name, Index: i, Line: s.Location[0].Start.Line, EndLine: 1 << 20})
 	}
 	return all
 }

@@ -58,7 +58,7 @@ type Request struct {
 // Target is a stage to build.
 type Target struct {
 	Key   string // of its step, "stage:builder"
-	Stage string // name or index, as docker build --target takes it
+	Stage string // name, or index where it has none; empty means the last
 	// Image keeps the result as an image under Name. A target that is no image is a check: it only has to build.
 	Image bool
 	Name  string
@@ -113,11 +113,10 @@ func (r *Request) filename() string {
 	return r.Filename
 }
 
-// attributes are the request in the words of BuildKit's Dockerfile frontend, for one target.
-func (r *Request) attributes(target Target) map[string]string {
+// attributes are the request in the words of BuildKit's Dockerfile frontend, but for the target.
+func (r *Request) attributes() map[string]string {
 	attrs := map[string]string{
 		"filename":           r.filename(),
-		"target":             target.Stage,
 		"image-resolve-mode": "local",
 		// With this set the frontend does not fetch the one that a "# syntax=" line names; see warnOfSyntax.
 		"cmdline": "in process",
