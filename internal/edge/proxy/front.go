@@ -56,6 +56,7 @@ func newForwarder(p *Proxy, logger *log.Logger) *httputil.ReverseProxy {
 func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme = "http"
 	r.Out.Host = r.In.Host
+	r.Out.Trailer = r.In.Trailer // filled while the body is read, which Out's own copy would not see
 	// Rewrite is for gateways that clean queries; we pass on what came.
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
 	forwardedFor(r.In, r.Out.Header, destinationOf(r.In.Context()))

@@ -30,15 +30,31 @@ func Send(c *net.UnixConn, note any, files []*os.File) error {
 	for len(files) > 0 {
 		batch := files[:min(len(files), maxFiles)]
 		files = files[len(batch):]
-		fds := make([]int, len(batch))
-		for i, f := range batch {
-			fds[i] = int(f.Fd()) // leaves a socket in its non-blocking mode, since os did not set it
+		fds, err := descriptors(batch)
+		if err != nil {
+			return fmt.Errorf("pass sockets: %w", err)
 		}
 		if _, _, err := c.WriteMsgUnix([]byte{'f'}, unix.UnixRights(fds...), nil); err != nil {
 			return fmt.Errorf("pass sockets: %w", err)
 		}
 	}
 	return nil
+}
+
+// descriptors of files, which the caller keeps open. File.Fd will not do: it makes a socket blocking, for all who share it,
+// and an accept that blocks cannot be ended by closing.
+func descriptors(files []*os.File) ([]int, error) {
+	fds := make([]int, len(files))
+	for i, f := range files {
+		raw, err := f.SyscallConn()
+		if err != nil {
+			return nil, err
+		}
+		if err := raw.Control(func(fd uintptr) { fds[i] = int(fd) }); err != nil {
+			return nil, err
+		}
+	}
+	return fds, nil
 }
 
 type passed struct {
