@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -228,6 +229,36 @@ func TestOperationsComeAfterWhatTheyWaitFor(t *testing.T) {
 				t.Errorf("%q is there twice", op.Key)
 			}
 			seen[op.Key] = true
+		}
+		return true
+	})
+}
+
+func TestWhatServedIsKeptUntilItsSuccessorIsProven(t *testing.T) {
+	eachPair(t, func(t *testing.T, s *site, from, to Generation, _ int) bool {
+		o, _ := s.Observe(t.Context())
+		served := map[string]bool{}
+		for _, r := range o.Replicas {
+			served[r.ID] = true
+		}
+		plan := PlanDeploy(o, wish(to))
+		ancestors := map[string]map[string]bool{}
+		var proof []string
+		for _, op := range plan.Operations {
+			ancestors[op.Key] = map[string]bool{}
+			for _, after := range op.After {
+				ancestors[op.Key][after] = true
+				maps.Copy(ancestors[op.Key], ancestors[after])
+			}
+			if op.Until != "" || op.Kind == Route {
+				proof = append(proof, op.Key)
+			}
+			ends := op.Kind == Remove || op.Kind == Stop && op.Cleanup
+			for _, key := range proof {
+				if ends && served[op.ID] && !ancestors[op.Key][key] {
+					t.Errorf("%q does not wait for %q:\n%s", op.Key, key, plan)
+				}
+			}
 		}
 		return true
 	})

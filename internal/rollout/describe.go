@@ -1,0 +1,115 @@
+package rollout
+
+import (
+	"fmt"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Change is what a plan does to one service, for people.
+type Change struct {
+	Service string
+	Action  string   // "replace 2 replicas, start-first"
+	Causes  []string // "image 1a2b3c4d5e6f → 99aa88bb77cc"
+	// Interruption says that the service does not answer for a while, and for how long at most; else empty.
+	Interruption string
+}
+
+// describe is the change for people.
+func (p *planner) describe(c *change) Change {
+	d := Change{Service: c.name, Action: p.action(c), Causes: p.causes(c)}
+	if d.Action == "unchanged" && len(d.Causes) > 0 {
+		d.Action = "route anew"
+	}
+	if limit, held := p.held[c.name]; held {
+		d.Interruption = fmt.Sprintf("requests to %s wait while it is replaced, at most %s", c.name, people(limit))
+	}
+	return d
+}
+
+func (p *planner) action(c *change) string {
+	surplus, replaced := 0, 0
+	for _, r := range c.retire {
+		switch {
+		case !p.current(r):
+		case c.want != nil && r.Spec == c.spec:
+			surplus++
+		default:
+			replaced++
+		}
+	}
+	started := len(c.start)
+	switch {
+	case c.want == nil:
+		return "remove " + replicas(len(c.retire))
+	case c.oneShot() && started > 0:
+		return "run to its end"
+	case started == 0 && surplus > 0:
+		return fmt.Sprintf("scale %d → %d", len(c.keep)+surplus, c.want.Replicas)
+	case started == 0 && len(c.retire) > 0:
+		return "remove " + replicas(len(c.retire)) + " left over"
+	case started == 0:
+		return "unchanged"
+	case c.stops:
+		return fmt.Sprintf("replace %s, stop-first", exchange(surplus+replaced, started))
+	case replaced > 0:
+		return fmt.Sprintf("replace %s, start-first", exchange(replaced, c.want.Replicas))
+	case surplus > 0:
+		return fmt.Sprintf("replace %s, start-first", exchange(surplus, started))
+	case len(c.keep) > 0 && c.before != nil && c.before.Replicas < c.want.Replicas:
+		return fmt.Sprintf("scale %d → %d", c.before.Replicas, c.want.Replicas)
+	}
+	return "start " + replicas(started)
+}
+
+// exchange is "2 replicas", or "4 replicas by 2".
+func exchange(old, fresh int) string {
+	if old == fresh || old == 0 {
+		return replicas(fresh)
+	}
+	return fmt.Sprintf("%s by %d", replicas(old), fresh)
+}
+
+// causes says why; nothing where the action says it all.
+func (p *planner) causes(c *change) []string {
+	if c.want == nil {
+		return nil
+	}
+	if c.before == nil {
+		if len(c.start) > 0 {
+			return []string{"new"}
+		}
+		return nil
+	}
+	was, is := p.serving.Generation.Config, p.desired.Generation.Config
+	found := append(differences(*c.before, *c.want), replacedDependencies(was, is, *c.want)...)
+	found = append(found, routeDifferences(*c.before, *c.want)...)
+	for _, r := range p.replicasOf(c.name) {
+		if r.Spec == c.spec && (p.serving.routes(r) || c.oneShot() && !succeeded(r)) {
+			found = append(found, ailment(r)...)
+		}
+	}
+	return found
+}
+
+// ailment says what is wrong with a replica, if anything.
+func ailment(r release.Replica) []string {
+	switch {
+	case r.State == release.StateExited && r.OOMKilled:
+		return []string{fmt.Sprintf("%s %d ran out of memory", r.Service, r.Index)}
+	case r.State == release.StateExited && r.ExitKnown:
+		return []string{fmt.Sprintf("%s %d exited with %d", r.Service, r.Index, r.ExitCode)}
+	case r.State != release.StateRunning:
+		return []string{fmt.Sprintf("%s %d does not run", r.Service, r.Index)}
+	case r.Health == release.HealthUnhealthy:
+		return []string{fmt.Sprintf("%s %d is unhealthy", r.Service, r.Index)}
+	}
+	return nil
+}
+
+func replicas(n int) string {
+	if n == 1 {
+		return "1 replica"
+	}
+	return fmt.Sprintf("%d replicas", n)
+}
