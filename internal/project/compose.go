@@ -15,7 +15,6 @@ import (
 	"github.com/compose-spec/compose-go/v2/schema"
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/compose-spec/compose-go/v2/validation"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -48,6 +47,7 @@ func (c *composeFiles) read(paths []string) {
 		c.collect(doc, c.dir)
 		c.checkShape(doc, i > 0)
 		c.warnUnset(doc)
+		c.checkExtends(doc)
 	}
 }
 
@@ -103,6 +103,30 @@ func (c *composeFiles) collectFurther(doc *document, n *yaml.Node, path string) 
 	}
 	c.collect(further, filepath.Dir(path))
 	c.checkShape(further, false)
+}
+
+// checkExtends reports services that extend one of the same file which is not there.
+func (c *composeFiles) checkExtends(doc *document) {
+	_, services := doc.find(trail{"services"})
+	var names []string
+	for _, each := range c.all { // what is included can be extended too
+		for _, at := range each.match([]string{"services", "*"}) {
+			names = append(names, at.Value)
+		}
+	}
+	for _, f := range fields(services) {
+		at := trail{"services", f.key.Value, "extends"}
+		_, v := doc.find(at)
+		if v != nil && v.Kind == yaml.MappingNode {
+			if file, _ := doc.find(at.with("file")); file != nil {
+				continue
+			}
+			_, v = doc.find(at.with("service"))
+		}
+		if v != nil && v.Kind == yaml.ScalarNode && !strings.Contains(v.Value, "$") && !slices.Contains(names, v.Value) {
+			c.add(doc.problemAt(v, fmt.Sprintf("%s extends %q, which is no service", f.key.Value, v.Value), "name one of its services, or the file: {file: …, service: …}"+didYouMean(v.Value, names)))
+		}
+	}
 }
 
 // scalarAt is the scalar that an entry found by match has as its value.
@@ -263,20 +287,18 @@ func (c *composeFiles) load(ctx context.Context) bool {
 		o.Profiles = c.profiles
 	}
 	model, err := loader.LoadModelWithContext(ctx, details, configure)
-	if err == nil {
-		delete(model, "version")
-		err = validation.Validate(model)
-	}
 	if err != nil {
-		c.failure(err)
+		c.fail(err)
 		return false
 	}
+	delete(model, "version")
+	model["name"] = c.name
 	c.model = cloneModel(model).(map[string]any)
 	if model, err = loader.Normalize(model, details.Environment); err == nil {
 		c.project, err = loader.ModelToProject(model, loader.ToOptions(&details, []func(*loader.Options){configure}), details)
 	}
 	if err != nil {
-		c.failure(err)
+		c.fail(err)
 		return false
 	}
 	return true
@@ -298,70 +320,4 @@ func cloneModel(v any) any {
 		return list
 	}
 	return v
-}
-
-// failure reports an error of compose-go's, which says a path at best.
-func (c *composeFiles) failure(err error) {
-	message := err.Error()
-	if at := pathInMessage.FindString(message); at != "" {
-		c.add(c.at(strings.Split(at, "."), message, ""))
-		return
-	}
-	file := ""
-	if len(c.main) > 0 {
-		file = c.main[len(c.main)-1].name
-	}
-	c.add(Problem{Severity: Error, File: file, Message: message})
-}
-
-// at is an error about a path of the merged files: in the last file that sets it, or the closest to it.
-func (c *composeFiles) at(p trail, message, hint string) Problem {
-	doc, n := c.locate(p)
-	if doc == nil {
-		return Problem{Severity: Error, Message: message, Hint: hint}
-	}
-	return doc.problemAt(n, message, hint)
-}
-
-func (c *composeFiles) locate(p trail) (*document, *yaml.Node) {
-	var best *document
-	var node *yaml.Node
-	deepest := -1
-	for _, doc := range slices.Backward(c.all) {
-		if doc.root == nil {
-			continue
-		}
-		if n, depth := doc.near(p); depth > deepest {
-			best, node, deepest = doc, n, depth
-		}
-	}
-	return best, node
-}
-
-// item is an error about an element of a list, found by a word that is written in it: merging does not keep numbers.
-func (c *composeFiles) item(list trail, word, message, hint string) Problem {
-	for _, doc := range slices.Backward(c.all) {
-		if doc.root == nil {
-			continue
-		}
-		for _, n := range doc.match(list.with("[]")) {
-			if mentions(n, word) {
-				return doc.problemAt(n, message, hint)
-			}
-		}
-	}
-	return c.at(list.with(word), message, hint)
-}
-
-func mentions(n *yaml.Node, word string) bool {
-	n = follow(n)
-	if n.Kind == yaml.ScalarNode {
-		return strings.Contains(n.Value, word)
-	}
-	return slices.ContainsFunc(n.Content, func(each *yaml.Node) bool { return mentions(each, word) })
-}
-
-func (c *composeFiles) warn(p Problem) {
-	p.Severity = Warning
-	c.add(p)
 }

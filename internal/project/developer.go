@@ -15,7 +15,7 @@ var developerFiles = []string{
 }
 
 // A target is written the same in YAML, JSON and HCL but for the quotes; a parser for each would find no more.
-var targetWritten = regexp.MustCompile(`(?m)^[\s{,"-]*target"?\s*[:=]\s*["']?([A-Za-z0-9][A-Za-z0-9_.-]*)["']?\s*[,}#]*\s*$`)
+var targetWritten = regexp.MustCompile(`(?m)(?:^|[\s{,])"?target"?\s*[:=]\s*["']?([A-Za-z0-9][A-Za-z0-9_.-]*)`)
 
 // developers finds the stages that those files target.
 func (l *load) developers() {

@@ -227,12 +227,12 @@ func (l *load) environment(name string) (*Environment, error) {
 		},
 		env: env, builds: l.builds, contents: l.project.contents,
 	}
-	if len(files) == 0 {
+	if len(files) == 0 && len(own.Compose) == 0 {
 		c.dockerfileAlone(l.project.Name)
 	} else {
 		c.fromCompose(l.ctx, files)
 	}
-	if !l.failed() {
+	if len(env.Services) > 0 {
 		c.adjust(l.settings)
 		c.checkPorts()
 	}
@@ -264,10 +264,11 @@ func (l *load) profiles(environment string, variables map[string]string) []strin
 // composeFiles are the files that seaworthy.yaml names, or those that Compose finds. An override counts for local only.
 func (l *load) composeFiles(environment string) []string {
 	if named := l.settings.environment(environment).Compose; len(named) > 0 {
-		files := make([]string, len(named))
+		var files []string
 		for i, file := range named {
-			files[i] = filepath.Join(l.dir, file)
-			if !exists(files[i]) {
+			if path := filepath.Join(l.dir, file); exists(path) {
+				files = append(files, path)
+			} else {
 				l.add(l.settings.at(trail{"environments", environment, "compose", fmt.Sprint(i)}, file+": there is no such file", "make it, or correct the path"))
 			}
 		}

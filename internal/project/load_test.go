@@ -107,3 +107,11 @@ func said(t *testing.T, dir string, o project.Options) string {
 	}
 	return string(u.Kind) + ": " + u.Error() + "\n\n" + u.Detail + "\n\n" + u.Hint + "\n"
 }
+
+// explain is an error as the user sees it.
+func explain(err error) string {
+	if u, ok := errors.AsType[*release.UserError](err); ok {
+		return u.Error() + "\n" + u.Detail
+	}
+	return err.Error()
+}

@@ -23,6 +23,7 @@ type converter struct {
 
 func (c *converter) convert() {
 	c.resolveFiles()
+	c.checkDefinitions()
 	names := slices.Sorted(maps.Keys(c.project.Services))
 	for _, name := range names {
 		c.env.Services = append(c.env.Services, c.service(c.project.Services[name]))
@@ -35,6 +36,35 @@ func (c *converter) convert() {
 	c.secretSources()
 	if len(names) == 0 {
 		c.add(c.at(trail{"services"}, "no service is left to run", "give services: an entry, or choose one of their profiles"))
+	}
+}
+
+// checkDefinitions reports configs and secrets that come from nowhere, or from two places.
+func (c *converter) checkDefinitions() {
+	for _, name := range slices.Sorted(maps.Keys(c.project.Configs)) {
+		if config := c.project.Configs[name]; !bool(config.External) {
+			c.checkDefinition(trail{"configs", name}, "file", "content", "environment")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.project.Secrets)) {
+		if secret := c.project.Secrets[name]; !bool(secret.External) && secret.Driver == "" {
+			c.checkDefinition(trail{"secrets", name}, "file", "environment")
+		}
+	}
+}
+
+func (c *converter) checkDefinition(at trail, keys ...string) {
+	var set []string
+	for _, key := range keys {
+		if c.written(at.with(key)) != nil {
+			set = append(set, key)
+		}
+	}
+	switch {
+	case len(set) == 0:
+		c.add(c.at(at, fmt.Sprintf("%s says not where it comes from", last(at)), "add "+oneOf(keys)))
+	case len(set) > 1:
+		c.add(c.at(at, fmt.Sprintf("%s has both %s", last(at), strings.Join(set, " and ")), "remove all but one"))
 	}
 }
 
@@ -63,7 +93,7 @@ func (c *converter) resolveFiles() {
 		resolved, err = resolved.WithServicesLabelsResolved(true)
 	}
 	if err != nil {
-		c.failure(err)
+		c.fail(err)
 		return
 	}
 	c.project = resolved

@@ -18,7 +18,7 @@ import (
 // everything on compiling the schema; that this one agrees with it is tested.
 type shape struct {
 	root    map[string]any
-	regexps map[string]*regexp.Regexp
+	regexps sync.Map // *regexp.Regexp by pattern
 }
 
 // violation is a value that its schema does not allow.
@@ -30,7 +30,7 @@ type violation struct {
 }
 
 func parseShape(schema []byte) (*shape, error) {
-	s := &shape{regexps: map[string]*regexp.Regexp{}}
+	s := &shape{}
 	if err := json.Unmarshal(schema, &s.root); err != nil {
 		return nil, fmt.Errorf("read JSON Schema: %w", err)
 	}
@@ -239,12 +239,11 @@ func toNumber(v any) (float64, bool) {
 }
 
 func (s *shape) matches(pattern, text string) bool {
-	re, ok := s.regexps[pattern]
+	known, ok := s.regexps.Load(pattern)
 	if !ok {
-		re = regexp.MustCompile(pattern)
-		s.regexps[pattern] = re
+		known, _ = s.regexps.LoadOrStore(pattern, regexp.MustCompile(pattern))
 	}
-	return re.MatchString(text)
+	return known.(*regexp.Regexp).MatchString(text)
 }
 
 func (s *shape) list(schema map[string]any, list []any, at trail) []violation {
@@ -275,6 +274,7 @@ func (s *shape) mapping(schema map[string]any, m map[string]any, at trail) []vio
 		}
 	}
 	properties, patterns := members(schema)
+	var unknown []string
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		known := false
 		if sub, ok := properties[key].(map[string]any); ok {
@@ -288,29 +288,35 @@ func (s *shape) mapping(schema map[string]any, m map[string]any, at trail) []vio
 			}
 		}
 		if !known {
-			found = append(found, s.further(schema, key, m[key], at)...)
+			unknown = append(unknown, key)
+		}
+	}
+	return append(found, s.further(schema, unknown, m, at)...)
+}
+
+// further judges the keys that neither properties nor patternProperties name.
+func (s *shape) further(schema map[string]any, keys []string, m map[string]any, at trail) []violation {
+	var found []violation
+	if sub, ok := schema["additionalProperties"].(map[string]any); ok {
+		for _, key := range keys {
+			found = append(found, s.value(sub, m[key], at.with(key))...)
+		}
+		return found
+	}
+	closed, sealed := schema["additionalProperties"] == false, schema["unevaluatedProperties"] == false
+	if len(keys) == 0 || !closed && !sealed {
+		return nil
+	}
+	properties, patterns := members(schema)
+	if sealed {
+		properties, patterns = s.allMembers(schema)
+	}
+	for _, key := range keys {
+		if _, ok := properties[key]; !ok && !s.anyMatches(patterns, key) {
+			found = append(found, unknownKey(key, at, properties, patterns))
 		}
 	}
 	return found
-}
-
-// further judges a key that neither properties nor patternProperties name.
-func (s *shape) further(schema map[string]any, key string, v any, at trail) []violation {
-	if sub, ok := schema["additionalProperties"].(map[string]any); ok {
-		return s.value(sub, v, at.with(key))
-	}
-	if schema["additionalProperties"] == false {
-		properties, patterns := members(schema)
-		return []violation{unknownKey(key, at, properties, patterns)}
-	}
-	if schema["unevaluatedProperties"] == false {
-		properties, patterns := s.allMembers(schema)
-		if _, ok := properties[key]; ok || s.anyMatches(patterns, key) {
-			return nil
-		}
-		return []violation{unknownKey(key, at, properties, patterns)}
-	}
-	return nil
 }
 
 func (s *shape) anyMatches(patterns map[string]any, key string) bool {

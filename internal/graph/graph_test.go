@@ -1,0 +1,239 @@
+package graph_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/graph"
+	"github.com/seaworthyhq/seaworthy/internal/project"
+)
+
+// load reads the archive as a project named app.
+func load(t testing.TB, archive string) *project.Project {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "app")
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		path := filepath.Join(dir, f.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := project.Load(t.Context(), project.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// text writes a graph, one line a stage, then what has to be asked for.
+func text(g *graph.Graph) string {
+	var b strings.Builder
+	for _, n := range g.Nodes {
+		built := ""
+		if !n.Built {
+			built = ", not built"
+		}
+		fmt.Fprintf(&b, "%s: %s%s: %s\n", n.Key, n.Role, built, n.Why)
+	}
+	for _, target := range g.Targets() {
+		kind := "check"
+		if target.Image {
+			kind = "image"
+		}
+		fmt.Fprintf(&b, "ask for %s %q %s\n", kind, target.Target, target.Key)
+	}
+	for _, w := range g.Warnings {
+		fmt.Fprintf(&b, "%s\n", w.Message)
+	}
+	return b.String()
+}
+
+func TestRoles(t *testing.T) {
+	for name, row := range map[string]struct{ archive, want string }{
+		"a test stage gates the image": {`
+-- Dockerfile --
+FROM golang AS builder
+RUN go build
+FROM builder AS test
+RUN go test
+FROM scratch
+COPY --from=builder /x /x
+`, `stage:builder: image: the image of app needs it
+stage:test: check: no image needs it
+stage:stage-2: image: app is built from it
+ask for image "" stage:stage-2
+ask for check "test" stage:test
+`},
+		"checks build on checks, each asked for once": {`
+-- Dockerfile --
+FROM golang AS lint-tools
+RUN install
+FROM lint-tools AS lint
+RUN lint
+FROM lint-tools AS vet
+COPY --from=lint /ok /ok
+FROM scratch AS web
+COPY x /x
+`, `stage:lint-tools: check: lint needs it
+stage:lint: check: vet needs it
+stage:vet: check: no image needs it
+stage:web: image: app is built from it
+ask for image "web" stage:web
+ask for check "vet" stage:vet
+`},
+		"developers' stages and what only they need": {`
+-- Dockerfile --
+FROM golang AS tools
+RUN install
+FROM tools AS dev
+RUN install more
+FROM golang AS debugger
+CMD dlv
+FROM scratch AS web
+COPY x /x
+`, `stage:tools: other, not built: only dev needs it, which is not built
+stage:dev: other, not built: its name says it is for developers
+stage:debugger: other, not built: its name says it is for developers
+stage:web: image: app is built from it
+ask for image "web" stage:web
+`},
+		"seaworthy.yaml has the last word": {`
+-- seaworthy.yaml --
+checks: {dev: run, bench: skip, shared: skip}
+-- Dockerfile --
+FROM golang AS shared
+RUN install
+FROM shared AS dev
+RUN go vet
+FROM golang AS bench
+RUN go bench
+FROM scratch AS web
+COPY x /x
+`, `stage:shared: check: dev needs it, although seaworthy.yaml says to skip it
+stage:dev: check: seaworthy.yaml says to run it
+stage:bench: check, not built: skipped by seaworthy.yaml
+stage:web: image: app is built from it
+ask for image "web" stage:web
+ask for check "dev" stage:dev
+`},
+		"a check that proves nothing, a stage that cannot be asked for": {`
+-- Dockerfile --
+FROM golang AS builder
+RUN go build
+FROM builder AS test
+CMD go test
+FROM builder
+RUN go vet
+FROM scratch AS web
+COPY --from=builder /x /x
+`, `stage:builder: image: the image of app needs it
+stage:test: check: no image needs it
+stage:stage-2: other, not built: it has no name of its own, so it cannot be asked for
+stage:web: image: app is built from it
+ask for image "web" stage:web
+ask for check "test" stage:test
+the check test runs nothing while it is built, so it proves nothing
+this stage is not built: it has no name of its own, so it cannot be asked for
+`},
+		"several services and Dockerfiles": {`
+-- Dockerfile --
+FROM golang AS builder
+RUN go build
+FROM builder AS api
+COPY x /x
+FROM builder AS web
+COPY x /x
+FROM builder AS test
+RUN go test
+-- jobs/Dockerfile --
+FROM golang AS test
+RUN go test
+FROM golang
+RUN go build
+-- docker-bake.json --
+{"target": {"test": {"target": "test"}}}
+-- seaworthy.yaml --
+checks: {jobs/test: run}
+-- compose.yaml --
+services:
+  api: {build: {context: ., target: api}}
+  api2: {build: {context: ., target: api}}
+  web: {build: {context: ., target: web}}
+  jobs: {build: jobs}
+`, `stage:builder: image: the image of api needs it
+stage:api: image: api and api2 are built from it
+stage:web: image: web is built from it
+stage:test: other, not built: docker-bake.json builds it
+stage:jobs/test: check: seaworthy.yaml says to run it
+stage:jobs/stage-1: image: jobs is built from it
+ask for image "api" stage:api
+ask for image "web" stage:web
+ask for image "" stage:jobs/stage-1
+ask for check "test" stage:jobs/test
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(row.want, text(graph.New(load(t, row.archive)))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEventAndBases(t *testing.T) {
+	g := graph.New(load(t, `
+-- Dockerfile --
+FROM golang:1.26 AS builder
+RUN go build
+FROM builder AS bench
+RUN go test -bench .
+FROM debian:12
+COPY --from=builder /x /x
+COPY --from=golang:1.26 /y /y
+-- seaworthy.yaml --
+checks: {bench: skip}
+`))
+	want := &event.Graph{Steps: []event.Node{
+		{Key: "stage:builder", Name: "builder", Role: "image", Why: "the image of app needs it"},
+		{Key: "stage:bench", Name: "bench", Role: "check", Why: "skipped by seaworthy.yaml", After: []string{"stage:builder"}, Skip: true},
+		{Key: "stage:stage-2", Name: "stage-2", Role: "image", Why: "app is built from it", After: []string{"stage:builder"}},
+	}}
+	if diff := cmp.Diff(want, g.Event()); diff != "" {
+		t.Errorf("event: -want +got:\n%s", diff)
+	}
+	wantBases := []graph.Base{
+		{Ref: "debian:12", Stages: []string{"stage:stage-2"}},
+		{Ref: "golang:1.26", Stages: []string{"stage:builder", "stage:stage-2"}},
+	}
+	if diff := cmp.Diff(wantBases, g.Bases); diff != "" {
+		t.Errorf("bases: -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"stage:bench": "skipped by seaworthy.yaml"}, g.Skipped()); diff != "" {
+		t.Errorf("skipped: -want +got:\n%s", diff)
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	for _, stages := range []int{10, 100, 500} {
+		b.Run(fmt.Sprint(stages), func(b *testing.B) {
+			var text strings.Builder
+			text.WriteString("-- Dockerfile --\nFROM busybox AS s0\n")
+			for i := 1; i < stages; i++ {
+				fmt.Fprintf(&text, "FROM s%d AS s%d\nRUN true\nCOPY --from=s%d /x /x\n", i/2, i, i/3)
+			}
+			p := load(b, text.String())
+			for b.Loop() {
+				graph.New(p).Targets()
+			}
+		})
+	}
+}
