@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
@@ -88,6 +89,9 @@ func Open(ctx context.Context, cfg Config) (_ *Builder, err error) {
 	if err := os.MkdirAll(cfg.Root, 0o711); err != nil {
 		return nil, fmt.Errorf("make build root: %w", err)
 	}
+	if err := allowLongLogs(); err != nil {
+		return nil, err
+	}
 	if err := reap(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("reap builds that were cut off: %w", err)
 	}
@@ -150,6 +154,20 @@ func (b *Builder) open(ctx context.Context) error {
 	}
 	b.closers = append(b.closers, b.solver.Close)
 	b.gc = startSweeper(b.worker)
+	return nil
+}
+
+// allowLongLogs raises what BuildKit lets a step write before it cuts the log: 2 MiB, and 200 KiB a second, is less than a
+// chatty test suite says. BuildKit takes the limits from its environment alone.
+func allowLongLogs() error {
+	for name, value := range map[string]int{"BUILDKIT_STEP_LOG_MAX_SIZE": 64 << 20, "BUILDKIT_STEP_LOG_MAX_SPEED": -1} {
+		if os.Getenv(name) != "" {
+			continue
+		}
+		if err := os.Setenv(name, strconv.Itoa(value)); err != nil {
+			return fmt.Errorf("raise log limits: %w", err)
+		}
+	}
 	return nil
 }
 

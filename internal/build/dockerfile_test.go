@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +15,11 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/crane"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"golang.org/x/crypto/ssh/agent"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
@@ -142,6 +148,58 @@ func TestOnbuildOfAnImageOfOurs(t *testing.T) {
 
 	if got := y.read(t, res.Images["stage:web"], "onbuild"); got != "triggered\n" {
 		t.Errorf("onbuild: %q", got)
+	}
+}
+
+func TestSSHMountReachesTheUsersAgent(t *testing.T) {
+	y := newYard(t)
+	socket := filepath.Join(t.TempDir(), "agent")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go agent.ServeAgent(agent.NewKeyring(), conn)
+		}
+	}()
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN --mount=type=ssh [ -S $SSH_AUTH_SOCK ] && echo reached > /answer\n"})
+	req := y.requestWith(t, dir, session.Sources{SSH: map[string][]string{"default": {socket}}}, "=web")
+	res, _ := y.build(t, req)
+	if got := y.read(t, res.Images["stage:web"], "answer"); got != "reached\n" {
+		t.Errorf("answer %q", got)
+	}
+}
+
+func TestNamedContextThatIsAnImageLayout(t *testing.T) {
+	y := newYard(t)
+	img, err := crane.Image(map[string][]byte{"cargo": []byte("from a layout\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	l, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.AppendImage(img, layout.WithPlatform(v1.Platform{OS: "linux", Architecture: "amd64"})); err != nil {
+		t.Fatal(err)
+	}
+	dgst, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nCOPY --from=hold /cargo /\n"})
+	req := y.requestWith(t, ctx, session.Sources{Layouts: map[string]string{"hold": dir}}, "=web")
+	req.NamedContexts = map[string]string{"hold": "oci-layout://hold@" + dgst.String()}
+	res, _ := y.build(t, req)
+	if got := y.read(t, res.Images["stage:web"], "cargo"); got != "from a layout\n" {
+		t.Errorf("cargo: %q", got)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -123,6 +125,21 @@ func TestFailingStepIsToldAsFailed(t *testing.T) {
 	if got := rec.instructions("stage:test")["RUN false"]; got.State != event.Failed || got.Line != 4 {
 		t.Errorf("instruction: %+v", got)
 	}
+}
+
+func TestFailedCheckStopsTheImage(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN --mount=type=cache,target=/meet touch /meet/web && sleep 31340.25\n" +
+		"FROM busybox AS test\nRUN --mount=type=cache,target=/meet until [ -e /meet/web ]; do usleep 1000; done; echo no good; exit 3\n"})
+	u, rec := y.fail(t, y.request(t, dir, "=web", "test"))
+	if u.Kind != release.KindCheck || !strings.Contains(u.Detail, "no good") {
+		t.Errorf("kind %s: %v\n%s", u.Kind, u, u.Detail)
+	}
+	want := map[string]event.State{"stage:web": event.Stopped, "stage:test": event.Failed}
+	if diff := cmp.Diff(want, rec.steps()); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	eventually(t, "the image's RUN is gone", func() bool { return len(processes(t, "31340.25")) == 0 })
 }
 
 func TestAllChecksThatFailedAreReported(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moby/buildkit/util/entitlements"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -146,6 +147,18 @@ func (r *Request) attributes() map[string]string {
 	prefixed(attrs, "label:", r.Labels)
 	prefixed(attrs, "context:", r.NamedContexts)
 	return attrs
+}
+
+// grants are what a build may do besides; one that is asked to run on the machine's network may.
+func (r *Request) grants() []entitlements.Entitlement {
+	var all []entitlements.Entitlement
+	if r.Network == "host" {
+		all = append(all, entitlements.EntitlementNetworkHost)
+	}
+	for _, a := range r.Allow {
+		all = append(all, entitlements.Entitlement(a))
+	}
+	return all
 }
 
 func prefixed(attrs map[string]string, prefix string, values map[string]string) {

@@ -10,7 +10,6 @@ import (
 	"github.com/moby/buildkit/frontend"
 	"github.com/moby/buildkit/identity"
 	"github.com/moby/buildkit/solver/llbsolver"
-	"github.com/moby/buildkit/util/entitlements"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -112,14 +111,10 @@ func (r *running) solve(ctx context.Context) error {
 		}
 	})
 	watching.Go(func() { r.progress.follow(status) })
-	var grants []entitlements.Entitlement
-	for _, a := range r.req.Allow {
-		grants = append(grants, entitlements.Entitlement(a))
-	}
 	_, err := r.builder.solver.Solve(ctx, r.id, r.req.Session, frontend.SolveRequest{
 		Frontend:    frontendName,
 		FrontendOpt: map[string]string{buildOption: r.id},
-	}, 0, llbsolver.ExporterRequest{}, grants, nil, true, nil, "", false)
+	}, 0, llbsolver.ExporterRequest{}, r.req.grants(), nil, true, nil, "", false)
 	watching.Wait()
 	if errors.Is(err, errTargetsDone) {
 		err = nil

@@ -163,7 +163,7 @@ func (src Sources) layouts() (session.Attachable, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open image layout %s: %w", name, err)
 		}
-		stores[name] = store
+		stores["oci:"+name] = store // as BuildKit asks for them
 	}
 	return sessioncontent.NewAttachable(stores), nil
 }
