@@ -27,6 +27,7 @@ import (
 	"github.com/moby/buildkit/solver/llbsolver/history"
 	"github.com/moby/buildkit/util/db/boltutil"
 	"github.com/moby/buildkit/util/leaseutil"
+	"github.com/moby/buildkit/util/resolver"
 	"github.com/moby/buildkit/worker"
 	"github.com/moby/buildkit/worker/base"
 
@@ -98,6 +99,7 @@ func Open(ctx context.Context, cfg Config) (_ *Builder, err error) {
 	if err := cfg.Limits.apply(cfg.CgroupParent); err != nil {
 		return nil, fmt.Errorf("limit builds: %w", err)
 	}
+	resolver.DefaultPool.Clear() // one for the whole process: it may know another builder's Hosts
 	b := &Builder{cfg: cfg, builds: map[string]*running{}}
 	defer func() {
 		if err != nil {

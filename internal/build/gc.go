@@ -87,7 +87,9 @@ func prune(ctx context.Context, w *base.Worker, infos ...client.PruneInfo) (int6
 	go func() {
 		var sum int64
 		for u := range freed {
-			sum += u.Size
+			if !u.Shared { // with an image
+				sum += u.Size
+			}
 		}
 		total <- sum
 	}()

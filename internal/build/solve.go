@@ -45,7 +45,7 @@ func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Res
 	if err := req.validate(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(bare{ctx})
 	defer cancel(nil)
 	r := b.newRunning(&req, sink, cancel)
 	if err := b.start(r); err != nil {
@@ -58,6 +58,12 @@ func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Res
 	}
 	return r.result(), nil
 }
+
+// bare is a context without what its makers put into it: a containerd namespace or lease of the caller's would reach into
+// BuildKit's own calls to the stores.
+type bare struct{ context.Context }
+
+func (bare) Value(any) any { return nil }
 
 func (b *Builder) newRunning(req *Request, sink event.Sink, cancel context.CancelCauseFunc) *running {
 	return &running{

@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
 	dockerconfig "github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/auth/authprovider"
 	sessioncontent "github.com/moby/buildkit/session/content"
@@ -72,15 +72,19 @@ func Serve(ctx context.Context, dial Dialer, src Sources) (*Session, error) {
 		inner.Allow(a)
 	}
 	s := &Session{id: inner.ID(), inner: inner, done: make(chan struct{})}
-	connected := make(chan struct{})
+	dialed := make(chan error, 1)
 	go func() {
 		defer close(s.done)
 		s.err = inner.Run(ctx, func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
-			defer close(connected)
-			return dial(ctx, proto, meta)
+			conn, err := dial(ctx, proto, meta)
+			dialed <- err
+			return conn, err
 		})
 	}()
-	<-connected
+	if err := <-dialed; err != nil {
+		<-s.done
+		return nil, fmt.Errorf("connect build session: %w", err)
+	}
 	return s, nil
 }
 
@@ -175,8 +179,8 @@ func (src Sources) auth() session.Attachable {
 	}
 	// A config that cannot be read gives no credentials; the registry then says that it wants some.
 	cfg, err := dockerconfig.Load(dir)
-	if err != nil || cfg == nil {
-		cfg = dockerconfig.LoadDefaultConfigFile(io.Discard)
+	if err != nil {
+		cfg = configfile.New("")
 	}
 	return authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
 		AuthConfigProvider: authprovider.LoadAuthConfig(cfg),
