@@ -40,8 +40,23 @@ func (f *front) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		// The successor is where the next request belongs. Closing an idle connection instead would race with a request.
 		w.Header().Set("Connection", "close")
 	}
+	if req.Header.Get("Expect") != "" {
+		w = continued{w}
+	}
 	f.forward.ServeHTTP(w, req)
 }
+
+// continued passes on no "100 Continue" of an upstream: with it the body is read, and the server then says so itself.
+type continued struct{ http.ResponseWriter }
+
+func (c continued) WriteHeader(status int) {
+	if status != http.StatusContinue {
+		c.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (c continued) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 func newForwarder(p *Proxy, logger *log.Logger) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{

@@ -53,66 +53,101 @@ func (p *Proxy) serveConn(conn *net.TCPConn, addr netip.AddrPort, original Origi
 		reset(c)
 		return
 	}
-	if p.isHTTP(c, r.appProtocol) {
+	switch p.judge(c, r.appProtocol) {
+	case isHTTP:
 		p.accept.give(c)
-		return
+	case notHTTP:
+		p.tunnel(c)
+	case unsure:
+		p.settle(c)
 	}
-	p.tunnel(c)
 }
 
 func peer(conn net.Conn) netip.Addr {
 	return conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 }
 
-// isHTTP decides by what is said of the port, else by the first bytes.
-func (p *Proxy) isHTTP(c *client, appProtocol string) bool {
+// judge decides by what is said of the port, else by the first bytes. It is unsure of a client that says nothing.
+func (p *Proxy) judge(c *client, appProtocol string) verdict {
 	switch appProtocol {
 	case "http", "http2", "h2c", "grpc":
-		return true
+		return isHTTP
 	case "":
-	default:
-		return false
+		return p.listen(c, make([]byte, 0, longestPreface))
 	}
-	buf := make([]byte, longestPreface)
+	return notHTTP
+}
+
+// listen reads on until it knows, or the client is silent. heard is what it has said before.
+func (p *Proxy) listen(c *client, heard []byte) verdict {
 	c.SetReadDeadline(time.Now().Add(silence))
 	defer c.SetReadDeadline(time.Time{})
-	n := 0
-	for n < len(buf) {
-		m, err := c.Conn.Read(buf[n:])
-		n += m
-		c.prefix = buf[:n]
-		if verdict := sniff(c.prefix); verdict != unsure || err != nil {
-			return verdict == isHTTP
+	for {
+		c.prefix = heard
+		if len(heard) > 0 {
+			if v := sniff(heard); v != unsure {
+				return v
+			}
+		}
+		n, err := c.Conn.Read(heard[len(heard):cap(heard)])
+		heard = heard[:len(heard)+n]
+		switch {
+		case n > 0:
+		case err != nil && len(heard) == 0 && errors.Is(err, os.ErrDeadlineExceeded):
+			return unsure
+		case err != nil:
+			return notHTTP
 		}
 	}
-	return false
 }
 
 // tunnel forwards a connection as it is.
 func (p *Proxy) tunnel(c *client) {
 	defer c.Close()
-	u, back, err := p.connect(c.to)
+	l, err := p.connect(c.to)
 	if err != nil {
 		reset(c)
 		return
 	}
-	defer u.release()
-	known := u.track(back)
-	defer known.Close()
+	defer l.end()
+	l.join(c, nil)
+}
+
+// link is a connection to an upstream that counts as in flight.
+type link struct {
+	upstream *upstream
+	back     *net.TCPConn
+	known    *tracked
+}
+
+func (l *link) end() {
+	l.known.Close()
+	l.upstream.release()
+}
+
+// join forwards both directions until both have ended. greeting is what the upstream has said already.
+func (l *link) join(c *client, greeting []byte) {
 	front := c.Conn.(*net.TCPConn)
-	if len(c.prefix) > 0 {
-		if _, err := back.Write(c.prefix); err != nil {
-			return
-		}
+	if _, err := l.back.Write(c.prefix); err != nil {
+		return
+	}
+	if _, err := front.Write(greeting); err != nil {
+		return
 	}
 	done := make(chan struct{})
 	go func() {
-		pipe(back, front)
+		pipe(l.back, front)
 		close(done)
 	}()
-	pipe(front, back)
+	pipe(front, l.back)
+	// A replica that only ended its side and one that is gone look the same. What the client still has to say is passed on,
+	// but a client that never ends must not keep the connection for ever.
+	front.SetReadDeadline(time.Now().Add(halfOpen))
 	<-done
 }
+
+// halfOpen is how long a connection may stay open after its upstream has ended.
+const halfOpen = 30 * time.Second
 
 // pipe copies one direction and passes on its end. An end that is not orderly ends both.
 func pipe(to, from *net.TCPConn) {
@@ -126,16 +161,16 @@ func pipe(to, from *net.TCPConn) {
 }
 
 // connect finds an upstream that takes the connection.
-func (p *Proxy) connect(to destination) (*upstream, *net.TCPConn, error) {
+func (p *Proxy) connect(to destination) (*link, error) {
 	q := quest{proxy: p, to: to}
 	for {
 		u, r, err := q.next(context.Background())
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		conn, err := u.dial(context.Background(), "tcp", r.port)
 		if err == nil {
-			return u, conn.(*net.TCPConn), nil
+			return &link{u, conn.(*net.TCPConn), u.track(conn)}, nil
 		}
 		q.refused(u, r.port)
 		u.release()

@@ -89,7 +89,12 @@ func TestConnectionGoesToReplicaThatTakesIt(t *testing.T) {
 func TestConnectionToNobodyIsClosed(t *testing.T) {
 	r := newRig(t)
 	r.route("tcp", nil)
-	if _, err := r.dial().Read(make([]byte, 1)); err == nil {
+	conn, err := net.Dial("tcp", r.addr.String())
+	if err != nil {
+		return // it was reset before we knew it
+	}
+	defer conn.Close()
+	if _, err := conn.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection is open")
 	}
 }
@@ -233,6 +238,7 @@ func TestDrainWaitsForRequestsAndConnections(t *testing.T) {
 			if len(got) < 4 || string(got[len(got)-4:]) != "done" {
 				t.Errorf("got %q, %v", got, err)
 			}
+			conn.Close()
 			if left := <-drained; left != 0 {
 				t.Errorf("%d left", left)
 			}
@@ -335,4 +341,58 @@ func TestDatagramsAreForwardedAndDrained(t *testing.T) {
 	r.CloseNow(next.ID)
 	socket.Close()
 	<-served
+}
+
+// Browsers open connections ahead of need.
+func TestSilentClientMaySpeakHTTPLater(t *testing.T) {
+	r := newRig(t)
+	old, next := r.named("old"), r.named("new")
+	r.route("", nil, old)
+	conn := r.dial()
+	eventually(t, "it is taken for TCP for now", func() bool {
+		pools, _ := r.Status()
+		return pools[0].Upstreams[0].InFlight == 1
+	})
+	r.route("", nil, next)
+	if left := r.Drain(t.Context(), old.ID); left != 0 {
+		t.Errorf("silence keeps the old replica: %d left", left)
+	}
+	in := bufio.NewReader(conn)
+	for _, want := range []edge.Upstream{next, old} {
+		r.route("", nil, want)
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got := read(t, resp); got != map[edge.Upstream]string{old: "old", next: "new"}[want] {
+			t.Errorf("answer %q", got)
+		}
+	}
+}
+
+func TestSilentClientIsToldWhenServerEnds(t *testing.T) {
+	r := newRig(t)
+	r.route("", nil, r.serveTCP(func(*net.TCPConn) {}))
+	conn := r.dial()
+	if _, err := conn.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection is open")
+	}
+}
+
+func TestClientThatOnlyListensAndEndsIsServed(t *testing.T) {
+	r := newRig(t)
+	r.route("", nil, r.serveTCP(func(c *net.TCPConn) {
+		io.ReadAll(c)
+		io.WriteString(c, "bye")
+	}))
+	conn := r.dial()
+	eventually(t, "it is taken for TCP", func() bool {
+		pools, _ := r.Status()
+		return pools[0].Upstreams[0].InFlight == 1
+	})
+	conn.CloseWrite()
+	if got, err := io.ReadAll(conn); string(got) != "bye" {
+		t.Errorf("got %q, %v", got, err)
+	}
 }

@@ -9,7 +9,9 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +49,7 @@ func stop(t *testing.T, dir string) {
 	defer cancel()
 	s, err := c.Status(ctx)
 	if err != nil {
+		end(dir)
 		return
 	}
 	c.Stop(ctx)
@@ -59,6 +62,18 @@ func stop(t *testing.T, dir string) {
 	if t.Failed() {
 		b, _ := os.ReadFile(dir + "/edge.log")
 		t.Logf("edge.log:\n%s", b)
+	}
+}
+
+// end kills an edge that does not answer.
+func end(dir string) {
+	b, err := os.ReadFile(filepath.Join(dir, lockFile))
+	pid, convErr := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || convErr != nil {
+		return
+	}
+	if args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.Contains(string(args), dir) {
+		unix.Kill(pid, unix.SIGKILL)
 	}
 }
 
