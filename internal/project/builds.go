@@ -42,9 +42,7 @@ func (b *builds) take(d *Dockerfile, src *source, service, environment string, f
 		return known
 	}
 	d.Key = b.key(d, service, environment)
-	if d.Remote {
-		d.Stages = []Stage{{Key: keyOf(d.Key, "remote"), Name: "remote", Last: true}}
-	} else if src != nil {
+	if src != nil {
 		found.add(d.parseStages(src)...)
 	}
 	if b.known == nil {
@@ -89,24 +87,33 @@ func (c *converter) image(s types.ServiceConfig, out *Service) {
 		return
 	}
 	d = c.builds.take(d, src, s.Name, c.env.Name, c.findings)
-	if len(d.Stages) == 0 {
-		return // it has errors, which are reported
-	}
-	stage := &d.Stages[len(d.Stages)-1]
-	if !d.Remote {
-		if stage = d.Stage(s.Build.Target); stage == nil {
+	stage := d.stageFor(s.Build.Target)
+	if stage == nil {
+		if len(d.Stages) > 0 { // else it has errors, which are reported
 			c.add(c.at(servicePath(s.Name, "build", "target"), fmt.Sprintf("%s has no stage %q", d.File, s.Build.Target), "its stages are "+strings.Join(d.stageNames(), ", ")+didYouMean(s.Build.Target, d.stageNames())))
-			return
 		}
+		return
 	}
-	out.Build = &BuildRef{Dockerfile: d.Key, Stage: stage.Key, Target: cmp.Or(stage.Target, s.Build.Target)}
+	out.Build = &BuildRef{Dockerfile: d.Key, Stage: stage.Key, Target: stage.Target}
 	c.adopt(stage.Config, &out.Service)
+}
+
+// stageFor is Stage, but of a remote Dockerfile whatever is asked for is taken to be there.
+func (d *Dockerfile) stageFor(target string) *Stage {
+	stage := d.Stage(target)
+	if stage == nil && d.Remote {
+		name := cmp.Or(target, "remote")
+		d.Stages = append(d.Stages, Stage{Key: keyOf(d.Key, name), Name: name, Target: target, Last: target == "", Index: len(d.Stages)})
+		stage = &d.Stages[len(d.Stages)-1]
+	}
+	return stage
 }
 
 // adopt takes over what a stage says about its image and the service does not.
 func (c *converter) adopt(config StageConfig, out *release.Service) {
+	own := out.Expose
 	for _, e := range config.Expose {
-		if !slices.Contains(out.Expose, e) {
+		if !slices.Contains(own, e) {
 			out.Expose = append(out.Expose, e)
 		}
 	}

@@ -1,17 +1,12 @@
 package project
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/interpolation"
-	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/schema"
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -168,7 +163,11 @@ func (c *composeFiles) lookup(name string) (string, bool) {
 // checkShape reports every violation of the Compose Specification's schema. A file that is merged onto others may be
 // incomplete.
 func (c *composeFiles) checkShape(doc *document, partial bool) {
-	values, ok := doc.decode(doc.root, func(p Problem) { c.add(p) }).(map[string]any)
+	decoded, whole := doc.decode(doc.root, func(p Problem) { c.add(p) })
+	if !whole {
+		return
+	}
+	values, ok := decoded.(map[string]any)
 	if !ok {
 		if doc.root != nil || !partial {
 			c.add(doc.problem(1, 0, 0, "a compose file is a mapping", "begin with services:"))
@@ -186,138 +185,4 @@ func (c *composeFiles) checkShape(doc *document, partial bool) {
 		at, _ := doc.near(v.at)
 		c.add(doc.problemAt(at, v.message, v.hint))
 	}
-}
-
-// interpolation is compose-go's, but it does not log what is unset: that is reported with its position.
-func (c *composeFiles) interpolation() interpolation.Options {
-	o := *loader.ToOptions(&types.ConfigDetails{}, nil).Interpolate
-	o.LookupValue = c.lookup
-	o.Substitute = substituteQuietly
-	return o
-}
-
-func substituteQuietly(s string, m template.Mapping) (string, error) {
-	if !strings.Contains(s, "$") {
-		return s, nil
-	}
-	return template.SubstituteWithOptions(s, m, template.WithoutLogging)
-}
-
-func split(err error) []error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, e := range many.Unwrap() {
-			all = append(all, split(e)...)
-		}
-		return all
-	}
-	if err == nil {
-		return nil
-	}
-	return []error{err}
-}
-
-var pathInMessage = regexp.MustCompile(`\b(services|networks|volumes|secrets|configs|include|jobs|models)(\.[^\s:'"]+)+`)
-
-// interpolationProblem finds the value that an error of compose-go's interpolation is about; it names a path in which
-// "[]" is any element.
-func (d *document) interpolationProblem(err error) Problem {
-	message, hint := err.Error(), "give it a value in .env, or a default: ${NAME:-default}"
-	at := pathInMessage.FindString(message)
-	if _, ok := errors.AsType[*template.InvalidTemplateError](err); ok {
-		message, hint = "this is not how a variable is written", "write ${NAME}; a $ that means itself is written $$"
-	} else if _, rest, found := strings.Cut(message, at+": "); found {
-		message = rest
-	}
-	nodes := d.match(strings.Split(strings.TrimRight(at, "."), "."))
-	for _, n := range nodes {
-		if v := d.valueOf(n); v != nil {
-			n = v
-		}
-		if strings.Contains(n.Value, "$") {
-			return d.problemAt(n, message, hint)
-		}
-	}
-	n, _ := d.near(strings.Split(at, "."))
-	return d.problemAt(n, message, hint)
-}
-
-var variable = regexp.MustCompile(`\$\$|\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})`)
-
-// warnUnset reports variables that have neither value nor default: they are replaced by nothing.
-func (c *composeFiles) warnUnset(doc *document) {
-	var walk func(n *yaml.Node)
-	walk = func(n *yaml.Node) {
-		for i, each := range n.Content {
-			if n.Kind != yaml.MappingNode || i%2 == 1 {
-				walk(each)
-			}
-		}
-		if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "$") {
-			return
-		}
-		for _, m := range variable.FindAllStringSubmatch(n.Value, -1) {
-			name := m[1] + m[2]
-			if _, set := c.lookup(name); !set && name != "" {
-				p := doc.problemAt(n, fmt.Sprintf("the variable %s is not set, so nothing stands in its place", name), fmt.Sprintf("set it in .env, or write ${%s:-default}", name))
-				p.Severity = Warning
-				c.add(p)
-			}
-		}
-	}
-	if doc.root != nil {
-		walk(doc.root)
-	}
-}
-
-// load merges the files. What the schema forbids has been reported before, so compose-go need not compile it.
-func (c *composeFiles) load(ctx context.Context) bool {
-	details := types.ConfigDetails{WorkingDir: c.dir, Environment: maps.Clone(c.variables)}
-	for _, doc := range c.main {
-		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: doc.path, Content: doc.text})
-	}
-	configure := func(o *loader.Options) {
-		o.SetProjectName(c.name, true)
-		o.SkipValidation = true
-		o.SkipNormalization = true
-		o.SkipConsistencyCheck = true
-		o.SkipResolveEnvironment = true
-		o.SkipResolveLabels = true
-		o.Interpolate.Substitute = substituteQuietly
-		o.Profiles = c.profiles
-	}
-	model, err := loader.LoadModelWithContext(ctx, details, configure)
-	if err != nil {
-		c.fail(err)
-		return false
-	}
-	delete(model, "version")
-	model["name"] = c.name
-	c.model = cloneModel(model).(map[string]any)
-	if model, err = loader.Normalize(model, details.Environment); err == nil {
-		c.project, err = loader.ModelToProject(model, loader.ToOptions(&details, []func(*loader.Options){configure}), details)
-	}
-	if err != nil {
-		c.fail(err)
-		return false
-	}
-	return true
-}
-
-func cloneModel(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		m := make(map[string]any, len(v))
-		for k, each := range v {
-			m[k] = cloneModel(each)
-		}
-		return m
-	case []any:
-		list := make([]any, len(v))
-		for i, each := range v {
-			list[i] = cloneModel(each)
-		}
-		return list
-	}
-	return v
 }

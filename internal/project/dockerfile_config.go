@@ -114,9 +114,12 @@ func (c *stageConfigurer) expose(written string, line int) {
 		c.report(line, fmt.Sprintf("EXPOSE %s is not a port", written), "write a number from 1 to 65535, a range such as 8000-8010, and /udp where it is not TCP")
 		return
 	}
+	known := map[release.Expose]bool{}
+	for _, e := range c.stage.Config.Expose {
+		known[e] = true
+	}
 	for port := from; port <= to; port++ {
-		e := release.Expose{Port: int(port), Protocol: protocol}
-		if !slices.Contains(c.stage.Config.Expose, e) {
+		if e := (release.Expose{Port: int(port), Protocol: protocol}); !known[e] {
 			c.stage.Config.Expose = append(c.stage.Config.Expose, e)
 		}
 	}

@@ -3,18 +3,13 @@ package project
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/dotenv"
-	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -38,7 +33,7 @@ func Load(ctx context.Context, o Options) (*Project, error) {
 		return nil, &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("read project: there is no directory %s", dir), Hint: "name one with -C DIR"}
 	}
 	l := &load{
-		ctx: ctx, options: o, dir: dir, findings: &findings{}, builds: &builds{dir: dir},
+		ctx: ctx, options: o, dir: dir, findings: &findings{}, builds: &builds{dir: dir}, known: map[string]map[string]string{},
 		project: &Project{Dir: dir, contents: map[release.Digest]content{}},
 	}
 	l.settings = readSettings(dir, l.findings)
@@ -59,7 +54,7 @@ type load struct {
 	options  Options
 	dir      string
 	settings *settings
-	dotenv   map[string]string
+	known    map[string]map[string]string // variables by environment
 	builds   *builds
 	project  *Project
 }
@@ -69,18 +64,20 @@ func (l *load) run() error {
 	if err != nil {
 		return err
 	}
-	l.dotenv = l.variablesOf(filepath.Join(l.dir, ".env"), nil)
 	l.nameProject(name)
-	env, err := l.environment(name)
+	env, err := l.environment(name, true)
 	if err != nil {
 		return err
 	}
 	l.project.Environment = *env
+	l.project.lookup = func(variable string) (string, bool) {
+		return (&composeFiles{variables: l.variables(name), shell: l.options.Variables}).secretVariable(variable)
+	}
 	for _, other := range slices.Sorted(maps.Keys(l.settings.Environments)) {
 		if other == name || other == Local {
 			continue
 		}
-		env, err := l.environment(other)
+		env, err := l.environment(other, false)
 		if err != nil {
 			return err
 		}
@@ -113,119 +110,24 @@ func (l *load) chooseEnvironment() (string, error) {
 	}
 }
 
-var notInProjectName = regexp.MustCompile(`[^a-z0-9_-]+`)
-
-// nameProject takes seaworthy.yaml's name, else the compose file's, else the folder's.
-func (l *load) nameProject(environment string) {
-	l.project.Name = l.settings.Name
-	if l.project.Name == "" {
-		l.project.Name = l.composeName(environment)
-	}
-	if l.project.Name == "" {
-		l.project.Name = sanitize(filepath.Base(l.dir))
-	}
-	if l.settings.Name != "" {
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(l.settings.Environments)) {
-		if name != Local {
-			l.add(l.settings.at(trail{"environments", name}, fmt.Sprintf("the environment %s needs a project with a name", name), fmt.Sprintf("write name: %s into %s: a folder can be renamed, what runs cannot", l.project.Name, SettingsFile)))
-			return
-		}
-	}
-}
-
-// sanitize makes a name of a folder's: in lower case, of letters, digits, - and _.
-func sanitize(folder string) string {
-	name := strings.Trim(notInProjectName.ReplaceAllString(strings.ToLower(folder), "-"), "-_")
-	return cmp.Or(name, "project")
-}
-
-// composeName is the last name that the compose files give.
-func (l *load) composeName(environment string) string {
-	name := ""
-	for _, file := range l.composeFiles(environment) {
-		src, p := readSource(l.dir, file)
-		if p != nil || !strings.Contains(string(src.text), "name:") {
-			continue
-		}
-		doc, p := parseDocument(src)
-		if p != nil {
-			continue // reported when the file is read
-		}
-		if _, v := doc.find(trail{"name"}); v != nil && v.Value != "" {
-			written, err := substituteQuietly(v.Value, func(n string) (string, bool) { s, ok := l.variables(environment)[n]; return s, ok })
-			if err == nil {
-				name = loader.NormalizeProjectName(written)
-			}
-		}
-	}
-	return name
-}
-
-// variables are what the compose files of an environment may interpolate.
-func (l *load) variables(environment string) map[string]string {
-	all := maps.Clone(l.dotenv)
-	if all == nil {
-		all = map[string]string{}
-	}
-	for i, file := range l.settings.environment(environment).EnvFile {
-		maps.Copy(all, l.variablesOf(filepath.Join(l.dir, file), trail{"environments", environment, "env_file", fmt.Sprint(i)}))
-	}
-	if environment == Local {
-		maps.Copy(all, l.options.Variables)
-	}
-	return all
-}
-
-// variablesOf reads a file of variables; it may be missing where nobody named it.
-func (l *load) variablesOf(file string, named trail) map[string]string {
-	b, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) && named == nil {
-		return nil
-	}
-	if err != nil {
-		l.add(l.settings.at(named, fmt.Sprintf("%s cannot be read: %s", relative(l.dir, file), reason(err)), "make it, or correct the path"))
-		return nil
-	}
-	values, err := dotenv.UnmarshalBytesWithLookup(b, func(name string) (string, bool) { v, ok := l.options.Variables[name]; return v, ok })
-	if err != nil {
-		l.add(dotenvProblem(newSource(l.dir, file, b), err))
-	}
-	return values
-}
-
-var dotenvLine = regexp.MustCompile(`^line (\d+): (.*)$`)
-
-// dotenvProblem has a position but no excerpt: such files hold secrets.
-func dotenvProblem(src *source, err error) Problem {
-	p := Problem{Severity: Error, File: src.name, Message: "this is no file of variables", Hint: "write NAME=value, one a line"}
-	if m := dotenvLine.FindStringSubmatch(err.Error()); m != nil {
-		fmt.Sscan(m[1], &p.Line)
-	}
-	return p
-}
-
-// environment reads what one environment runs.
-func (l *load) environment(name string) (*Environment, error) {
+// environment reads what one environment runs. Only for the one that was asked for, the values of secrets have to be there.
+func (l *load) environment(name string, asked bool) (*Environment, error) {
 	if err := l.ctx.Err(); err != nil {
 		return nil, context.Cause(l.ctx)
 	}
 	own := l.settings.environment(name)
 	env := &Environment{Name: name, Host: cmp.Or(own.Host, Local)}
 	variables := l.variables(name)
-	if name == l.project.Environment.Name || l.project.lookup == nil {
-		l.project.lookup = func(n string) (string, bool) {
-			return (&composeFiles{variables: variables, shell: l.options.Variables}).secretVariable(n)
-		}
-	}
 	files := l.composeFiles(name)
 	c := &converter{
 		composeFiles: &composeFiles{
 			findings: l.findings, dir: l.dir, name: l.project.Name, variables: variables, shell: l.options.Variables,
 			profiles: l.profiles(name, variables),
 		},
-		env: env, builds: l.builds, contents: l.project.contents,
+		env: env, asked: asked, builds: l.builds, contents: l.project.contents,
+	}
+	if v, ok := variables["COMPOSE_FILE"]; ok && asked {
+		l.add(Problem{Severity: Warning, Message: fmt.Sprintf("COMPOSE_FILE=%s is ignored", v), Hint: "name the files in " + SettingsFile + ": environments." + name + ".compose"})
 	}
 	if len(files) == 0 && len(own.Compose) == 0 {
 		c.dockerfileAlone(l.project.Name)

@@ -1,14 +1,11 @@
 package project
 
 import (
-	"cmp"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,58 +41,6 @@ func (c *converter) mounts(s types.ServiceConfig, out *release.Service) {
 		out.Mounts = append(out.Mounts, c.tmpfs(s.Name, t))
 	}
 	c.checkTargets(out)
-}
-
-func (c *converter) volume(s types.ServiceConfig, v types.ServiceVolumeConfig, out *release.Service) {
-	m := release.Mount{Kind: release.MountVolume, Target: v.Target, ReadOnly: v.ReadOnly}
-	if v.Volume != nil {
-		m.NoCopy, m.SubPath = v.Volume.NoCopy, v.Volume.Subpath
-	}
-	if v.Source == "" {
-		m.Source = anonymousVolume(s.Name, v.Target)
-		p := c.item(servicePath(s.Name, "volumes"), v.Target, fmt.Sprintf("%s gets a volume with a name, %s: it is kept and can be found again", v.Target, m.Source), "")
-		p.Severity = Info
-		c.add(p)
-	} else if definition, ok := c.project.Volumes[v.Source]; ok {
-		m.Source = c.volumeName(v.Source, definition)
-	} else {
-		c.reportUnknown(servicePath(s.Name, "volumes"), v.Source, "volume", slices.Sorted(maps.Keys(c.project.Volumes)))
-	}
-	out.Mounts = append(out.Mounts, m)
-}
-
-var notInName = regexp.MustCompile(`[^a-zA-Z0-9_.]+`)
-
-// anonymousVolume is the name of a volume that only has a place: "web-var-lib-data".
-func anonymousVolume(service, target string) string {
-	return service + "-" + strings.Trim(notInName.ReplaceAllString(target, "-"), "-.")
-}
-
-// volumeName is the name that the file gives, or the key; not the one that compose-go adds the project's name to.
-func (c *converter) volumeName(key string, v types.VolumeConfig) string {
-	if v.Name == "" || v.Name == c.name+"_"+key {
-		return key
-	}
-	return v.Name
-}
-
-// volumes are those that services mount, sorted by name.
-func (c *converter) volumes() {
-	external := map[string]bool{}
-	for key, v := range c.project.Volumes {
-		external[c.volumeName(key, v)] = bool(v.External)
-	}
-	used := map[string]bool{}
-	for _, s := range c.env.Services {
-		for _, m := range s.Mounts {
-			if m.Kind == release.MountVolume && m.Source != "" {
-				used[m.Source] = true
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(used)) {
-		c.env.Volumes = append(c.env.Volumes, release.Volume{Name: name, External: external[name]})
-	}
 }
 
 // bind takes read-only content of the project into the release; anything else is bound from the host.
@@ -252,86 +197,4 @@ func (c *converter) checkTargets(out *release.Service) {
 	for _, f := range out.Files {
 		check(f.Target, "volumes")
 	}
-}
-
-// configs puts the contents of configs at their places.
-func (c *converter) configs(s types.ServiceConfig, out *release.Service) {
-	for _, use := range s.Configs {
-		config, ok := c.project.Configs[use.Source]
-		if !ok {
-			c.reportUnknown(servicePath(s.Name, "configs"), use.Source, "config", slices.Sorted(maps.Keys(c.project.Configs)))
-			continue
-		}
-		target := cmp.Or(use.Target, "/"+use.Source)
-		f := release.File{Target: target, UID: use.UID, GID: use.GID, Mode: 0o444}
-		if use.Mode != nil {
-			f.Mode = uint32(*use.Mode)
-		}
-		if c.configContent(use.Source, config, &f) {
-			out.Files = append(out.Files, f)
-		}
-	}
-}
-
-func (c *converter) configContent(name string, config types.ConfigObjConfig, f *release.File) bool {
-	if config.File != "" {
-		read, err := c.file(config.File, f.Target)
-		if err != nil {
-			c.add(c.at(trail{"configs", name, "file"}, fmt.Sprintf("%s cannot be read: %s", relative(c.dir, config.File), reason(err)), "make it, or correct the path"))
-			return false
-		}
-		f.Digest, f.Size = read.Digest, read.Size
-		return true
-	}
-	if _, set := c.lookup(config.Environment); config.Environment != "" && !set {
-		c.add(c.at(trail{"configs", name, "environment"}, fmt.Sprintf("the variable %s is not set", config.Environment), "set it in .env"))
-		return false
-	}
-	b := []byte(config.Content)
-	f.Digest, f.Size = release.DigestOf(b), int64(len(b))
-	c.contents[f.Digest] = content{bytes: b}
-	return true
-}
-
-// secrets names the secrets and their places. Only the source is checked, no value is read.
-func (c *converter) secrets(s types.ServiceConfig, out *release.Service) {
-	for _, use := range s.Secrets {
-		secret, ok := c.project.Secrets[use.Source]
-		if !ok {
-			c.reportUnknown(servicePath(s.Name, "secrets"), use.Source, "secret", slices.Sorted(maps.Keys(c.project.Secrets)))
-			continue
-		}
-		c.checkSecret(use.Source, secret)
-		target := cmp.Or(use.Target, use.Source)
-		if !path.IsAbs(target) {
-			target = path.Join("/run/secrets", target)
-		}
-		r := release.Secret{Name: use.Source, Target: target, UID: use.UID, GID: use.GID, Mode: 0o444}
-		if use.Mode != nil {
-			r.Mode = uint32(*use.Mode)
-		}
-		out.Secrets = append(out.Secrets, r)
-	}
-}
-
-func (c *converter) checkSecret(name string, secret types.SecretConfig) {
-	switch {
-	case secret.File != "":
-		if info, err := os.Stat(secret.File); err != nil || !info.Mode().IsRegular() {
-			c.add(c.at(trail{"secrets", name, "file"}, fmt.Sprintf("%s: there is no such file", relative(c.dir, secret.File)), "make it; it should not be in git"))
-		}
-	case secret.Environment != "":
-		if _, set := c.secretVariable(secret.Environment); !set {
-			c.add(c.at(trail{"secrets", name, "environment"}, fmt.Sprintf("the variable %s is not set", secret.Environment), "set it in your shell or in .env"))
-		}
-	}
-}
-
-// secretVariable is a variable that a secret may come from: that of the shell in every environment, since a value is handed
-// over beside the release and is no part of it.
-func (c *composeFiles) secretVariable(name string) (string, bool) {
-	if v, ok := c.shell[name]; ok {
-		return v, true
-	}
-	return c.lookup(name)
 }

@@ -17,6 +17,7 @@ import (
 type converter struct {
 	*composeFiles
 	env      *Environment
+	asked    bool // it is the one that was asked for
 	builds   *builds
 	contents map[release.Digest]content
 }

@@ -43,7 +43,7 @@ func readSettings(dir string, found *findings) *settings {
 		return s
 	}
 	before := len(found.list)
-	values := s.doc.decode(s.doc.root, func(p Problem) { found.add(p) })
+	values, _ := s.doc.decode(s.doc.root, func(p Problem) { found.add(p) })
 	for _, v := range settingsShape().check(withoutEmpty(values)) {
 		at, _ := s.doc.near(v.at)
 		found.add(s.doc.problemAt(at, v.message, v.hint))

@@ -3,14 +3,11 @@ package project
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/moby/buildkit/util/suggest"
 )
 
 // shape checks values against a JSON Schema, as far as the Compose Specification's and our own use the language, and finds
@@ -126,83 +123,6 @@ func (s *shape) checkType(schema map[string]any, v any, at trail) []violation {
 	return []violation{wrongType(want, v, at)}
 }
 
-func wrongType(want []string, v any, at trail) violation {
-	var names []string
-	for _, t := range want {
-		if name := typeNames[t]; !slices.Contains(names, name) && t != "null" {
-			names = append(names, name)
-		}
-	}
-	return violation{at: at, message: fmt.Sprintf("%s has to be %s, not %s", last(at), oneOf(names), typeNames[typeOf(v)])}
-}
-
-var typeNames = map[string]string{
-	"object": "a mapping", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number",
-	"boolean": "true or false", "null": "empty",
-}
-
-func last(at trail) string {
-	if len(at) == 0 {
-		return "the file"
-	}
-	name := at[len(at)-1]
-	if _, err := strconv.Atoi(name); err == nil && len(at) > 1 {
-		return "each of " + at[len(at)-2]
-	}
-	return name
-}
-
-// oneOf is "a, b or c".
-func oneOf(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
-}
-
-func typesOf(schema map[string]any) []string {
-	switch t := schema["type"].(type) {
-	case string:
-		return []string{t}
-	case []any:
-		names := make([]string, len(t))
-		for i := range t {
-			names[i], _ = t[i].(string)
-		}
-		return names
-	}
-	return nil
-}
-
-func typeOf(v any) string {
-	for _, t := range []string{"null", "object", "array", "boolean", "integer", "number"} {
-		if isType(t, v) {
-			return t
-		}
-	}
-	return "string"
-}
-
-func isType(t string, v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return t == "null"
-	case map[string]any:
-		return t == "object"
-	case []any:
-		return t == "array"
-	case bool:
-		return t == "boolean"
-	case float32:
-		return t == "number" || t == "integer" && v == float32(int64(v))
-	case float64:
-		return t == "number" || t == "integer" && v == float64(int64(v))
-	case int, int32, int64, uint, uint32, uint64:
-		return t == "number" || t == "integer"
-	}
-	return t == "string" // times too: YAML reads 2026-01-01 as one, its author did not
-}
-
 func (s *shape) scalar(schema map[string]any, v any, at trail) []violation {
 	var found []violation
 	text := fmt.Sprint(v)
@@ -264,130 +184,4 @@ func (s *shape) list(schema map[string]any, list []any, at trail) []violation {
 		}
 	}
 	return found
-}
-
-func (s *shape) mapping(schema map[string]any, m map[string]any, at trail) []violation {
-	var found []violation
-	for _, name := range stringsOf(schema["required"]) {
-		if _, there := m[name]; !there {
-			found = append(found, violation{at: at, missing: true, message: fmt.Sprintf("%s lacks %s", last(at), name), hint: fmt.Sprintf("add %q", name+": …")})
-		}
-	}
-	properties, patterns := members(schema)
-	var unknown []string
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		known := false
-		if sub, ok := properties[key].(map[string]any); ok {
-			known = true
-			found = append(found, s.value(sub, m[key], at.with(key))...)
-		}
-		for pattern, sub := range patterns {
-			if sub, ok := sub.(map[string]any); ok && s.matches(pattern, key) {
-				known = true
-				found = append(found, s.value(sub, m[key], at.with(key))...)
-			}
-		}
-		if !known {
-			unknown = append(unknown, key)
-		}
-	}
-	return append(found, s.further(schema, unknown, m, at)...)
-}
-
-// further judges the keys that neither properties nor patternProperties name.
-func (s *shape) further(schema map[string]any, keys []string, m map[string]any, at trail) []violation {
-	var found []violation
-	if sub, ok := schema["additionalProperties"].(map[string]any); ok {
-		for _, key := range keys {
-			found = append(found, s.value(sub, m[key], at.with(key))...)
-		}
-		return found
-	}
-	closed, sealed := schema["additionalProperties"] == false, schema["unevaluatedProperties"] == false
-	if len(keys) == 0 || !closed && !sealed {
-		return nil
-	}
-	properties, patterns := members(schema)
-	if sealed {
-		properties, patterns = s.allMembers(schema)
-	}
-	for _, key := range keys {
-		if _, ok := properties[key]; !ok && !s.anyMatches(patterns, key) {
-			found = append(found, unknownKey(key, at, properties, patterns))
-		}
-	}
-	return found
-}
-
-func (s *shape) anyMatches(patterns map[string]any, key string) bool {
-	for pattern := range patterns {
-		if s.matches(pattern, key) {
-			return true
-		}
-	}
-	return false
-}
-
-func unknownKey(key string, at trail, properties, patterns map[string]any) violation {
-	names := slices.Sorted(maps.Keys(properties))
-	v := violation{at: at.with(key), message: fmt.Sprintf("unknown key %q", key), hint: "remove it" + didYouMean(key, names)}
-	if len(at) > 0 {
-		v.message += " in " + at.String()
-	}
-	for pattern := range patterns {
-		if pattern != "^x-" {
-			v.message = fmt.Sprintf("%q cannot be a name in %s", key, last(at))
-			v.hint = "write something of the form " + pattern
-		}
-	}
-	return v
-}
-
-func didYouMean(word string, words []string) string {
-	if match, ok := suggest.Search(word, words, true); ok {
-		return fmt.Sprintf("; did you mean %q?", match)
-	}
-	return ""
-}
-
-func members(schema map[string]any) (properties, patterns map[string]any) {
-	properties, _ = schema["properties"].(map[string]any)
-	patterns, _ = schema["patternProperties"].(map[string]any)
-	return properties, patterns
-}
-
-// allMembers also has those of the schemas that a schema is composed of.
-func (s *shape) allMembers(schema map[string]any) (properties, patterns map[string]any) {
-	properties, patterns = map[string]any{}, map[string]any{}
-	own, ownPatterns := members(schema)
-	maps.Copy(properties, own)
-	maps.Copy(patterns, ownPatterns)
-	for _, part := range schemas(schema["allOf"]) {
-		p, pp := s.allMembers(s.deref(part))
-		maps.Copy(properties, p)
-		maps.Copy(patterns, pp)
-	}
-	return properties, patterns
-}
-
-func schemas(v any) []map[string]any {
-	list, _ := v.([]any)
-	var all []map[string]any
-	for _, each := range list {
-		if m, ok := each.(map[string]any); ok {
-			all = append(all, m)
-		}
-	}
-	return all
-}
-
-func stringsOf(v any) []string {
-	list, _ := v.([]any)
-	var all []string
-	for _, each := range list {
-		if s, ok := each.(string); ok {
-			all = append(all, s)
-		}
-	}
-	return all
 }

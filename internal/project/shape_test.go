@@ -117,7 +117,8 @@ func agree(t *testing.T, name string, text []byte) {
 		return // no values to judge
 	}
 	twice := false
-	values, ok := doc.decode(doc.root, func(Problem) { twice = true }).(map[string]any)
+	decoded, _ := doc.decode(doc.root, func(Problem) { twice = true })
+	values, ok := decoded.(map[string]any)
 	if !ok || twice {
 		return
 	}

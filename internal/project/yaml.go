@@ -1,8 +1,10 @@
 package project
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,14 +31,23 @@ func (p trail) String() string { return strings.Join(p, ".") }
 func (p trail) with(more ...string) trail { return slices.Concat(p, more) }
 
 func parseDocument(src *source) (*document, *Problem) {
-	var n yaml.Node
-	if err := yaml.Unmarshal(src.text, &n); err != nil {
+	var n, second yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(src.text))
+	if err := decoder.Decode(&n); err != nil && !errors.Is(err, io.EOF) {
 		p := src.syntaxProblem(err)
 		return nil, &p
 	}
 	d := &document{source: src}
 	if len(n.Content) > 0 {
 		d.root = n.Content[0]
+	}
+	switch err := decoder.Decode(&second); {
+	case err == nil:
+		p := d.problemAt(&second, "a second document begins here", "write it into a file of its own")
+		return nil, &p
+	case !errors.Is(err, io.EOF):
+		p := src.syntaxProblem(err)
+		return nil, &p
 	}
 	return d, nil
 }
@@ -185,15 +196,23 @@ func (d *document) problemAt(n *yaml.Node, message, hint string) Problem {
 
 // decode turns nodes into plain values as compose-go sees them; keys set twice and aliases that hold themselves are
 // problems. What is tagged !reset is left out.
-func (d *document) decode(n *yaml.Node, report func(Problem)) any {
-	return (&decoder{document: d, report: report}).value(n)
+//
+// Not whole: the file holds too much, so the rest is left out.
+func (d *document) decode(n *yaml.Node, report func(Problem)) (v any, whole bool) {
+	reader := &decoder{document: d, report: report}
+	v = reader.value(n)
+	return v, reader.values < maxValues
 }
 
 type decoder struct {
 	*document
 	report func(Problem)
 	inside []*yaml.Node
+	values int
 }
+
+// maxValues is how much a file may hold once its aliases are followed: a few lines can stand for more than any memory.
+const maxValues = 200_000
 
 func (d *decoder) value(n *yaml.Node) any {
 	n = follow(n)
@@ -202,6 +221,12 @@ func (d *decoder) value(n *yaml.Node) any {
 	}
 	if slices.Contains(d.inside, n) {
 		d.report(d.problemAt(n, "this value contains itself", "remove the alias that leads back here"))
+		return nil
+	}
+	if d.values++; d.values >= maxValues {
+		if d.values == maxValues {
+			d.report(d.problemAt(n, fmt.Sprintf("the file holds more than %d values once its aliases are followed", maxValues), "use fewer aliases"))
+		}
 		return nil
 	}
 	d.inside = append(d.inside, n)

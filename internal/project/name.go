@@ -1,0 +1,63 @@
+package project
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/loader"
+)
+
+var notInProjectName = regexp.MustCompile(`[^a-z0-9_-]+`)
+
+// nameProject takes seaworthy.yaml's name, else the compose file's, else the folder's.
+func (l *load) nameProject(environment string) {
+	l.project.Name = l.settings.Name
+	if l.project.Name == "" {
+		l.project.Name = l.composeName(environment)
+	}
+	if l.project.Name == "" {
+		l.project.Name = sanitize(filepath.Base(l.dir))
+	}
+	if l.settings.Name != "" {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.settings.Environments)) {
+		if name != Local {
+			l.add(l.settings.at(trail{"environments", name}, fmt.Sprintf("the environment %s needs a project with a name", name), fmt.Sprintf("write name: %s into %s: a folder can be renamed, what runs cannot", l.project.Name, SettingsFile)))
+			return
+		}
+	}
+}
+
+// sanitize makes a name of a folder's: in lower case, of letters, digits, - and _.
+func sanitize(folder string) string {
+	name := strings.Trim(notInProjectName.ReplaceAllString(strings.ToLower(folder), "-"), "-_")
+	return cmp.Or(name, "project")
+}
+
+// composeName is the last name that the compose files give.
+func (l *load) composeName(environment string) string {
+	name := ""
+	for _, file := range l.composeFiles(environment) {
+		src, p := readSource(l.dir, file)
+		if p != nil || !strings.Contains(string(src.text), "name:") {
+			continue
+		}
+		doc, p := parseDocument(src)
+		if p != nil {
+			continue // reported when the file is read
+		}
+		if _, v := doc.find(trail{"name"}); v != nil && v.Value != "" {
+			written, err := substituteQuietly(v.Value, func(n string) (string, bool) { s, ok := l.variables(environment)[n]; return s, ok })
+			if err == nil {
+				name = loader.NormalizeProjectName(written)
+			}
+		}
+	}
+	return name
+}
