@@ -105,13 +105,13 @@ func (s *server) putRoutes(w http.ResponseWriter, r *http.Request) {
 		err = s.apply(routes)
 	}
 	if err == nil {
-		s.forward(r.Context(), func(ctx context.Context, c *edge.Client) error { return c.Apply(ctx, routes) })
+		s.forwardPromptly(r.Context(), func(ctx context.Context, c *edge.Client) error { return c.Apply(ctx, routes) })
 	}
 	answer(w, struct{}{}, err)
 }
 
 func (s *server) postStop(w http.ResponseWriter, r *http.Request) {
-	s.forward(r.Context(), func(ctx context.Context, c *edge.Client) error { return c.Stop(ctx) })
+	s.forwardPromptly(r.Context(), func(ctx context.Context, c *edge.Client) error { return c.Stop(ctx) })
 	answer(w, struct{}{}, nil)
 	s.end()
 }
@@ -126,7 +126,7 @@ func (s *server) getRoutes(w http.ResponseWriter, _ *http.Request) {
 func (s *server) getStatus(w http.ResponseWriter, r *http.Request) {
 	st := s.status()
 	var mu sync.Mutex
-	s.forward(r.Context(), func(ctx context.Context, c *edge.Client) error {
+	s.forwardPromptly(r.Context(), func(ctx context.Context, c *edge.Client) error {
 		prior, err := c.Status(ctx)
 		if err == nil {
 			mu.Lock()
@@ -176,6 +176,16 @@ func (s *server) count(ctx context.Context, ours func() int64, theirs func(conte
 	})
 	own.Wait()
 	return sum
+}
+
+// promptly is how long a predecessor has for an order that takes no time: one that hangs must not keep us from answering.
+const promptly = 3 * time.Second
+
+// forwardPromptly is forward for orders that take no time.
+func (s *server) forwardPromptly(ctx context.Context, order func(context.Context, *edge.Client) error) {
+	ctx, cancel := context.WithTimeout(ctx, promptly)
+	defer cancel()
+	s.forward(ctx, order)
 }
 
 // forward passes an order to the predecessors that still serve connections, and forgets those that have gone.
