@@ -120,7 +120,7 @@ func (b *Builder) open(ctx context.Context) error {
 	if b.worker, err = newWorker(ctx, b.cfg, &b.runs); err != nil {
 		return err
 	}
-	b.closers = append(b.closers, b.worker.Close)
+	b.closers = append(b.closers, b.worker.Close, func() error { return forgetHashes(b.worker.MetadataStore) })
 	b.workers = &worker.Controller{}
 	if err := b.workers.Add(b.worker); err != nil {
 		return err

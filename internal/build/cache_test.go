@@ -32,6 +32,25 @@ func TestNothingChangedGivesTheSameImageFromTheCache(t *testing.T) {
 	}
 }
 
+func TestCacheOutlivesTheEngine(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": pipeline, "main.txt": "hello\n"})
+	first, _ := y.build(t, y.request(t, dir, "=web"))
+	if err := y.Close(); err != nil {
+		t.Fatal(err)
+	}
+	y.Builder = openBuilder(t, build.Config{Root: y.root, Store: y.store})
+
+	again, rec := y.build(t, y.request(t, dir, "=web"))
+
+	if a, b := first.Images["stage:web"].Digest, again.Images["stage:web"].Digest; a != b || !again.Images["stage:web"].Known {
+		t.Errorf("digest %s became %s, known: %v", a, b, again.Images["stage:web"].Known)
+	}
+	if got := rec.steps()["stage:web"]; got != event.Cached {
+		t.Errorf("web is %s", got)
+	}
+}
+
 func TestOneChangeRunsOnlyWhatDependsOnIt(t *testing.T) {
 	y := newYard(t)
 	dir := project(t, map[string]string{

@@ -112,6 +112,11 @@ func TestDockerfiles(t *testing.T) {
 			dockerfile: "# syntax=docker/dockerfile:1.4\nFROM busybox AS web\nRUN echo in process > /how\n",
 			want:       map[string]string{"how": "in process\n"},
 		},
+		"Dockerfile read by BuildKit": {
+			dockerfile: "FROM busybox AS web\nCOPY Dockerfile /itself\n",
+			with:       func(r *build.Request) { r.Dockerfile, r.Ignore = nil, nil },
+			want:       map[string]string{"itself": "FROM busybox AS web\nCOPY Dockerfile /itself\n"},
+		},
 		"nothing at all": {
 			dockerfile: "FROM scratch AS web\nENV A=b\n",
 		},
@@ -122,7 +127,9 @@ func TestDockerfiles(t *testing.T) {
 				files[name] = content
 			}
 			src := session.Sources{Dirs: map[string]string{"extra": named}, Secrets: map[string][]byte{"token": []byte("hush-secret")}}
-			req := y.requestWith(t, project(t, files), src, "=web")
+			dir := project(t, files)
+			src.Dirs[build.DockerfileDir] = dir
+			req := y.requestWith(t, dir, src, "=web")
 			if tc.with != nil {
 				tc.with(&req)
 			}

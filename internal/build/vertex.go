@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"regexp"
 	"slices"
@@ -27,6 +26,7 @@ type vertex struct {
 	line    int
 	text    string
 
+	told     bool // that it will come
 	state    event.State
 	err      string
 	took     time.Duration
@@ -115,51 +115,6 @@ func (v *vertex) event(file string) *event.Instruction {
 		ins.Took = v.took
 	}
 	return ins
-}
-
-func (p *progress) log(l *client.VertexLog) {
-	v := p.vertex(l.Vertex)
-	if v.partial == nil {
-		v.partial = map[int][]byte{}
-	}
-	rest := append(v.partial[l.Stream], l.Data...)
-	for {
-		line, after, found := bytes.Cut(rest, []byte("\n"))
-		if !found {
-			break
-		}
-		p.logLine(v, l.Stream, line)
-		rest = after
-	}
-	v.partial[l.Stream] = bytes.Clone(rest)
-}
-
-func (p *progress) flushLog(v *vertex) {
-	for stream, rest := range v.partial {
-		if len(rest) > 0 {
-			p.logLine(v, stream, rest)
-		}
-		delete(v.partial, stream)
-	}
-}
-
-func (p *progress) logLine(v *vertex, stream int, raw []byte) {
-	line := strings.ToValidUTF8(strings.TrimRight(string(raw), "\r"), "\uFFFD")
-	if i := strings.LastIndexByte(line, '\r'); i >= 0 {
-		line = line[i+1:] // a progress bar writes over itself
-	}
-	v.tail = append(v.tail, line)
-	if len(v.tail) > tailLines {
-		v.tail = v.tail[1:]
-	}
-	out := event.Log{Line: line, Stream: event.Stdout}
-	if stream == 2 {
-		out.Stream = event.Stderr
-	}
-	if len(v.steps) > 0 {
-		out.Step = v.steps[0]
-	}
-	p.sink.Emit(event.Event{Type: event.TypeLog, Log: &out})
 }
 
 var stagePrefix = regexp.MustCompile(`^\[[^\]]+\] `)

@@ -1,0 +1,139 @@
+package build
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+// stage is the progress of one stage: it starts with its first vertex and ends when all have ended and its image, if it is
+// to be one, is kept.
+type stage struct {
+	key      string
+	vertices []*vertex
+	unkept   bool // its image has yet to be made
+	state    event.State
+	started  time.Time
+}
+
+func (p *progress) stage(key string) *stage {
+	s, ok := p.stages[key]
+	if !ok {
+		s = &stage{key: key, state: event.Pending}
+		p.stages[key] = s
+	}
+	return s
+}
+
+func (p *progress) assign(v *vertex, key string) {
+	if slices.Contains(v.steps, key) {
+		return
+	}
+	v.steps = append(v.steps, key)
+	s := p.stage(key)
+	s.vertices = append(s.vertices, v)
+}
+
+// advance starts or ends a stage as its vertices say.
+func (p *progress) advance(s *stage) {
+	if s.state.Ended() {
+		return
+	}
+	if s.state == event.Pending {
+		if !slices.ContainsFunc(s.vertices, func(v *vertex) bool { return v.state != event.Pending }) {
+			return
+		}
+		p.emitStep(s, event.Started, "")
+	}
+	if failed := slices.IndexFunc(s.vertices, func(v *vertex) bool { return v.state == event.Failed }); failed >= 0 {
+		p.emitStep(s, event.Failed, s.vertices[failed].err)
+		return
+	}
+	if p.unfinished(s) {
+		return
+	}
+	state := event.Cached
+	if slices.ContainsFunc(s.vertices, (*vertex).ran) {
+		state = event.Done
+	}
+	p.emitStep(s, state, "")
+}
+
+// unfinished reports whether something of a stage has yet to end. A source ends more than once (first it is known what
+// it is, then it is fetched), so where there is anything else, that decides.
+func (p *progress) unfinished(s *stage) bool {
+	if s.unkept {
+		return true
+	}
+	steps := slices.DeleteFunc(slices.Clone(s.vertices), func(v *vertex) bool { return v.source != "" })
+	if len(steps) == 0 {
+		steps = s.vertices
+	}
+	return slices.ContainsFunc(steps, func(v *vertex) bool { return !v.state.Ended() })
+}
+
+// built says that a target is complete: what was not heard of by then was not needed, since what follows it was cached.
+func (p *progress) built(t Target) {
+	p.mu.Lock()
+	s := p.stage(t.Key)
+	s.unkept = false
+	p.advance(s)
+	p.mu.Unlock()
+	time.AfterFunc(settleAfter, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.settle(func(v *vertex) bool { return slices.Contains(v.targets, t.Key) }, event.Cached)
+	})
+}
+
+// finish ends what has not ended, when the build has.
+func (p *progress) finish(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	state := event.Cached
+	if err != nil {
+		state = event.Stopped
+	}
+	p.settle(func(*vertex) bool { return true }, state)
+	p.over = true
+	for _, t := range p.req.Targets {
+		p.stage(t.Key) // also one that had nothing to do
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.stages)) {
+		if s := p.stages[key]; !s.state.Ended() {
+			p.emitStep(s, state, "")
+		}
+	}
+}
+
+func (p *progress) settle(which func(*vertex) bool, state event.State) {
+	if p.over {
+		return
+	}
+	for _, v := range p.order {
+		if v.state != event.Pending || !which(v) {
+			continue
+		}
+		v.state = state
+		p.emitInstruction(v)
+		if state == event.Cached {
+			for _, key := range v.steps {
+				p.advance(p.stages[key])
+			}
+		}
+	}
+}
+
+func (p *progress) emitStep(s *stage, state event.State, err string) {
+	s.state = state
+	step := event.Step{Key: s.key, State: state, Error: err}
+	switch {
+	case state == event.Started:
+		s.started = time.Now()
+	case !s.started.IsZero():
+		step.Took = time.Since(s.started)
+	}
+	p.sink.Emit(event.Event{Type: event.TypeStep, Step: &step})
+}
