@@ -61,7 +61,7 @@ func (p *dockerfileParser) from(i int) Edge {
 	if at, later := p.byName[strings.ToLower(name)]; later && at > i {
 		p.warn(line, fmt.Sprintf("%q is taken for an image: the stage of that name comes only on line %d", name, p.Stages[at].Line), "FROM sees only the stages above it: move that stage up")
 	}
-	p.checkImage(name, line)
+	p.checkImage(name, written, line)
 	return edge
 }
 
@@ -89,11 +89,13 @@ func (p *dockerfileParser) hasContext(name string) bool {
 	return false
 }
 
-// checkImage reports a name that can be no image's, with the stage it may have meant.
-func (p *dockerfileParser) checkImage(name string, line int) {
+// checkImage reports a name that can be no image's, with what it may have meant. Written is the name before its ARGs.
+func (p *dockerfileParser) checkImage(name, written string, line int) {
 	if _, err := reference.ParseNormalizedNamed(name); err != nil {
 		hint := "write an image, such as debian:12, or a stage above" + didYouMean(strings.ToLower(name), p.stageNames())
-		if at, ok := p.byName[strings.ToLower(name)]; ok {
+		if strings.Contains(written, "$") {
+			hint = fmt.Sprintf("it is %s with what its ARGs stand for: give them a default above the first FROM, or set them in build.args", written)
+		} else if at, ok := p.byName[strings.ToLower(name)]; ok {
 			hint = fmt.Sprintf("write %q for the stage on line %d: FROM takes names in lower case", strings.ToLower(name), p.Stages[at].Line)
 		}
 		p.report(line, fmt.Sprintf("%q is neither a stage nor can it be an image: %v", name, err), hint)
@@ -139,7 +141,7 @@ func (p *dockerfileParser) edge(kind EdgeKind, name string, line int) []Edge {
 		edge.Stage = p.Stages[i].Key
 	} else if name != "scratch" {
 		edge.Image = name
-		p.checkImage(name, line)
+		p.checkImage(name, name, line)
 	}
 	return []Edge{edge}
 }

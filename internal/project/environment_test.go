@@ -102,10 +102,18 @@ func TestName(t *testing.T) {
 		"not of a service's container": {"-- compose.yaml --\nservices: {web: {image: x, container_name: boat}}\n", "app"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := load(t, row.archive, project.Options{}).Name; got != row.want {
-				t.Errorf("name is %q, want %q", got, row.want)
+			p := load(t, row.archive, project.Options{Variables: map[string]string{"X": "shell"}})
+			alone, err := project.NameOf(p.Dir)
+			if p.Name != row.want || alone != row.want || err != nil {
+				t.Errorf("name is %q, alone %q, want %q: %v", p.Name, alone, row.want, err)
 			}
 		})
+	}
+}
+
+func TestNothingThereHasNoName(t *testing.T) {
+	if name, err := project.NameOf(t.TempDir()); release.KindOf(err) != release.KindUsage {
+		t.Errorf("got %q, %v", name, err)
 	}
 }
 

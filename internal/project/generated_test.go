@@ -47,7 +47,8 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
-// schemaOfSettings reflects the types; their comments become the descriptions.
+// schemaOfSettings reflects the types; their comments become the descriptions. The methods that describe types with two
+// forms are below: only the generator needs them.
 func schemaOfSettings(t *testing.T) []byte {
 	t.Helper()
 	r := &jsonschema.Reflector{FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true}
@@ -201,7 +202,7 @@ func TestEveryKeyOfTheSpecificationHasAVerdict(t *testing.T) {
 	known := map[string]bool{}
 	for _, p := range schema.AttributePaths() {
 		known[string(p)] = true
-		at, rule := ruleTreeOfAll, (*Rule)(nil)
+		at, rule := ruleTreeOfAll(), (*Rule)(nil)
 		parts := strings.Split(string(p), ".")
 		exact := false
 		for _, name := range parts {
@@ -236,4 +237,22 @@ func TestEveryKeyOfTheSpecificationHasAVerdict(t *testing.T) {
 			t.Errorf("%s is %s without a word", rule.Path, rule.Verdict)
 		}
 	}
+}
+
+// JSONSchema describes both forms.
+func (Strings) JSONSchema() *jsonschema.Schema {
+	text := &jsonschema.Schema{Type: "string"}
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text, {Type: "array", Items: text}}}
+}
+
+// JSONSchema describes both forms.
+func (CheckSetting) JSONSchema() *jsonschema.Schema {
+	properties := jsonschema.NewProperties()
+	properties.Set("reports", &jsonschema.Schema{
+		Type: "string", Description: "Where in the stage its reports are.", Extras: map[string]any{"x-later": "true"},
+	})
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "string", Enum: []any{string(CheckSkip), string(CheckRun)}, Description: "skip: listed, not built. run: gates the release, whatever its name."},
+		{Type: "object", Properties: properties, AdditionalProperties: jsonschema.FalseSchema},
+	}}
 }

@@ -25,6 +25,23 @@ type Options struct {
 // Load reads and validates a directory. What is wrong is returned as a *release.UserError that wraps Problems: all of
 // them, in the order of files and lines. Warnings are part of the project.
 func Load(ctx context.Context, o Options) (*Project, error) {
+	l, err := begin(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.run(); err != nil {
+		return nil, err
+	}
+	problems := l.sorted()
+	if err := problems.asError(l.dir); err != nil {
+		return nil, err
+	}
+	l.project.Warnings = problems
+	return l.project, nil
+}
+
+// begin reads seaworthy.yaml, which says what else to read.
+func begin(ctx context.Context, o Options) (*load, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("find directory %s: %w", o.Dir, err)
@@ -37,15 +54,7 @@ func Load(ctx context.Context, o Options) (*Project, error) {
 		project: &Project{Dir: dir, contents: map[release.Digest]content{}},
 	}
 	l.settings = readSettings(dir, l.findings)
-	if err := l.run(); err != nil {
-		return nil, err
-	}
-	problems := l.sorted()
-	if err := problems.asError(dir); err != nil {
-		return nil, err
-	}
-	l.project.Warnings = problems
-	return l.project, nil
+	return l, nil
 }
 
 type load struct {

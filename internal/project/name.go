@@ -2,6 +2,7 @@ package project
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 var notInProjectName = regexp.MustCompile(`[^a-z0-9_-]+`)
@@ -34,15 +36,37 @@ func (l *load) nameProject(environment string) {
 	}
 }
 
+// NameOf is the name that Load gives the project of a directory, without reading the rest of it.
+func NameOf(dir string) (string, error) {
+	l, err := begin(context.Background(), Options{Dir: dir})
+	if err != nil {
+		return "", err
+	}
+	if l.settings.doc == nil && l.composeFiles(Local) == nil && l.first("Dockerfile") == nil {
+		return "", &release.UserError{
+			Kind: release.KindUsage, Err: fmt.Errorf("find project: %s has no Dockerfile, no compose file and no %s", l.dir, SettingsFile),
+			Hint: "go to the project's directory, or name it with -C DIR",
+		}
+	}
+	name, err := l.chooseEnvironment()
+	if err != nil {
+		return "", err
+	}
+	l.nameProject(name)
+	return l.project.Name, nil
+}
+
 // sanitize makes a name of a folder's: in lower case, of letters, digits, - and _.
 func sanitize(folder string) string {
 	name := strings.Trim(notInProjectName.ReplaceAllString(strings.ToLower(folder), "-"), "-_")
 	return cmp.Or(name, "project")
 }
 
-// composeName is the last name that the compose files give.
+// composeName is the last name that the compose files give. Variables of the shell do not count for it: a project keeps
+// its name whoever looks at it.
 func (l *load) composeName(environment string) string {
 	name := ""
+	variables := l.variablesOf(filepath.Join(l.dir, ".env"), nil, nil)
 	for _, file := range l.composeFiles(environment) {
 		src, p := readSource(l.dir, file)
 		if p != nil || !strings.Contains(string(src.text), "name:") {
@@ -53,7 +77,7 @@ func (l *load) composeName(environment string) string {
 			continue // reported when the file is read
 		}
 		if _, v := doc.find(trail{"name"}); v != nil && v.Value != "" {
-			written, err := substituteQuietly(v.Value, func(n string) (string, bool) { s, ok := l.variables(environment)[n]; return s, ok })
+			written, err := substituteQuietly(v.Value, func(n string) (string, bool) { s, ok := variables[n]; return s, ok })
 			if err == nil {
 				name = loader.NormalizeProjectName(written)
 			}

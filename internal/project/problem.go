@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -58,6 +59,19 @@ func (p Problem) String() string {
 		b.WriteString("\n  " + p.Hint)
 	}
 	return b.String()
+}
+
+// Event is the problem as a message of the stream.
+func (p Problem) Event() event.Event {
+	level := event.Warn
+	if p.Severity == Info {
+		level = event.Info
+	}
+	text := p.Message
+	if at := p.Position(); at != "" {
+		text = at + ": " + text
+	}
+	return event.Event{Type: event.TypeMessage, Message: &event.Message{Level: level, Text: text, Hint: p.Hint}}
 }
 
 // Problems is an error that holds all that is wrong with a project.

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"github.com/invopop/jsonschema"
 	"github.com/seaworthyhq/seaworthy/schema"
 	"go.yaml.in/yaml/v4"
 )
@@ -151,12 +150,6 @@ func (s *Strings) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*[]string)(s))
 }
 
-// JSONSchema describes both forms.
-func (Strings) JSONSchema() *jsonschema.Schema {
-	text := &jsonschema.Schema{Type: "string"}
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text, {Type: "array", Items: text}}}
-}
-
 // CheckSetting is an entry of checks.
 type CheckSetting struct {
 	Check   Check
@@ -174,18 +167,6 @@ func (s *CheckSetting) UnmarshalYAML(n *yaml.Node) error {
 	err := n.Decode(&long)
 	s.Reports = long.Reports
 	return err
-}
-
-// JSONSchema describes both forms.
-func (CheckSetting) JSONSchema() *jsonschema.Schema {
-	properties := jsonschema.NewProperties()
-	properties.Set("reports", &jsonschema.Schema{
-		Type: "string", Description: "Where in the stage its reports are.", Extras: map[string]any{"x-later": "true"},
-	})
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
-		{Type: "string", Enum: []any{string(CheckSkip), string(CheckRun)}, Description: "skip: listed, not built. run: gates the release, whatever its name."},
-		{Type: "object", Properties: properties, AdditionalProperties: jsonschema.FalseSchema},
-	}}
 }
 
 var settingsShape = shapeOf(func() []byte { return schema.Seaworthy })

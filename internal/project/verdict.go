@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Verdict says what Seaworthy does about a key of a compose file.
@@ -53,7 +54,7 @@ type ruleTree struct {
 	next map[string]*ruleTree
 }
 
-var ruleTreeOfAll = func() *ruleTree {
+var ruleTreeOfAll = sync.OnceValue(func() *ruleTree {
 	root := &ruleTree{}
 	for _, rule := range Rules() {
 		at := root
@@ -69,7 +70,7 @@ var ruleTreeOfAll = func() *ruleTree {
 		at.rule = &rule
 	}
 	return root
-}()
+})
 
 func (t *ruleTree) child(name string) *ruleTree {
 	if t == nil {
@@ -125,7 +126,7 @@ func isNothing(v any) bool {
 // not reported, nor what belongs to a service that does not run.
 func (c *composeFiles) judge() {
 	c.judgeVersion()
-	ruleTreeOfAll.applies(c.model, nil, func(at trail, rule *Rule) {
+	ruleTreeOfAll().applies(c.model, nil, func(at trail, rule *Rule) {
 		if len(at) > 1 && at[0] == "services" {
 			if _, runs := c.project.Services[at[1]]; !runs {
 				return
