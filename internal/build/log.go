@@ -40,6 +40,7 @@ func (p *progress) logLine(v *vertex, stream int, raw []byte) {
 	if i := strings.LastIndexByte(line, '\r'); i >= 0 {
 		line = line[i+1:] // a progress bar writes over itself
 	}
+	line = p.hide.Replace(line)
 	v.tail = append(v.tail, line)
 	if len(v.tail) > tailLines {
 		v.tail = v.tail[1:]

@@ -23,6 +23,7 @@ type progress struct {
 	req  *Request
 	text []string // the Dockerfile's lines
 	file string
+	hide *strings.Replacer
 
 	mu       sync.Mutex // guards the rest; held while emitting, so that events keep their order
 	vertices map[digest.Digest]*vertex
@@ -41,6 +42,7 @@ func newProgress(req *Request, sink event.Sink) *progress {
 		req:      req,
 		text:     strings.Split(string(req.Dockerfile), "\n"),
 		file:     req.filename(),
+		hide:     strings.NewReplacer(),
 		vertices: map[digest.Digest]*vertex{},
 		stages:   map[string]*stage{},
 		warned:   map[string]bool{},

@@ -45,6 +45,8 @@ type Request struct {
 	Network       string            // of RUN: default, none or host; empty means default
 	Platform      string            // as OCI writes it; empty means this machine's
 	NoCache       bool
+	// Secrets are the ids of the session's secrets that a RUN may ask for. They are blanked where a step prints them.
+	Secrets []string
 	// Pull asks the registry again what the tags of base images stand for.
 	Pull bool
 	// Allow grants what a build may not do by itself: "network.host", "security.insecure".

@@ -53,6 +53,10 @@ func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Res
 	}
 	defer b.end(r)
 	r.warnOfSyntax()
+	var err error
+	if r.progress.hide, err = b.redactor(ctx, &req); err != nil {
+		return nil, err
+	}
 	if err := r.solve(ctx); err != nil {
 		return nil, r.report(ctx, err)
 	}
