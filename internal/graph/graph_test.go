@@ -108,7 +108,7 @@ ask for image "web" stage:web
 `},
 		"seaworthy.yaml has the last word": {`
 -- seaworthy.yaml --
-checks: {dev: run, bench: skip, shared: skip}
+checks: {dev: run, bench: skip, shared: skip, web: skip}
 -- Dockerfile --
 FROM golang AS shared
 RUN install
@@ -124,6 +124,7 @@ stage:bench: check, not built: skipped by seaworthy.yaml
 stage:web: image: app is built from it
 ask for image "web" stage:web
 ask for check "dev" stage:dev
+web cannot be skipped: app is built from it
 `},
 		"a check that proves nothing, a stage that cannot be asked for": {`
 -- Dockerfile --

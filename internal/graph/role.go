@@ -60,7 +60,7 @@ func (r *roles) role(n *Node) (role Role, why string) {
 	if service := r.imageFor[n.Key]; service != "" {
 		return Image, fmt.Sprintf("the image of %s needs it", service)
 	}
-	switch r.setting(n) {
+	switch setting(r.project, n) {
 	case project.CheckSkip:
 		if by := r.builtDependent(n); by != "" {
 			return Check, fmt.Sprintf("%s needs it, although seaworthy.yaml says to skip it", by)
@@ -79,12 +79,14 @@ func (r *roles) role(n *Node) (role Role, why string) {
 }
 
 // setting is what seaworthy.yaml says about a stage, by its name alone or with the Dockerfile's.
-func (r *roles) setting(n *Node) project.Check {
-	if c, ok := r.project.Checks[n.Dockerfile+"/"+n.Name]; ok {
+func setting(p *project.Project, n *Node) project.Check {
+	if c, ok := p.Checks[n.Dockerfile+"/"+n.Name]; ok {
 		return c
 	}
-	return r.project.Checks[n.Name]
+	return p.Checks[n.Name]
 }
+
+func skipped(p *project.Project, n *Node) bool { return setting(p, n) == project.CheckSkip }
 
 func (r *roles) builtDependent(n *Node) string {
 	for _, key := range r.neededBy[n.Key] {
@@ -130,6 +132,8 @@ func (g *Graph) warn(p *project.Project) {
 			case n.Role == Check && n.Built && !s.Config.Runs && len(g.neededBy[s.Key]) == 0:
 				g.Warnings = append(g.Warnings, d.Warning(s.Line, fmt.Sprintf("the check %s runs nothing while it is built, so it proves nothing", s.Name),
 					fmt.Sprintf("let RUN do the work instead of CMD, or write checks: {%s: skip} into %s", s.Name, project.SettingsFile)))
+			case n.Role == Image && skipped(p, n):
+				g.Warnings = append(g.Warnings, d.Warning(s.Line, fmt.Sprintf("%s cannot be skipped: %s", s.Name, n.Why), "remove it from checks in "+project.SettingsFile))
 			case n.Role == Other && !s.CanBeAsked() && len(g.neededBy[s.Key]) == 0:
 				g.Warnings = append(g.Warnings, d.Warning(s.Line, "this stage is not built: "+n.Why, "give it a name: FROM … AS test"))
 			}

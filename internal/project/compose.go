@@ -96,6 +96,7 @@ func (c *composeFiles) collectFurther(doc *document, n *yaml.Node, path string) 
 		c.add(*p)
 		return
 	}
+	further.further = true
 	c.collect(further, filepath.Dir(path))
 	c.checkShape(further, false)
 }
@@ -176,7 +177,9 @@ func (c *composeFiles) checkShape(doc *document, partial bool) {
 	}
 	values, err := interpolation.Interpolate(values, c.interpolation())
 	for _, e := range split(err) {
-		c.add(doc.interpolationProblem(e))
+		if !doc.further {
+			c.add(doc.interpolationProblem(e))
+		}
 	}
 	for _, v := range composeShape().check(values) {
 		if v.missing && partial {

@@ -269,6 +269,23 @@ services:
 	}
 }
 
+func TestIncludedFilesHaveVariablesOfTheirOwn(t *testing.T) {
+	p := load(t, `
+-- db/.env --
+TAG=17
+N=2
+-- db/compose.yaml --
+services:
+  db: {image: "postgres:${TAG:?say which}", deploy: {replicas: "${N}"}}
+-- compose.yaml --
+include: [db/compose.yaml]
+services: {web: {image: x}}
+`, project.Options{})
+	if db := p.Environment.Service("db"); db.Ref != "postgres:17" || db.Replicas != 2 {
+		t.Errorf("db is %+v", db)
+	}
+}
+
 func TestNoSecretIsInTheProject(t *testing.T) {
 	p := load(t, `
 -- token --

@@ -110,8 +110,6 @@ func isNothing(v any) bool {
 	switch v := v.(type) {
 	case nil:
 		return true
-	case bool:
-		return !v
 	case string:
 		return v == ""
 	case map[string]any:

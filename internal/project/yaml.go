@@ -19,7 +19,8 @@ import (
 // reads with, so both see the same values.
 type document struct {
 	*source
-	root *yaml.Node // nil for an empty file
+	root    *yaml.Node // nil for an empty file
+	further bool       // included or extended: it may have variables of its own, which compose-go knows
 }
 
 // trail leads from a document's root to a value: keys, and indices as decimal numbers.
