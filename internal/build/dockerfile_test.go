@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"golang.org/x/crypto/ssh/agent"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
@@ -112,6 +113,11 @@ func TestDockerfiles(t *testing.T) {
 			dockerfile: "# syntax=docker/dockerfile:1.4\nFROM busybox AS web\nRUN echo in process > /how\n",
 			want:       map[string]string{"how": "in process\n"},
 		},
+		"COPY --link": {
+			dockerfile: "FROM busybox AS one\nRUN echo one > /one\nFROM one AS web\nCOPY --link a /linked/\nRUN echo two > /two\nCOPY --link --from=one /one /linked/one\n",
+			files:      map[string]string{"a": "a\n"},
+			want:       map[string]string{"linked/a": "a\n", "linked/one": "one\n", "one": "one\n", "two": "two\n"},
+		},
 		"Dockerfile read by BuildKit": {
 			dockerfile: "FROM busybox AS web\nCOPY Dockerfile /itself\n",
 			with:       func(r *build.Request) { r.Dockerfile, r.Ignore = nil, nil },
@@ -156,6 +162,34 @@ func TestOnbuildOfAnImageOfOurs(t *testing.T) {
 	if got := y.read(t, res.Images["stage:web"], "onbuild"); got != "triggered\n" {
 		t.Errorf("onbuild: %q", got)
 	}
+}
+
+// The files of a replica are those of the build itself, not copies of them, and what a layer takes away stays away.
+func TestImageSharesItsFilesWithTheCache(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": `FROM busybox AS web
+RUN mkdir -p /gone /emptied/deep && touch /gone/x /emptied/x /emptied/deep/x /removed && ln -s nowhere /link
+RUN rm -r /gone /removed && rm -r /emptied && mkdir -m 1770 /emptied && echo new > /emptied/y && chown -R 1000:1001 /emptied
+COPY cargo /cargo
+`, "cargo": "cargo\n"})
+	res, _ := y.build(t, y.request(t, dir, "=web"))
+	y.files(t, res.Images["stage:web"], func(root string) {
+		for _, name := range []string{"gone", "removed", "emptied/x", "emptied/deep"} {
+			if _, err := os.Lstat(filepath.Join(root, name)); !os.IsNotExist(err) {
+				t.Errorf("%s is there: %v", name, err)
+			}
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(filepath.Join(root, "emptied"), &st); err != nil || st.Mode&0o7777 != 0o1770 || st.Uid != 1000 || st.Gid != 1001 {
+			t.Errorf("emptied: %v %o %d:%d", err, st.Mode, st.Uid, st.Gid)
+		}
+		if to, err := os.Readlink(filepath.Join(root, "link")); to != "nowhere" {
+			t.Errorf("link leads to %q: %v", to, err)
+		}
+		if err := unix.Lstat(filepath.Join(root, "cargo"), &st); err != nil || st.Nlink < 2 {
+			t.Errorf("cargo has %d names: %v", st.Nlink, err)
+		}
+	})
 }
 
 func TestSSHMountReachesTheUsersAgent(t *testing.T) {

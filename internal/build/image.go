@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -95,7 +96,6 @@ func (r *running) export(ctx context.Context, target Target, src *exporter.Sourc
 	}
 	instance, err := images.Resolve(ctx, 0, map[string]string{
 		string(exptypes.OptKeyName):             target.Name,
-		string(exptypes.OptKeyUnpack):           "true",
 		string(exptypes.OptKeyOCITypes):         "true",
 		string(exptypes.OptKeyLayerCompression): r.req.compression(),
 		string(exptypes.OptKeySourceDateEpoch):  r.req.epoch(),
@@ -110,6 +110,9 @@ func (r *running) export(ctx context.Context, target Target, src *exporter.Sourc
 	})
 	if err != nil {
 		return "", err
+	}
+	if err := r.builder.layOut(ctx, written.Descriptor(), src.Ref); err != nil {
+		return "", errors.Join(err, written.Release())
 	}
 	dgst := release.Digest(written.Descriptor().Digest)
 	if err := written.Release(); err != nil { // the export's lease; from here the name holds the image
