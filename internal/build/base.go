@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	"github.com/opencontainers/go-digest"
@@ -27,6 +29,7 @@ type pin struct {
 	Ref    string        `json:"ref"`
 	Digest digest.Digest `json:"digest"`
 	Config []byte        `json:"config"`
+	Asked  time.Time     `json:"asked"`
 }
 
 func openPins(dir string) (*pins, error) {
@@ -79,7 +82,7 @@ type resolveFunc func(ctx context.Context, ref string, opt sourceresolver.Opt) (
 // bases resolves the base images of one build, each once for all targets, and keeps account of them.
 type bases struct {
 	pins  *pins
-	local func(ctx context.Context, ref string) digest.Digest // what the store has under that name; empty: nothing
+	local func(ctx context.Context, ref string) *images.Image // what the store has under that name; nil: nothing
 	pull  bool
 
 	mu       sync.Mutex
@@ -128,24 +131,25 @@ func (b *bases) lookUp(ctx context.Context, key, ref string, opt sourceresolver.
 	if err != nil {
 		return pin{}, err
 	}
-	found := pin{Ref: resolved, Digest: dgst, Config: config}
+	found := pin{Ref: resolved, Digest: dgst, Config: config, Asked: time.Now()}
 	if dgst == "" {
 		return found, nil
 	}
 	return found, b.pins.put(key, found)
 }
 
-// pinned is what is known of an image without asking for it. An image that the store has by that name goes before what the
-// tag stood for when it was asked for last.
+// pinned is what is known of an image without asking for it. An image that the store got under that name since then goes
+// before it.
 func (b *bases) pinned(ctx context.Context, key, ref string) *pin {
 	if b.pull {
 		return nil
 	}
 	known := b.pins.get(key)
-	if local := b.local(ctx, ref); known == nil || (local != "" && local != known.Digest) {
-		return nil
+	local := b.local(ctx, ref)
+	if known == nil || local == nil || local.Target.Digest == known.Digest || local.UpdatedAt.Before(known.Asked) {
+		return known
 	}
-	return known
+	return nil
 }
 
 // used lists what was resolved, by the names that people gave the images.

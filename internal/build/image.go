@@ -90,11 +90,11 @@ func (b *Builder) known(ctx context.Context, name, made string) release.Digest {
 func (r *running) export(ctx context.Context, target Target, src *exporter.Source) (_ release.Digest, err error) {
 	done := r.progress.exporting(target)
 	defer func() { done(err) }()
-	images, err := r.builder.worker.Exporter(client.ExporterImage, r.builder.sessions)
+	exporters, err := r.builder.worker.Exporter(client.ExporterImage, r.builder.sessions)
 	if err != nil {
 		return "", err
 	}
-	instance, err := images.Resolve(ctx, 0, map[string]string{
+	instance, err := exporters.Resolve(ctx, 0, map[string]string{
 		string(exptypes.OptKeyName):             target.Name,
 		string(exptypes.OptKeyOCITypes):         "true",
 		string(exptypes.OptKeyLayerCompression): r.req.compression(),
@@ -121,17 +121,17 @@ func (r *running) export(ctx context.Context, target Target, src *exporter.Sourc
 	return dgst, nil
 }
 
-// localImage is the image that the store has under the name that a FROM resolves to; empty where it has none.
-func (b *Builder) localImage(ctx context.Context, ref string) digest.Digest {
+// localImage is the image that the store has under the name that a FROM resolves to; nil where it has none.
+func (b *Builder) localImage(ctx context.Context, ref string) *images.Image {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return ""
+		return nil
 	}
 	img, err := b.cfg.Store.Images().Get(b.cfg.Store.Context(ctx), reference.TagNameOnly(named).String())
 	if err != nil {
-		return "" // the solver will look again, and say what is wrong
+		return nil // the solver will look again, and say what is wrong
 	}
-	return img.Target.Digest
+	return &img
 }
 
 type sourceKey struct{}

@@ -126,6 +126,24 @@ func TestBaseImagesOfARegistry(t *testing.T) {
 	}
 }
 
+func TestImageThatCameIntoTheStoreLaterGoesBeforeThePin(t *testing.T) {
+	y := newYard(t)
+	put := func(content string) {
+		storetest.Busybox(t, y.store, storetest.Image{
+			Ref:   "docker.io/library/moving:1",
+			Files: []storetest.File{{Name: "version", Mode: 0o644, Content: []byte(content)}},
+		})
+	}
+	dir := project(t, map[string]string{"Dockerfile": "FROM moving:1 AS web\nRUN cat /version > /seen\n"})
+	for _, content := range []string{"first\n", "second\n"} {
+		put(content)
+		res, _ := y.build(t, y.request(t, dir, "=web"))
+		if got := y.read(t, res.Images["stage:web"], "seen"); got != content {
+			t.Errorf("seen %q, want %q", got, content)
+		}
+	}
+}
+
 func TestBaseImageThatTheRegistryLacks(t *testing.T) {
 	h := newHarbour(t)
 	s := storetest.Open(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 
@@ -24,12 +25,16 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/store"
 )
 
 // newWorker makes a BuildKit worker that has no stores of its own: content, snapshots, leases and images are the
 // engine's, so that what a build made runs without being exported, imported or kept twice.
 func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Worker, error) {
+	if _, err := exec.LookPath("runc"); err != nil {
+		return nil, &release.UserError{Kind: release.KindEngine, Err: fmt.Errorf("find runc: %w", err), Hint: "install it: apt-get install runc"}
+	}
 	root := filepath.Join(cfg.Root, "worker")
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("make worker root: %w", err)
@@ -43,7 +48,7 @@ func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Wor
 		return nil, fmt.Errorf("watch resources: %w", err)
 	}
 	providers := networks(cfg.Network)
-	exec, err := runcexecutor.New(runcexecutor.Opt{
+	steps, err := runcexecutor.New(runcexecutor.Opt{
 		Root:                executorRoot(cfg.Root),
 		CommandCandidates:   []string{"runc"},
 		ProcessMode:         oci.ProcessSandbox,
@@ -52,7 +57,7 @@ func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Wor
 		DNS:                 cfg.DNS.oci(),
 	}, providers)
 	if err != nil {
-		return nil, fmt.Errorf("find runc: %w", err)
+		return nil, fmt.Errorf("make executor: %w", err)
 	}
 	index, err := metadata.NewStore(filepath.Join(root, "metadata_v2.db"))
 	if err != nil {
@@ -67,7 +72,7 @@ func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Wor
 		Platforms:        []ocispec.Platform{platforms.Normalize(platforms.DefaultSpec())},
 		GCPolicy:         cfg.Cache.policy(),
 		NetworkProviders: providers,
-		Executor:         &executors{Executor: exec, running: runs},
+		Executor:         &executors{Executor: steps, running: runs},
 		Snapshotter: containerdsnapshot.NewSnapshotter(store.SnapshotterName, cfg.Store.Snapshotter(),
 			store.Namespace, nil),
 		ContentStore:    blobs,
