@@ -189,8 +189,8 @@ func TestCancelStopsRUN(t *testing.T) {
 	mark := "31337.25"
 	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN echo started && sleep " + mark + "\n"})
 	req := y.request(t, dir, "=web")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	rec := &recorder{}
 	failed := make(chan error, 1)
 	go func() {
@@ -199,9 +199,10 @@ func TestCancelStopsRUN(t *testing.T) {
 	}()
 	eventually(t, "RUN has started", func() bool { return rec.log("stage:web") == "started\n" })
 
-	cancel()
+	why := errors.New("the client went away")
+	cancel(why)
 
-	if err := <-failed; release.KindOf(err) != release.KindInterrupted {
+	if err := <-failed; release.KindOf(err) != release.KindInterrupted || !errors.Is(err, why) {
 		t.Errorf("error %v of kind %s", err, release.KindOf(err))
 	}
 	eventually(t, "the process is gone", func() bool { return len(processes(t, mark)) == 0 })

@@ -114,6 +114,9 @@ func (p *progress) follow(status <-chan *client.SolveStatus) {
 func (p *progress) update(s *client.SolveStatus) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
 	for _, v := range s.Vertexes {
 		if v.Completed == nil {
 			p.updateVertex(v)

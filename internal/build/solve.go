@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/frontend"
@@ -19,6 +20,10 @@ var (
 	errTargetsDone = errors.New("all targets were built by the frontend")
 	errOtherTarget = errors.New("another target failed")
 )
+
+// lastWord is how long to wait for the status of a job that has ended. It comes at once, except where the job ended
+// before anybody looked at it: then the solver goes on waiting for the job to begin.
+const lastWord = time.Second
 
 // running is a build in progress.
 type running struct {
@@ -45,7 +50,7 @@ func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Res
 	if err := req.validate(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancelCause(bare{ctx})
+	ctx, cancel := detached(ctx)
 	defer cancel(nil)
 	r := b.newRunning(&req, sink, cancel)
 	if err := b.start(r); err != nil {
@@ -63,11 +68,16 @@ func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Res
 	return r.result(), nil
 }
 
-// bare is a context without what its makers put into it: a containerd namespace or lease of the caller's would reach into
+// detached ends when ctx does, but holds nothing of it: a containerd namespace or lease of the caller's would reach into
 // BuildKit's own calls to the stores.
-type bare struct{ context.Context }
-
-func (bare) Value(any) any { return nil }
+func detached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	own, cancel := context.WithCancelCause(context.Background())
+	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	return own, func(cause error) {
+		stop()
+		cancel(cause)
+	}
+}
 
 func (b *Builder) newRunning(req *Request, sink event.Sink, cancel context.CancelCauseFunc) *running {
 	return &running{
@@ -112,20 +122,15 @@ func (b *Builder) running(id string) (*running, error) {
 // solve runs the job and returns when it, and the last word about it, has ended. Failures of targets are in r.failures;
 // the error is for what kept the job from running.
 func (r *running) solve(ctx context.Context) error {
-	status := make(chan *client.SolveStatus, 8)
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		// The reader outlives a cancelled build: it is told how each vertex ended.
-		if err := r.builder.solver.Status(context.WithoutCancel(ctx), r.id, status); err != nil {
-			return // the channel is closed all the same; without a job there is nothing to tell
-		}
-	})
-	watching.Go(func() { r.progress.follow(status) })
+	watched := r.watch(ctx)
 	_, err := r.builder.solver.Solve(ctx, r.id, r.req.Session, frontend.SolveRequest{
 		Frontend:    frontendName,
 		FrontendOpt: map[string]string{buildOption: r.id},
 	}, 0, llbsolver.ExporterRequest{}, r.req.grants(), nil, true, nil, "", false)
-	watching.Wait()
+	select {
+	case <-watched:
+	case <-time.After(lastWord):
+	}
 	if errors.Is(err, errTargetsDone) {
 		err = nil
 	}
@@ -136,6 +141,19 @@ func (r *running) solve(ctx context.Context) error {
 	}
 	r.progress.finish(err)
 	return err
+}
+
+// watch tells what the job does, until it has ended and the last word about it is told.
+func (r *running) watch(ctx context.Context) <-chan struct{} {
+	status := make(chan *client.SolveStatus, 8)
+	told := make(chan struct{})
+	// The reader outlives a cancelled build: it is told how each vertex ended.
+	go r.builder.solver.Status(context.WithoutCancel(ctx), r.id, status) //nolint:errcheck // it closes the channel all the same
+	go func() {
+		defer close(told)
+		r.progress.follow(status)
+	}()
+	return told
 }
 
 func (r *running) fail(f failure) {
