@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
@@ -104,7 +103,7 @@ func (c *Counts) replace(totals Totals) error {
 }
 
 func (c *Counts) syncDir() error {
-	d, err := os.Open(filepath.Clean(c.dir.Name()))
+	d, err := c.dir.Open(".")
 	if err != nil {
 		return err
 	}
