@@ -69,8 +69,8 @@ func build(ctx context.Context, dir string, in inputs) error {
 	if err != nil {
 		return err
 	}
-	for _, make := range []func(context.Context, *layout, inputs) error{makeDebian, makeGolang, makeBusybox} {
-		if err := make(ctx, l, in); err != nil {
+	for _, image := range []func(context.Context, *layout, inputs) error{makeDebian, makeGolang, makeBusybox} {
+		if err := image(ctx, l, in); err != nil {
 			return err
 		}
 	}

@@ -49,7 +49,7 @@ func (t *layoutTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := digest.Parse(wanted); err != nil {
+	if digest.Digest(wanted).Validate() != nil {
 		wanted = index.find(req.URL.Query().Get("ns") + "/" + name + ":" + wanted)
 	}
 	return t.blob(req, wanted, t.mediaType(wanted))
@@ -67,8 +67,8 @@ func splitPath(path string) (name, kind, wanted string, ok bool) {
 }
 
 func (t *layoutTransport) blob(req *http.Request, wanted, mediaType string) (*http.Response, error) {
-	dgst, err := digest.Parse(wanted)
-	if err != nil {
+	dgst := digest.Digest(wanted)
+	if dgst.Validate() != nil {
 		return status(req, http.StatusNotFound), nil
 	}
 	file := req.Clone(req.Context())
