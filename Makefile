@@ -56,7 +56,7 @@ generate: ## what is generated from the types: schema and docs
 	$(GO) generate ./...
 
 fresh: ## make TARGET (test) in a fresh Debian that has Go, git and make only
-	@tools/packages mmdebstrap
+	@tools/packages mmdebstrap iproute2 iptables
 	@tools/fresh $(or $(TARGET),test)
 
 clean: ## remove bin and .cache

@@ -1,6 +1,6 @@
 // Command bases makes the base images that the demo and the tests build on, for machines that reach no public image
 // registry: Debian, Go and busybox, from Debian's packages and this machine's Go toolchain. It leaves an OCI image layout
-// that the engine takes as a mirror of docker.io (docs/mirrors.md). With a registry in reach nobody needs it.
+// that the engine takes as a mirror of docker.io (docs/engine.md). With a registry in reach nobody needs it.
 //
 //	go run ./bases [-layout .cache/bases] [-suite bookworm]
 //

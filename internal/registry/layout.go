@@ -49,7 +49,7 @@ func (t *layoutTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if digest.Digest(wanted).Validate() != nil {
+	if !isDigest(wanted) {
 		wanted = index.find(req.URL.Query().Get("ns") + "/" + name + ":" + wanted)
 	}
 	return t.blob(req, wanted, t.mediaType(wanted))
@@ -67,18 +67,17 @@ func splitPath(path string) (name, kind, wanted string, ok bool) {
 }
 
 func (t *layoutTransport) blob(req *http.Request, wanted, mediaType string) (*http.Response, error) {
-	dgst := digest.Digest(wanted)
-	if dgst.Validate() != nil {
+	if !isDigest(wanted) {
 		return status(req, http.StatusNotFound), nil
 	}
 	file := req.Clone(req.Context())
-	file.URL.Path, file.URL.RawPath = "/"+blobPath(dgst), ""
+	file.URL.Path, file.URL.RawPath = "/"+blobPath(wanted), ""
 	resp, err := t.files.RoundTrip(file)
 	if err != nil || resp.StatusCode >= http.StatusBadRequest {
 		return resp, err
 	}
 	resp.Header.Set("Content-Type", mediaType)
-	resp.Header.Set("Docker-Content-Digest", dgst.String())
+	resp.Header.Set("Docker-Content-Digest", wanted)
 	if size, err := strconv.ParseInt(resp.Header.Get("Content-Length"), 10, 64); err == nil {
 		resp.ContentLength = size
 	}
@@ -91,7 +90,7 @@ func (t *layoutTransport) mediaType(wanted string) string {
 		MediaType string            `json:"mediaType"`
 		Manifests []json.RawMessage `json:"manifests"`
 	}
-	b, err := fs.ReadFile(t.root, blobPath(digest.Digest(wanted)))
+	b, err := fs.ReadFile(t.root, blobPath(wanted))
 	if err != nil || json.Unmarshal(b, &manifest) != nil {
 		return "application/octet-stream"
 	}
@@ -137,8 +136,10 @@ func (i layoutIndex) find(name string) string {
 	return ""
 }
 
-func blobPath(d digest.Digest) string {
-	algorithm, encoded, _ := strings.Cut(d.String(), ":")
+func isDigest(s string) bool { return digest.Digest(s).Validate() == nil }
+
+func blobPath(dgst string) string {
+	algorithm, encoded, _ := strings.Cut(dgst, ":")
 	return ocispec.ImageBlobsDir + "/" + algorithm + "/" + encoded
 }
 
