@@ -49,11 +49,11 @@ func makeBusybox(ctx context.Context, l *layout, in inputs) error {
 	packaging := []string{"boot", "etc/apt", "etc/dpkg", "etc/fstab", "usr/share", "usr/lib", "var/cache", "var/lib", "var/log"}
 	layer, err := l.debootstrap(ctx, in.Suite, packaging,
 		"--variant=extract", "--include=busybox-static",
-		`--customize-hook=chroot "$1" /bin/busybox --install -s /bin`,
-		`--customize-hook=install -d -m 0700 "$1/root"`,
-		`--customize-hook=install -d -m 1777 "$1/tmp"`,
-		`--customize-hook=printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n' > "$1/etc/passwd"`,
-		`--customize-hook=printf 'root:x:0:\nnogroup:x:65534:\n' > "$1/etc/group"`)
+		`--extract-hook=chroot "$1" /bin/busybox --install -s /bin`,
+		`--extract-hook=install -d -m 0700 "$1/root"`,
+		`--extract-hook=install -d -m 1777 "$1/tmp"`,
+		`--extract-hook=printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n' > "$1/etc/passwd"`,
+		`--extract-hook=printf 'root:x:0:\nnogroup:x:65534:\n' > "$1/etc/group"`)
 	if err != nil {
 		return fmt.Errorf("make busybox: %w", err)
 	}

@@ -68,6 +68,9 @@ func readRecipe() ([]byte, error) {
 	}
 	var all []byte
 	for _, f := range files {
+		if strings.HasSuffix(f.Name(), "_test.go") {
+			continue
+		}
 		content, err := recipe.ReadFile(f.Name())
 		if err != nil {
 			return nil, err
