@@ -1,0 +1,130 @@
+package logfile
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Writer writes a replica's log. Several streams may be copied to it at once.
+type Writer struct {
+	Dir     string
+	MaxSize int64
+	Keep    int
+	// Redact blanks what must not be written; nil leaves lines as they are.
+	Redact func(line []byte) []byte
+
+	mu   sync.Mutex // guards what is below
+	file *os.File
+	size int64
+}
+
+// Open makes the folder and opens the file to append to.
+func (w *Writer) Open() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := os.MkdirAll(w.Dir, 0o700); err != nil {
+		return err
+	}
+	return w.open()
+}
+
+func (w *Writer) open() error {
+	f, err := os.OpenFile(filepath.Join(w.Dir, current), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	w.file, w.size = f, info.Size()
+	return nil
+}
+
+// Copy writes the lines of r under the name of stream until r ends.
+func (w *Writer) Copy(stream string, r io.Reader) error {
+	lines := bufio.NewReaderSize(r, MaxLine)
+	for {
+		text, err := lines.ReadSlice('\n')
+		if len(text) > 0 {
+			partial := text[len(text)-1] != '\n'
+			if werr := w.write(stream, trimEnd(text), partial && err == bufio.ErrBufferFull); werr != nil {
+				return werr
+			}
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrClosed) {
+			return nil
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			return err
+		}
+	}
+}
+
+func trimEnd(text []byte) []byte {
+	if n := len(text); n > 0 && text[n-1] == '\n' {
+		text = text[:n-1]
+	}
+	if n := len(text); n > 0 && text[n-1] == '\r' {
+		text = text[:n-1]
+	}
+	return text
+}
+
+func (w *Writer) write(stream string, text []byte, partial bool) error {
+	if w.Redact != nil {
+		text = w.Redact(text)
+	}
+	b, err := json.Marshal(Line{Time: time.Now().UTC(), Stream: stream, Line: string(text), Partial: partial})
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.size+int64(len(b)) > w.MaxSize && w.size > 0 {
+		if err := w.rotate(); err != nil {
+			return fmt.Errorf("rotate log: %w", err)
+		}
+	}
+	n, err := w.file.Write(append(b, '\n'))
+	w.size += int64(n)
+	return err
+}
+
+// rotate renames log.json to log.1.json and so on; the oldest is overwritten.
+func (w *Writer) rotate() error {
+	if err := w.file.Close(); err != nil {
+		return err
+	}
+	for i := w.Keep - 1; i > 0; i-- {
+		err := os.Rename(w.path(i-1), w.path(i))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return w.open()
+}
+
+func (w *Writer) path(i int) string { return rotated(w.Dir, i) }
+
+func rotated(dir string, i int) string {
+	if i == 0 {
+		return filepath.Join(dir, current)
+	}
+	return filepath.Join(dir, fmt.Sprintf("log.%d.json", i))
+}
+
+// Close closes the file.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.file.Close()
+}
