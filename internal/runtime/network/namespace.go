@@ -2,7 +2,6 @@ package network
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -191,39 +190,34 @@ func plug(inside *netlink.Handle, ns netns.NsHandle, host, peer string, e Endpoi
 // buildPrefix starts the owner of a namespace that lives as long as one RUN step.
 const buildPrefix = "build-"
 
-// BuildNamespace is the network of one RUN step: a way out, and no name or address of any environment.
-type BuildNamespace struct {
-	Path string
-	IP   netip.Addr
+// The network of builds belongs to no environment.
+var (
+	buildEnvironment = release.Environment{}
+	buildNetwork     = release.Network{Name: "build"}
+)
 
-	manager *Manager
-	owner   string
-}
-
-// NewBuildNamespace makes a network namespace for a RUN step. What a killed engine leaves of it is removed by Open.
-func (m *Manager) NewBuildNamespace(ctx context.Context) (*BuildNamespace, error) {
-	n, err := m.Ensure(ctx, release.Environment{}, release.Network{Name: "build"})
+// Attach makes a network namespace for one RUN step of a build: a way out, and no name or address of any environment. What a
+// killed engine leaves of it is removed by Open.
+func (m *Manager) Attach(ctx context.Context, id string) (path string, release func() error, err error) {
+	n, err := m.Ensure(ctx, buildEnvironment, buildNetwork)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	owner := buildPrefix + rand.Text()
+	owner := buildPrefix + id
 	ip, err := m.Reserve(n, owner)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	path, err := m.Connect(owner, []Endpoint{{Network: n, IP: ip}})
-	if err != nil {
+	release = func() error {
+		err := m.Disconnect(owner)
 		m.Release(owner)
-		return nil, err
+		return err
 	}
-	return &BuildNamespace{Path: path, IP: ip, manager: m, owner: owner}, nil
-}
-
-// Close removes the namespace.
-func (b *BuildNamespace) Close() error {
-	err := b.manager.Disconnect(b.owner)
-	b.manager.Release(b.owner)
-	return err
+	if path, err = m.Connect(owner, []Endpoint{{Network: n, IP: ip}}); err != nil {
+		m.Release(owner)
+		return "", nil, err
+	}
+	return path, release, nil
 }
 
 func (m *Manager) reapBuildNamespaces() error {

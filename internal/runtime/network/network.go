@@ -218,4 +218,7 @@ func (m *Manager) reapBridges() error {
 	return errors.Join(errs...)
 }
 
+// Path is where owner's namespace is, or will be.
+func (m *Manager) Path(owner string) string { return m.namespacePath(owner) }
+
 func (m *Manager) namespacePath(owner string) string { return filepath.Join(m.cfg.RunDir, owner) }

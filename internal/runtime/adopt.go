@@ -1,0 +1,143 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	tasktypes "github.com/containerd/containerd/api/types/task"
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seaworthyhq/seaworthy/internal/runtime/shim"
+)
+
+// adopt takes over the replicas that a former engine has left, and then clears what belongs to none of them.
+func (r *Runtime) adopt(ctx context.Context) error {
+	entries, err := os.ReadDir(r.dir.containers())
+	if err != nil {
+		return err
+	}
+	var group errgroup.Group
+	group.SetLimit(8)
+	for _, e := range entries {
+		group.Go(func() error { return r.adoptOne(ctx, e.Name()) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return r.reap(ctx)
+}
+
+// adoptOne finds out what became of one replica.
+func (r *Runtime) adoptOne(ctx context.Context, id string) error {
+	dir := r.dir.container(id)
+	rec, err := loadRecord(dir)
+	if err != nil || !rec.Ready || rec.Spec.ID != id {
+		rec.Spec.ID = id
+		return r.clear(ctx, r.adopted(rec, dir)) // whoever was making it was killed; the same call makes it again
+	}
+	c := newContainer(rec, dir)
+	for _, a := range rec.Addresses {
+		r.networks.Claim(a.IP, id)
+	}
+	r.mu.Lock()
+	r.containers[id] = c
+	r.mu.Unlock()
+	return r.findProcess(ctx, c)
+}
+
+// adopted is a container to be cleared, with the connection to its shim if there still is one.
+func (r *Runtime) adopted(rec record, dir string) *container {
+	c := newContainer(rec, dir)
+	if run, err := r.dial(c.id); err == nil {
+		c.run = run
+	}
+	return c
+}
+
+// findProcess asks the replica's shim, and where there is none reads what it has written.
+func (r *Runtime) findProcess(ctx context.Context, c *container) error {
+	run, err := r.dial(c.id)
+	if err == nil {
+		status, serr := run.status(ctx)
+		if serr == nil && (status == tasktypes.Status_RUNNING || status == tasktypes.Status_STOPPED || status == tasktypes.Status_PAUSED) {
+			c.started(run)
+			r.watchRun(c, run) // one that has stopped is buried at once
+			return nil
+		}
+		// It waits for a process that was never started.
+		if err := run.dismiss(ctx); err != nil && run.alive() {
+			return fmt.Errorf("dismiss shim of %s: %w", c.id, err)
+		}
+	}
+	if err := r.clearAway(ctx, c.id); err != nil {
+		return err
+	}
+	exit, err := shim.ReadExit(c.dir)
+	switch {
+	case err == nil:
+		c.finished(exit, true)
+	case !c.rec.Started.IsZero():
+		c.finished(shim.Exit{Time: time.Now()}, false)
+	}
+	return nil
+}
+
+// reap removes what is ours by name and belongs to no replica.
+func (r *Runtime) reap(ctx context.Context) error {
+	return errors.Join(r.reapNamespaces(), r.reapSnapshots(ctx), r.reapCgroups(), r.pruneLogs())
+}
+
+func (r *Runtime) known(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.containers[id]
+	return ok
+}
+
+func (r *Runtime) reapNamespaces() error {
+	owners, err := r.networks.Namespaces()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, owner := range owners {
+		if !r.known(owner) {
+			errs = append(errs, r.networks.Disconnect(owner))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Runtime) reapSnapshots(ctx context.Context) error {
+	ctx = r.store.Context(ctx)
+	var left []string
+	err := r.store.Snapshotter().Walk(ctx, func(_ context.Context, info snapshots.Info) error {
+		if id, ours := strings.CutPrefix(info.Name, snapshotPrefix); ours && !r.known(id) {
+			left = append(left, info.Name)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("list snapshots: %w", err)
+	}
+	var errs []error
+	for _, key := range left {
+		errs = append(errs, r.store.Snapshotter().Remove(ctx, key))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Runtime) reapCgroups() error {
+	left := leftCgroups(r.dir.cgroups())
+	slices.SortFunc(left, func(a, b string) int { return len(b) - len(a) }) // children first
+	for _, path := range left {
+		removeEmptyCgroups(path)
+	}
+	return nil
+}

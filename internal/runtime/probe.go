@@ -1,0 +1,90 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Limits of a probe.
+const (
+	defaultProbeTimeout = 30 * time.Second // the image specification's
+	maxProbeOutput      = 4096             // bytes
+)
+
+// Probe runs the health test once. Output is what the test wrote, at most 4 KiB. A test that takes longer than its timeout is
+// killed and not ok; an error means that it could not be run at all.
+func (r *Runtime) Probe(ctx context.Context, id string, health release.Health) (ok bool, output string, err error) {
+	args, err := probeArgs(health.Test)
+	if err != nil {
+		return false, "", fmt.Errorf("probe replica %s: %w", id, err)
+	}
+	timeout := health.Timeout.Or(defaultProbeTimeout)
+	timed, cancel := context.WithTimeoutCause(ctx, timeout, errProbeTimeout)
+	defer cancel()
+	var out limitedBuffer
+	code, err := r.Exec(timed, id, ExecSpec{Args: args, Stdout: &out, Stderr: &out})
+	if errors.Is(err, errProbeTimeout) && ctx.Err() == nil {
+		return false, fmt.Sprintf("the test took longer than %s\n%s", timeout, out.String()), nil
+	}
+	return err == nil && code == 0, out.String(), err
+}
+
+var errProbeTimeout = errors.New("the test took too long")
+
+func probeArgs(test []string) ([]string, error) {
+	if len(test) > 1 {
+		switch test[0] {
+		case "CMD":
+			return test[1:], nil
+		case "CMD-SHELL":
+			return []string{"/bin/sh", "-c", test[1]}, nil
+		}
+	}
+	return nil, fmt.Errorf("health test %q is none that can be run", test)
+}
+
+// limitedBuffer keeps the beginning of what both streams write to it.
+type limitedBuffer struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if room := maxProbeOutput - b.buf.Len(); room > 0 {
+		b.buf.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+func (b *limitedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// Dial connects to a TCP port of the replica, on its first network.
+func (r *Runtime) Dial(ctx context.Context, id string, port int) (net.Conn, error) {
+	rep, err := r.Replica(id)
+	if err != nil {
+		return nil, err
+	}
+	if rep.IP == "" {
+		return nil, fmt.Errorf("dial replica %s: it is in no network", id)
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(rep.IP, strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("dial replica %s: %w", id, err)
+	}
+	return conn, nil
+}
