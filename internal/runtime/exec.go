@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -94,7 +95,8 @@ func (r *Runtime) execProcess(id string, spec ExecSpec) (*specs.Process, error) 
 
 func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, spec ExecSpec) (code int, err error) {
 	execID := "exec-" + rand.Text()
-	stdio, err := r.pipes(execID, spec)
+	input := &ending{from: spec.Stdin, ended: make(chan struct{})}
+	stdio, err := r.pipes(execID, spec, input)
 	if err != nil {
 		return 0, err
 	}
@@ -120,16 +122,19 @@ func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, sp
 	if _, err := run.task.Start(always, &taskapi.StartRequest{ID: run.id, ExecID: execID}); err != nil {
 		return 0, errgrpc.ToNative(err)
 	}
-	if spec.Resize != nil {
-		resizing, stop := context.WithCancel(always)
-		defer stop()
-		go run.resize(resizing, execID, spec.Resize)
-	}
+	during, stop := context.WithCancel(always)
+	defer stop()
+	go run.resize(during, execID, spec.Resize)
+	go run.closeInput(during, execID, input.ended)
 	return run.awaitExec(ctx, execID, stdio)
 }
 
 // pipes connects the process to the caller.
-func (r *Runtime) pipes(execID string, spec ExecSpec) (cio.IO, error) {
+func (r *Runtime) pipes(execID string, spec ExecSpec, input *ending) (cio.IO, error) {
+	var stdin io.Reader
+	if spec.Stdin != nil {
+		stdin = input
+	}
 	stdout, stderr := spec.Stdout, spec.Stderr
 	if stdout == nil {
 		stdout = io.Discard
@@ -137,7 +142,7 @@ func (r *Runtime) pipes(execID string, spec ExecSpec) (cio.IO, error) {
 	if stderr == nil {
 		stderr = io.Discard
 	}
-	opts := []cio.Opt{cio.WithStreams(spec.Stdin, stdout, stderr), cio.WithFIFODir(r.dir.fifos())}
+	opts := []cio.Opt{cio.WithStreams(stdin, stdout, stderr), cio.WithFIFODir(r.dir.fifos())}
 	if spec.TTY {
 		opts = append(opts, cio.WithTerminal)
 	}
@@ -183,4 +188,29 @@ func (n *run) resize(ctx context.Context, execID string, sizes <-chan Size) {
 			})
 		}
 	}
+}
+
+// closeInput tells the shim, which keeps the process's input open, that there is no more.
+func (n *run) closeInput(ctx context.Context, execID string, ended <-chan struct{}) {
+	select {
+	case <-ctx.Done():
+	case <-ended:
+		// Where the process has ended meanwhile, nobody reads any more.
+		_, _ = n.task.CloseIO(ctx, &taskapi.CloseIORequest{ID: n.id, ExecID: execID, Stdin: true})
+	}
+}
+
+// ending is a reader that tells when it has come to its end.
+type ending struct {
+	from  io.Reader
+	ended chan struct{}
+	once  sync.Once
+}
+
+func (e *ending) Read(p []byte) (int, error) {
+	n, err := e.from.Read(p)
+	if err != nil {
+		e.once.Do(func() { close(e.ended) })
+	}
+	return n, err
 }

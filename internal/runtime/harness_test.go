@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -188,7 +189,7 @@ func (e *engine) run(id string, svc release.Service, change ...func(*runtime.Spe
 // sh runs a script in the replica and returns what it wrote.
 func (e *engine) sh(id, script string) string {
 	e.t.Helper()
-	var out bytes.Buffer
+	var out lockedBuffer
 	code, err := e.Exec(e.t.Context(), id, runtime.ExecSpec{Args: []string{"sh", "-c", script}, Stdout: &out, Stderr: &out})
 	if err != nil {
 		e.t.Fatalf("exec %q: %v", script, err)
@@ -233,4 +234,26 @@ func (e *engine) lines(id string, opts runtime.LogOptions) []string {
 		lines = append(lines, line.Line)
 	}
 	return lines
+}
+
+func spec(id string, svc release.Service) runtime.Spec {
+	return runtime.Spec{ID: id, Environment: env, Service: svc, Deployment: 1, Index: 1}
+}
+
+// lockedBuffer is written to by both streams.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/containerd/v2/pkg/archive"
 	"github.com/containerd/containerd/v2/pkg/archive/compression"
 	cfs "github.com/containerd/continuity/fs"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -202,5 +203,8 @@ func fillFrom(dir, source string) error {
 	if err := cfs.CopyDir(tmp, source); err != nil {
 		return fmt.Errorf("copy %s of the image: %w", source, err)
 	}
-	return os.Rename(tmp, data) // onto an empty folder
+	if err := unix.Rename(tmp, data); err != nil { // onto an empty folder, which os.Rename refuses
+		return fmt.Errorf("put content in place: %w", err)
+	}
+	return nil
 }

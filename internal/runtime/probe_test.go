@@ -1,0 +1,85 @@
+package runtime_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/runtime"
+)
+
+func TestProbeRunsTheTest(t *testing.T) {
+	e := start(t)
+	e.run("web-1", e.service("sleep", "600"))
+	for _, tc := range []struct {
+		name   string
+		health release.Health
+		ok     bool
+		output string
+	}{
+		{"well", release.Health{Test: []string{"CMD", "echo", "fine"}}, true, "fine\n"},
+		{"unwell", release.Health{Test: []string{"CMD-SHELL", "echo sick >&2; exit 1"}}, false, "sick\n"},
+		{"slow", release.Health{Test: []string{"CMD", "sleep", "600"}, Timeout: release.Duration(200 * time.Millisecond)}, false, "the test took longer"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ok, output, err := e.Probe(t.Context(), "web-1", tc.health)
+			if err != nil || ok != tc.ok || !strings.HasPrefix(output, tc.output) {
+				t.Errorf("got %v, %q, %v", ok, output, err)
+			}
+		})
+	}
+	if got := e.sh("web-1", "ps | grep -c '[s]leep 600'"); got != "1" {
+		t.Errorf("%s processes sleep, want the replica's alone", got)
+	}
+}
+
+func TestExecGivesInputAndExitCode(t *testing.T) {
+	e := start(t)
+	e.run("web-1", e.service("sleep", "600"))
+	var out, errs bytes.Buffer
+	code, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{
+		Args: []string{"sh", "-c", "cat; id -u; pwd; echo $MORE >&2; exit 7"}, Stdin: strings.NewReader("in\n"),
+		Env: []string{"MORE=more"}, User: "sailor", Cwd: "/tmp", Stdout: &out, Stderr: &errs,
+	})
+	if err != nil || code != 7 || out.String() != "in\n1000\n/tmp\n" || errs.String() != "more\n" {
+		t.Errorf("got %d, %q, %q, %v", code, out.String(), errs.String(), err)
+	}
+}
+
+func TestExecInATerminalOfThatSize(t *testing.T) {
+	e := start(t)
+	e.run("web-1", e.service("sleep", "600"))
+	sizes := make(chan runtime.Size, 1)
+	sizes <- runtime.Size{Width: 99, Height: 33}
+	var out bytes.Buffer
+	code, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{
+		Args: []string{"sh", "-c", `until test "$(stty size 2>/dev/null)" = "33 99"; do usleep 10000; done; tty`},
+		TTY:  true, Stdout: &out, Resize: sizes,
+	})
+	if err != nil || code != 0 || !strings.HasPrefix(out.String(), "/dev/pts/") {
+		t.Errorf("got %d, %q, %v", code, out.String(), err)
+	}
+}
+
+func TestExecEndsWithItsContext(t *testing.T) {
+	e := start(t)
+	e.run("web-1", e.service("sleep", "600"))
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := e.Exec(ctx, "web-1", runtime.ExecSpec{Args: []string{"sleep", "300"}}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestExecInAReplicaThatEndedIsAnError(t *testing.T) {
+	e := start(t)
+	e.run("web-1", e.service("true"))
+	e.ended("web-1")
+	if _, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{Args: []string{"true"}}); release.KindOf(err) != release.KindConflict {
+		t.Errorf("got %v", err)
+	}
+}
