@@ -69,14 +69,6 @@ type Deployment struct {
 // Name is environment#number: "production#42".
 func (d Deployment) Name() string { return fmt.Sprintf("%s#%d", d.Environment.Name, d.Number) }
 
-// Generation is what one deployment put into an environment: the replicas that serve together have the specs of its
-// services.
-type Generation struct {
-	Deployment int    `json:"deployment"`
-	Release    ID     `json:"release"`
-	Config     Config `json:"config"`
-}
-
 // Replica is one running instance of a service, as observed.
 type Replica struct {
 	ID      string `json:"id"` // the container's

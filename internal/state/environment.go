@@ -7,13 +7,14 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/ledger"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
 )
 
 // Environment is what should be in one environment.
 type Environment struct {
 	Environment release.Environment `json:"environment"`
-	// Serving is what traffic goes to; nil before the first deployment and after down.
-	Serving *release.Generation `json:"serving,omitempty"`
+	// Serving is where traffic goes; nil before the first deployment.
+	Serving *rollout.Serving `json:"serving,omitempty"`
 	// Pending is what a deployment is bringing up. It is recorded before the first act and taken away with the last, so that an
 	// engine that starts finds what another one left unfinished.
 	Pending *Pending `json:"pending,omitempty"`
@@ -32,7 +33,7 @@ type Environment struct {
 // Pending is a deployment that has not ended.
 type Pending struct {
 	Deployment release.Deployment `json:"deployment"`
-	Generation release.Generation `json:"generation"`
+	Desired    rollout.Desired    `json:"desired"`
 }
 
 // Scale is a replica count set by hand. It holds until the file's own count changes from what it was then.
@@ -76,13 +77,13 @@ func (t Tx) Environments() ([]Environment, error) {
 }
 
 // StartDeployment numbers and records a deployment and its intent.
-func (t Tx) StartDeployment(d release.Deployment, g release.Generation) (Environment, error) {
+func (t Tx) StartDeployment(d release.Deployment, desired rollout.Desired) (Environment, error) {
 	e, err := t.Environment(d.Environment)
 	if err != nil {
 		return e, err
 	}
 	e.Last = d.Number
-	e.Pending = &Pending{Deployment: d, Generation: g}
+	e.Pending = &Pending{Deployment: d, Desired: desired}
 	if err := t.PutEnvironment(e); err != nil {
 		return e, err
 	}

@@ -4,7 +4,6 @@
 package state
 
 import (
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -25,7 +24,6 @@ var (
 	bucketReleases     = []byte("releases")     // id -> Record
 	bucketEnvironments = []byte("environments") // project/name -> Environment
 	bucketDeployments  = []byte("deployments")  // project/name NUL number -> release.Deployment
-	bucketFiles        = []byte("files")        // digest -> content
 	bucketLedger       = []byte("ledger")       // sequence -> ledger.Entry
 )
 
@@ -42,7 +40,7 @@ func Open(dir string) (*DB, error) {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketReleases, bucketEnvironments, bucketDeployments, bucketFiles, bucketLedger} {
+		for _, name := range [][]byte{bucketReleases, bucketEnvironments, bucketDeployments, bucketLedger} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
@@ -94,27 +92,6 @@ func (t Tx) Ledger(f func(ledger.Entry) error) error {
 
 // VerifyLedger reads the whole chain; see ledger.Verify.
 func (t Tx) VerifyLedger() error { return ledger.Verify(t.tx.Bucket(bucketLedger)) }
-
-// PutFile keeps content that releases carry, by its digest.
-func (t Tx) PutFile(content []byte) (release.Digest, error) {
-	d := release.DigestOf(content)
-	return d, t.tx.Bucket(bucketFiles).Put([]byte(d), content)
-}
-
-// File returns what PutFile kept.
-func (t Tx) File(d release.Digest) ([]byte, error) {
-	v := t.tx.Bucket(bucketFiles).Get([]byte(d))
-	if v == nil {
-		return nil, fmt.Errorf("file %s: %w", d, ErrNotFound)
-	}
-	return append([]byte(nil), v...), nil
-}
-
-// Fetch returns a release's file by digest, for who needs only that.
-func (d *DB) Fetch(_ context.Context, digest release.Digest) (content []byte, err error) {
-	err = d.View(func(tx Tx) error { content, err = tx.File(digest); return err })
-	return content, err
-}
 
 func put(b *bbolt.Bucket, key []byte, v any) error {
 	raw, err := json.Marshal(v)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/ledger"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
 )
 
 var local = release.Environment{Project: "shop", Name: "local"}
@@ -54,7 +55,7 @@ func TestFindRelease(t *testing.T) {
 		return err
 	})
 	update(t, db, func(tx Tx) error {
-		_, err := tx.StartDeployment(release.Deployment{Environment: local, Number: 1, Release: b.ID()}, release.Generation{})
+		_, err := tx.StartDeployment(release.Deployment{Environment: local, Number: 1, Release: b.ID()}, rollout.Desired{})
 		return err
 	})
 	for _, tc := range []struct {
@@ -95,7 +96,7 @@ func TestDeploymentsAreListedPerEnvironmentLastFirst(t *testing.T) {
 	update(t, db, func(tx Tx) error {
 		for _, env := range []release.Environment{local, other} {
 			for n := 1; n <= 300; n++ {
-				if _, err := tx.StartDeployment(release.Deployment{Environment: env, Number: n}, release.Generation{}); err != nil {
+				if _, err := tx.StartDeployment(release.Deployment{Environment: env, Number: n}, rollout.Desired{}); err != nil {
 					return err
 				}
 			}
@@ -128,7 +129,7 @@ func TestPendingDeploymentOutlivesTheProcess(t *testing.T) {
 	db := open(t, dir)
 	d := release.Deployment{Environment: local, Number: 1, Release: "r-1", Result: release.Running, Started: time.Now()}
 	update(t, db, func(tx Tx) error {
-		_, err := tx.StartDeployment(d, release.Generation{Deployment: 1, Release: "r-1"})
+		_, err := tx.StartDeployment(d, rollout.Desired{Generation: rollout.Generation{Deployment: 1, Release: "r-1"}})
 		return err
 	})
 	if err := db.Close(); err != nil {
@@ -137,7 +138,7 @@ func TestPendingDeploymentOutlivesTheProcess(t *testing.T) {
 	db = open(t, dir)
 	update(t, db, func(tx Tx) error {
 		e, err := tx.Environment(local)
-		if e.Pending == nil || e.Pending.Generation.Release != "r-1" || e.Last != 1 {
+		if e.Pending == nil || e.Pending.Desired.Generation.Release != "r-1" || e.Last != 1 {
 			t.Errorf("after opening again: %+v", e)
 		}
 		d.Result = release.Succeeded

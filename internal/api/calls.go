@@ -1,0 +1,156 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Paths of the calls. What starts with POST changes something, or streams.
+const (
+	PathUp       = "/v1/up"
+	PathDeploy   = "/v1/deploy"
+	PathScale    = "/v1/scale"
+	PathRestart  = "/v1/restart"
+	PathResume   = "/v1/resume"
+	PathDown     = "/v1/down"
+	PathLogs     = "/v1/logs"
+	PathExec     = "/v1/exec"
+	PathSession  = "/v1/session"
+	PathGC       = "/v1/gc"
+	PathStatus   = "/v1/status"
+	PathHistory  = "/v1/history"
+	PathReleases = "/v1/releases"
+	PathVolumes  = "/v1/volumes"
+	PathEngine   = "/v1/engine"
+)
+
+// Up runs a project's way to a running service, or the part of it that the request says. Until the release event, ending ctx
+// cancels; after it the engine finishes alone.
+func (c *Client) Up(ctx context.Context, req UpRequest, sink event.Sink) error {
+	return c.stream(ctx, http.MethodPost, PathUp, req, sink)
+}
+
+// Deploy puts a release into an environment.
+func (c *Client) Deploy(ctx context.Context, req DeployRequest, sink event.Sink) error {
+	return c.stream(ctx, http.MethodPost, PathDeploy, req, sink)
+}
+
+// Scale sets replica counts.
+func (c *Client) Scale(ctx context.Context, req ScaleRequest, sink event.Sink) error {
+	return c.stream(ctx, http.MethodPost, PathScale, req, sink)
+}
+
+// Restart restarts services, one replica after the other.
+func (c *Client) Restart(ctx context.Context, req ServicesRequest, sink event.Sink) error {
+	return c.stream(ctx, http.MethodPost, PathRestart, req, sink)
+}
+
+// Resume frees an environment that a rollback holds.
+func (c *Client) Resume(ctx context.Context, req ServicesRequest) error {
+	return c.call(ctx, http.MethodPost, PathResume, req, nil)
+}
+
+// Down stops and removes what an environment runs.
+func (c *Client) Down(ctx context.Context, req ServicesRequest, sink event.Sink) error {
+	return c.stream(ctx, http.MethodPost, PathDown, req, sink)
+}
+
+// Logs emits what replicas wrote.
+func (c *Client) Logs(ctx context.Context, req LogsRequest, sink event.Sink) error {
+	return c.stream(ctx, http.MethodPost, PathLogs, req, sink)
+}
+
+// GC collects what nothing needs.
+func (c *Client) GC(ctx context.Context, req GCRequest) (GCResult, error) {
+	var out GCResult
+	return out, c.call(ctx, http.MethodPost, PathGC, req, &out)
+}
+
+// Status returns what runs in the environments of a project; of one environment where name is set; everywhere with neither.
+func (c *Client) Status(ctx context.Context, env release.Environment) ([]EnvironmentStatus, error) {
+	var out []EnvironmentStatus
+	return out, c.call(ctx, http.MethodGet, PathStatus+"?"+query(env).Encode(), nil, &out)
+}
+
+// History returns the deployments of an environment, the last one first, at most limit (0: all).
+func (c *Client) History(ctx context.Context, env release.Environment, limit int) ([]HistoryEntry, error) {
+	q := query(env)
+	q.Set("limit", strconv.Itoa(limit))
+	var out []HistoryEntry
+	return out, c.call(ctx, http.MethodGet, PathHistory+"?"+q.Encode(), nil, &out)
+}
+
+// Release finds a release by what state.FindRelease understands; an empty name is the one that serves.
+func (c *Client) Release(ctx context.Context, env release.Environment, name string) (ReleaseInfo, error) {
+	q := query(env)
+	q.Set("name", name)
+	var out ReleaseInfo
+	return out, c.call(ctx, http.MethodGet, PathReleases+"?"+q.Encode(), nil, &out)
+}
+
+// Volumes lists the volumes of an environment.
+func (c *Client) Volumes(ctx context.Context, env release.Environment) ([]VolumeInfo, error) {
+	var out []VolumeInfo
+	return out, c.call(ctx, http.MethodGet, PathVolumes+"?"+query(env).Encode(), nil, &out)
+}
+
+// ExportVolume writes a volume as a tar archive.
+func (c *Client) ExportVolume(ctx context.Context, env release.Environment, name string, w io.Writer) error {
+	resp, err := c.send(ctx, http.MethodGet, volumePath(env, name), nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err = io.Copy(w, resp.Body); err != nil {
+		return lost(ctx, err)
+	}
+	return nil
+}
+
+// ImportVolume fills a volume from a tar archive; what it held before is replaced.
+func (c *Client) ImportVolume(ctx context.Context, env release.Environment, name string, r io.Reader) error {
+	return c.call(ctx, http.MethodPut, volumePath(env, name), r, nil)
+}
+
+// RemoveVolume removes a volume that no replica uses.
+func (c *Client) RemoveVolume(ctx context.Context, env release.Environment, name string) error {
+	return c.call(ctx, http.MethodDelete, volumePath(env, name), nil, nil)
+}
+
+// Engine describes the engine.
+func (c *Client) Engine(ctx context.Context) (EngineInfo, error) {
+	var out EngineInfo
+	return out, c.call(ctx, http.MethodGet, PathEngine, nil, &out)
+}
+
+// StopEngine ends the engine. Replicas and edge go on.
+func (c *Client) StopEngine(ctx context.Context) error {
+	return c.call(ctx, http.MethodDelete, PathEngine, nil, nil)
+}
+
+// DialSession opens the connection over which BuildKit asks for the build context; see session.Dialer of BuildKit.
+func (c *Client) DialSession(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
+	return c.upgrade(ctx, PathSession, proto, meta, nil)
+}
+
+func query(env release.Environment) url.Values {
+	q := url.Values{}
+	if env.Project != "" {
+		q.Set("project", env.Project)
+	}
+	if env.Name != "" {
+		q.Set("environment", env.Name)
+	}
+	return q
+}
+
+func volumePath(env release.Environment, name string) string {
+	return PathVolumes + "/" + url.PathEscape(name) + "?" + query(env).Encode()
+}

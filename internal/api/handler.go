@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os/user"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// maxRequest bounds the body of a call that is read as JSON, in bytes. Config files travel in it, archives do not.
+const maxRequest = 64 << 20
+
+// Call serves a function that takes a request and returns a value.
+func Call[Request, Response any](f func(context.Context, Request) (Response, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var req Request
+		if err := decode(w, r, &req); err != nil {
+			WriteError(w, err)
+			return
+		}
+		resp, err := f(r.Context(), req)
+		if err != nil {
+			WriteError(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(resp) // the caller is gone: nobody to tell
+	})
+}
+
+// Stream serves a function that emits events. The answer is one event a line; the last is the end, with the error if there
+// was one. The context ends when the caller is gone.
+func Stream[Request any](f func(context.Context, Request, event.Sink) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var req Request
+		if err := decode(w, r, &req); err != nil {
+			WriteError(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		out := &eventWriter{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+		err := f(r.Context(), req, out)
+		out.Emit(event.Event{Type: event.TypeEnd, End: &event.End{Error: event.NewError(err)}})
+	})
+}
+
+// eventWriter writes events as lines, each at once.
+type eventWriter struct {
+	mu    sync.Mutex // guards enc
+	enc   *json.Encoder
+	flush func() error
+}
+
+func (w *eventWriter) Emit(e event.Event) {
+	if e.Version == 0 {
+		e.Version = event.Version
+	}
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.enc.Encode(e) == nil {
+		_ = w.flush()
+	}
+}
+
+func decode(w http.ResponseWriter, r *http.Request, v any) error {
+	if r.Body == nil || r.ContentLength == 0 {
+		return nil
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(v); err != nil {
+		return &release.UserError{Kind: release.KindUsage, Err: errors.Join(errors.New("read request"), err)}
+	}
+	return nil
+}
+
+// WriteError answers with an error in the form that Client reads.
+func WriteError(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	switch release.KindOf(err) {
+	case release.KindUsage, release.KindProject:
+		status = http.StatusBadRequest
+	case release.KindNotFound:
+		status = http.StatusNotFound
+	case release.KindConflict:
+		status = http.StatusConflict
+	case release.KindDenied:
+		status = http.StatusForbidden
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(event.NewError(err)) // the caller is gone: nobody to tell
+}
+
+type callerKey struct{}
+
+// WithCaller notes the user on the other side of the socket, as the kernel says.
+func WithCaller(ctx context.Context, uid uint32) context.Context {
+	return context.WithValue(ctx, callerKey{}, uid)
+}
+
+// Caller names the user on the other side of the socket; "unknown" outside a call.
+func Caller(ctx context.Context) string {
+	uid, ok := ctx.Value(callerKey{}).(uint32)
+	if !ok {
+		return "unknown"
+	}
+	id := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return "uid " + id
+}

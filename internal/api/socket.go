@@ -1,0 +1,92 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// SocketName is the engine's socket in its state root.
+const SocketName = "engine.sock"
+
+// Group is the group whose members may use the engine, besides root. Who is in it can do as root does: it is like being in
+// the group docker.
+const Group = "seaworthy"
+
+// Listen makes the engine's socket in root, for root and the Group alone. A socket that nobody serves is replaced: who holds
+// the lock of the root is the only one who may call this.
+func Listen(root string) (net.Listener, error) {
+	path := filepath.Join(root, SocketName)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("remove stale socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on engine socket: %w", err)
+	}
+	mode := fs.FileMode(0o600)
+	if g, err := user.LookupGroup(Group); err == nil {
+		gid, _ := strconv.Atoi(g.Gid)
+		if err := os.Chown(path, 0, gid); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		mode = 0o660
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// ConnContext is for http.Server: it notes the caller of each connection.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	uc, ok := c.(*net.UnixConn)
+	if !ok {
+		return ctx
+	}
+	raw, err := uc.SyscallConn()
+	if err != nil {
+		return ctx
+	}
+	var cred *unix.Ucred
+	_ = raw.Control(func(fd uintptr) {
+		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err != nil || cred == nil {
+		return ctx
+	}
+	return WithCaller(ctx, cred.Uid)
+}
+
+// Hijack takes the connection of a request over, after saying that it switches protocols. What the client has sent already
+// is not lost.
+func Hijack(w http.ResponseWriter, protocol string) (net.Conn, error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, fmt.Errorf("take connection over: %w", err)
+	}
+	_, err = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", protocol)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	if rw.Reader.Buffered() == 0 {
+		return conn, nil
+	}
+	return &bufferedConn{Conn: conn, r: rw.Reader}, nil
+}
+
+type bufferedConn struct {
+	net.Conn
+	r interface{ Read([]byte) (int, error) }
+}
+
+func (c *bufferedConn) Read(p []byte) (int, error) { return c.r.Read(p) }

@@ -1,0 +1,165 @@
+package api
+
+import (
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Goal says how far up's way is gone.
+type Goal string
+
+// The goals.
+const (
+	GoalBuild   Goal = "build"   // build and check
+	GoalPlan    Goal = "plan"    // and say what a deployment would do
+	GoalRelease Goal = "release" // and record the release
+	GoalUp      Goal = "up"      // and deploy it
+)
+
+// UpRequest asks for a project's way from Dockerfile to running service, or a part of it.
+type UpRequest struct {
+	Goal    Goal            `json:"goal"`
+	Project project.Project `json:"project"`
+	// Sessions serve the build contexts, by the key of the Dockerfile.
+	Sessions map[string]string `json:"sessions"`
+	// Ignores are the contents of the ignore files that hold, by the key of the Dockerfile.
+	Ignores map[string][]byte `json:"ignores,omitempty"`
+	Origin   release.Origin    `json:"origin"`
+	// Files are the contents that the project's services mount, by digest.
+	Files map[release.Digest][]byte `json:"files,omitempty"`
+	// Secrets are the values that the services are handed, by name.
+	Secrets map[string][]byte `json:"secrets,omitempty"`
+	Pull    bool              `json:"pull,omitempty"`    // look tags up again
+	NoCache bool              `json:"noCache,omitempty"` // run every instruction again
+	Force   bool              `json:"force,omitempty"`   // deploy although the environment is held
+}
+
+// DeployRequest asks for a release in an environment. The way back to an earlier one is a deployment too.
+type DeployRequest struct {
+	Environment release.Environment `json:"environment"`
+	// Release is what state.FindRelease understands; for a rollback empty means the one that served before.
+	Release  string `json:"release,omitempty"`
+	Actor    string `json:"actor,omitempty"`
+	Rollback bool   `json:"rollback,omitempty"` // and hold the environment until it is resumed
+	PlanOnly bool   `json:"planOnly,omitempty"`
+	// After is the number of the deployment that the plan was made on; if another one came since, the plan is stale. 0: any.
+	After int  `json:"after,omitempty"`
+	Force bool `json:"force,omitempty"`
+}
+
+// ScaleRequest asks for replica counts, which stay so until the file says otherwise.
+type ScaleRequest struct {
+	Environment release.Environment `json:"environment"`
+	Replicas    map[string]int      `json:"replicas"`
+	Actor       string              `json:"actor,omitempty"`
+	PlanOnly    bool                `json:"planOnly,omitempty"`
+}
+
+// ServicesRequest names services of an environment; none means all.
+type ServicesRequest struct {
+	Environment release.Environment `json:"environment"`
+	Services    []string            `json:"services,omitempty"`
+	Actor       string              `json:"actor,omitempty"`
+	PlanOnly    bool                `json:"planOnly,omitempty"`
+	Volumes     bool                `json:"volumes,omitempty"` // down: remove the volumes too
+}
+
+// EnvironmentStatus is what runs in an environment, since when, by whom.
+type EnvironmentStatus struct {
+	Environment release.Environment `json:"environment"`
+	Release     release.ID          `json:"release,omitempty"` // empty: nothing is deployed
+	Origin      release.Origin      `json:"origin,omitzero"`
+	Deployment  *release.Deployment `json:"deployment,omitempty"` // the one that serves
+	Pending     *release.Deployment `json:"pending,omitempty"`    // the one under way
+	Last        *release.Deployment `json:"last,omitempty"`       // the last one, whatever became of it
+	Held        string              `json:"held,omitempty"`
+	Services    []ServiceStatus     `json:"services"`
+}
+
+// ServiceStatus is what runs of one service.
+type ServiceStatus struct {
+	Name     string            `json:"name"`
+	Image    release.Image     `json:"image"`
+	Desired  int               `json:"desired"`
+	Healthy  int               `json:"healthy"`
+	OneShot  bool              `json:"oneShot,omitempty"`
+	Scaled   bool              `json:"scaled,omitempty"` // by hand: the file says another number
+	Ports    []release.Port    `json:"ports,omitempty"`
+	Replicas []release.Replica `json:"replicas"`
+}
+
+// ReleaseInfo is a release and where it came from.
+type ReleaseInfo struct {
+	ID      release.ID       `json:"id"`
+	Release release.Release  `json:"release"`
+	Origins []release.Origin `json:"origins"`
+}
+
+// HistoryEntry is a deployment and the origin of its release.
+type HistoryEntry struct {
+	release.Deployment
+	Origin release.Origin `json:"origin,omitzero"`
+}
+
+// LogsRequest asks for what replicas wrote.
+type LogsRequest struct {
+	Environment release.Environment `json:"environment"`
+	Services    []string            `json:"services,omitempty"` // none: all
+	Follow      bool                `json:"follow,omitempty"`
+	Since       time.Time           `json:"since,omitzero"`
+	Tail        int                 `json:"tail,omitempty"`     // lines per replica; 0: all
+	Previous    bool                `json:"previous,omitempty"` // of removed replicas
+}
+
+// ExecRequest asks for a command in a replica, or, with OneOff, in a new one beside what serves.
+type ExecRequest struct {
+	Environment release.Environment `json:"environment"`
+	Service     string              `json:"service"`
+	Index       int                 `json:"index,omitempty"` // of the replica; 0: the first that is well
+	Args        []string            `json:"args"`
+	Env         []string            `json:"env,omitempty"` // KEY=value
+	User        string              `json:"user,omitempty"`
+	WorkingDir  string              `json:"workingDir,omitempty"`
+	TTY         bool                `json:"tty,omitempty"`
+	Stdin       bool                `json:"stdin,omitempty"`
+	Width       int                 `json:"width,omitempty"`
+	Height      int                 `json:"height,omitempty"`
+	OneOff      bool                `json:"oneOff,omitempty"`
+	Actor       string              `json:"actor,omitempty"`
+}
+
+// VolumeInfo is a volume of an environment.
+type VolumeInfo struct {
+	Environment release.Environment `json:"environment"`
+	Name        string              `json:"name"`
+	Bytes       int64               `json:"bytes"`
+	UsedBy      []string            `json:"usedBy,omitempty"` // services
+}
+
+// GCRequest asks for what nothing needs to be collected.
+type GCRequest struct {
+	Keep  int    `json:"keep,omitempty"` // releases per environment that can be rolled back to; 0: the engine's setting
+	All   bool   `json:"all,omitempty"`  // the whole build cache too
+	Actor string `json:"actor,omitempty"`
+}
+
+// GCResult says what was collected.
+type GCResult struct {
+	Releases   []release.ID `json:"releases"`
+	Images     int          `json:"images"`
+	BuildCache int64        `json:"buildCacheBytes"`
+	Freed      int64        `json:"freedBytes"` // on the disk, all together
+}
+
+// EngineInfo describes the engine.
+type EngineInfo struct {
+	Version  string    `json:"version"`
+	PID      int       `json:"pid"`
+	Root     string    `json:"root"`
+	Started  time.Time `json:"started"`
+	Edge     int       `json:"edge"`     // its process id; 0: not running
+	Busy     []string  `json:"busy"`     // what it is doing for whom
+	Replicas int       `json:"replicas"` // that run
+}

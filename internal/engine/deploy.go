@@ -1,0 +1,331 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+)
+
+// deployment is what is asked for, before it has a number.
+type deployment struct {
+	env      release.Environment
+	record   state.Record
+	cause    release.Cause
+	actor    string
+	secrets  map[string][]byte
+	handOver bool           // secrets replace those that are kept
+	scale    map[string]int // by hand, from now on
+	hold     string         // why the environment is held afterwards
+	down     bool
+	after    int // only if no deployment came after this one; 0: any
+}
+
+// what says for whom others wait.
+func (d deployment) what() string {
+	return fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor)
+}
+
+// plan says what a deployment would do.
+func (e *Engine) plan(ctx context.Context, d deployment, sink event.Sink) error {
+	s, err := e.environment(d.env)
+	if err != nil {
+		return err
+	}
+	desired, err := e.desired(d, &s)
+	if err != nil {
+		return err
+	}
+	observed, err := e.machine.Site(d.env).Observe(ctx)
+	if err != nil {
+		return err
+	}
+	sink.Emit(rollout.PlanDeploy(observed, desired).Event())
+	return nil
+}
+
+// deploy takes the environment's turn, records the intent, rolls out, and records the result.
+func (e *Engine) deploy(ctx context.Context, d deployment, sink event.Sink) error {
+	give, err := e.turns.take(ctx, d.env, d.what(), sink)
+	if err != nil {
+		return err
+	}
+	defer give()
+	s, err := e.environment(d.env)
+	if err != nil {
+		return err
+	}
+	if d.after != 0 && s.Last != d.after {
+		return &release.UserError{
+			Kind: release.KindConflict, Err: fmt.Errorf("the plan was made on %s#%d, and %s#%d came since", d.env.Name, d.after, d.env.Name, s.Last),
+			Hint: "seaworthy plan makes a new one",
+		}
+	}
+	desired, err := e.desired(d, &s)
+	if err != nil {
+		return err
+	}
+	site := e.machine.Site(d.env)
+	observed, err := site.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	p := rollout.PlanDeploy(observed, desired)
+	if p.Empty() && s.Pending == nil {
+		sink.Emit(p.Event())
+		return e.settle(d, s)
+	}
+	if err := e.checkPorts(observed.Serving, desired.Generation.Config); err != nil {
+		return err
+	}
+	if d.handOver {
+		if err := e.vault.Put(d.env, d.secrets); err != nil {
+			return err
+		}
+	}
+	return e.begin(ctx, d, s, desired, p, sink)
+}
+
+// settle records what a deployment says besides what runs, when there is nothing to roll out.
+func (e *Engine) settle(d deployment, s state.Environment) error {
+	if d.hold == "" && d.scale == nil {
+		return nil
+	}
+	if d.hold != "" {
+		s.Held = d.hold
+	}
+	return e.db.Update(func(tx state.Tx) error { return tx.PutEnvironment(s) })
+}
+
+func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, desired rollout.Desired, p rollout.Plan, sink event.Sink) error {
+	dep := release.Deployment{
+		Environment: d.env, Number: desired.Generation.Deployment, Release: d.record.ID, Cause: d.cause, Actor: d.actor,
+		Result: release.Running, Plan: p.String(), Started: time.Now().UTC(),
+	}
+	err := e.db.Update(func(tx state.Tx) error {
+		if err := tx.PutEnvironment(s); err != nil { // scale and chosen ports
+			return err
+		}
+		_, err := tx.StartDeployment(dep, desired)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return e.rollOut(ctx, dep, desired, d, sink)
+}
+
+// rollOut brings a recorded deployment to its end and records how it ended.
+func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired rollout.Desired, d deployment, sink event.Sink) error {
+	site := e.machine.Site(dep.Environment)
+	expected := []rollout.Generation{desired.Generation}
+	if desired.Before != nil {
+		expected = append(expected, *desired.Before)
+	}
+	site.Expect(expected...)
+	defer site.Expect()
+	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
+	outcome, err := rollout.Run(ctx, site, desired, sink)
+	dep.Result, dep.Ended = outcome.Result, time.Now().UTC()
+	if err != nil {
+		dep.Error = err.Error()
+	}
+	if dep.Result == "" {
+		dep.Result = release.Failed
+	}
+	recorded := e.db.Update(func(tx state.Tx) error {
+		if err := tx.EndDeployment(dep); err != nil || dep.Result != release.Succeeded {
+			return err
+		}
+		return e.concluded(tx, d)
+	})
+	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
+	if err == nil && recorded == nil {
+		announceAddresses(desired.Generation.Config, sink)
+	}
+	return errors.Join(err, recorded)
+}
+
+// concluded records what holds from a deployment's success on.
+func (e *Engine) concluded(tx state.Tx, d deployment) error {
+	s, err := tx.Environment(d.env)
+	if err != nil {
+		return err
+	}
+	s.Held = d.hold
+	return tx.PutEnvironment(s)
+}
+
+// desired is what the environment shall come to. It writes replica counts and ports that it decides on into s.
+func (e *Engine) desired(d deployment, s *state.Environment) (rollout.Desired, error) {
+	number := s.Last + 1
+	out := rollout.Desired{Environment: d.env, Cause: d.cause, Generation: rollout.Generation{Deployment: number, Release: d.record.ID}}
+	if s.Pending != nil {
+		out.Before = s.Pending.Desired.Before
+		if out.Before == nil && s.Serving != nil {
+			g := s.Serving.Generation
+			out.Before = &g
+		}
+	}
+	if d.down {
+		return out, nil
+	}
+	config, ok := d.record.Release.Environments[d.env.Name]
+	if !ok {
+		return out, &release.UserError{
+			Kind: release.KindNotFound, Err: fmt.Errorf("release %s has no configuration for %s", d.record.ID.Short(), d.env.Name),
+			Hint: "make one that has: seaworthy release -e " + d.env.Name,
+		}
+	}
+	config.Services = slices.Clone(config.Services)
+	if err := applyScale(&config, d.scale, s); err != nil {
+		return out, err
+	}
+	if err := choosePorts(&config, s); err != nil {
+		return out, err
+	}
+	out.Generation.Config = config
+	return out, nil
+}
+
+// applyScale sets replica counts that were chosen by hand, as long as the file says the number that it said then.
+func applyScale(config *release.Config, wanted map[string]int, s *state.Environment) error {
+	if s.Scale == nil {
+		s.Scale = map[string]state.Scale{}
+	}
+	for name, n := range wanted {
+		service := config.Service(name)
+		if service == nil {
+			return &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("no service %s in %s", name, s.Environment), Hint: "seaworthy status lists the services"}
+		}
+		s.Scale[name] = state.Scale{Replicas: n, File: service.Replicas}
+	}
+	for name, scale := range s.Scale {
+		service := config.Service(name)
+		if service == nil || service.Replicas != scale.File || scale.Replicas == scale.File {
+			delete(s.Scale, name)
+			continue
+		}
+		service.Replicas = scale.Replicas
+	}
+	return nil
+}
+
+// choosePorts gives ports that the file leaves open a number that they keep.
+func choosePorts(config *release.Config, s *state.Environment) error {
+	for i := range config.Services {
+		service := &config.Services[i]
+		service.Ports = slices.Clone(service.Ports)
+		for j := range service.Ports {
+			p := &service.Ports[j]
+			if p.Published != 0 {
+				continue
+			}
+			key := fmt.Sprintf("%s/%d/%s", service.Name, p.Target, p.Protocol)
+			if s.Ports == nil {
+				s.Ports = map[string]int{}
+			}
+			if s.Ports[key] == 0 {
+				free, err := freePort(p.HostIP)
+				if err != nil {
+					return err
+				}
+				s.Ports[key] = free
+			}
+			p.Published = s.Ports[key]
+		}
+	}
+	return nil
+}
+
+func freePort(host string) (int, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return 0, fmt.Errorf("choose a port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// checkPorts finds out before anything is started whether a newly published port is taken. The edge is the judge in the
+// end; this only saves the wait.
+func (e *Engine) checkPorts(serving *rollout.Serving, config release.Config) error {
+	held := map[string]bool{}
+	if serving != nil {
+		for _, s := range serving.Generation.Config.Services {
+			for _, p := range s.Ports {
+				held[fmt.Sprint(p.Published, p.Protocol)] = true
+			}
+		}
+	}
+	for _, s := range config.Services {
+		for _, p := range s.Ports {
+			if p.Protocol == "udp" || held[fmt.Sprint(p.Published, p.Protocol)] {
+				continue
+			}
+			l, err := net.Listen("tcp", net.JoinHostPort(p.HostIP, strconv.Itoa(p.Published)))
+			if err != nil {
+				return &release.UserError{
+					Kind: release.KindConflict, Err: fmt.Errorf("port %d, which %s publishes, is taken: %w", p.Published, s.Name, err),
+					Hint: fmt.Sprintf("ss -ltnp 'sport = :%d' shows by whom; or publish another port", p.Published),
+				}
+			}
+			if err := l.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func announceAddresses(config release.Config, sink event.Sink) {
+	for _, s := range config.Services {
+		for _, p := range s.Ports {
+			host := p.HostIP
+			if host == "" {
+				host = "localhost"
+			}
+			text := fmt.Sprintf("%s: http://%s", s.Name, net.JoinHostPort(host, strconv.Itoa(p.Published)))
+			if p.Protocol == "udp" {
+				text = fmt.Sprintf("%s: udp://%s", s.Name, net.JoinHostPort(host, strconv.Itoa(p.Published)))
+			}
+			sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Level: event.Info, Text: text}})
+		}
+	}
+}
+
+// resumeAll goes on with the deployments that an engine before this one left unfinished.
+func (e *Engine) resumeAll(ctx context.Context) {
+	var all []state.Environment
+	if err := e.db.View(func(tx state.Tx) (err error) { all, err = tx.Environments(); return err }); err != nil {
+		e.log.Error("find unfinished deployments", "error", err)
+		return
+	}
+	for _, s := range all {
+		if s.Pending == nil {
+			continue
+		}
+		pending := *s.Pending
+		e.work.Go(func() {
+			dep := pending.Deployment
+			give, err := e.turns.take(ctx, dep.Environment, dep.Name()+", which was interrupted", event.Discard)
+			if err != nil {
+				return
+			}
+			defer give()
+			e.log.Info("go on with deployment", "deployment", dep.Name())
+			d := deployment{env: dep.Environment, cause: dep.Cause, actor: dep.Actor}
+			if err := e.rollOut(ctx, dep, pending.Desired, d, event.Discard); err != nil {
+				e.log.Error("deployment that was interrupted", "deployment", dep.Name(), "error", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,233 @@
+// Package engine is the long-running process: it opens everything that has state, hands the parts to each other, adopts what
+// runs, and serves the API. What the parts do is theirs; here is only who gets whom, and what is recorded when.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/edge"
+	"github.com/seaworthyhq/seaworthy/internal/host/machine"
+	"github.com/seaworthyhq/seaworthy/internal/pipeline"
+	"github.com/seaworthyhq/seaworthy/internal/registry"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
+	"github.com/seaworthyhq/seaworthy/internal/runtime"
+	"github.com/seaworthyhq/seaworthy/internal/secret"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+	"github.com/seaworthyhq/seaworthy/internal/store"
+)
+
+// Config says what an engine is to be.
+type Config struct {
+	Root     string // state root
+	Binary   string // of Seaworthy
+	Version  string
+	Settings Settings
+}
+
+// Engine is the open state of one engine.
+type Engine struct {
+	cfg     Config
+	log     *slog.Logger
+	started time.Time
+	stop    context.CancelFunc
+
+	store    *store.Store
+	db       *state.DB
+	vault    *secret.Vault
+	registry *registry.Registry
+	runtime  *runtime.Runtime
+	builder  *build.Builder
+	edge     *edge.Client
+	launch   edge.Launch
+	machine  *machine.Machine
+	pipeline *pipeline.Pipeline
+	images   *images
+	turns    *turns
+
+	work sync.WaitGroup // what goes on without a caller
+}
+
+// Run is an engine from its start until ctx ends or it is told to stop. Replicas and edge go on after it.
+func Run(ctx context.Context, cfg Config) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	e := &Engine{cfg: cfg, log: slog.New(slog.NewTextHandler(os.Stderr, nil)), started: time.Now(), stop: stop, turns: newTurns()}
+	defer func() { err = errors.Join(err, e.close()) }()
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	return e.serve(ctx)
+}
+
+func (e *Engine) open(ctx context.Context) error {
+	if err := os.MkdirAll(e.cfg.Root, 0o711); err != nil {
+		return fmt.Errorf("make state root: %w", err)
+	}
+	var err error
+	if e.store, err = store.Open(ctx, store.Config{Root: e.cfg.Root}); err != nil {
+		return err
+	}
+	if e.db, err = state.Open(e.cfg.Root); err != nil {
+		return err
+	}
+	if e.vault, err = secret.OpenVault(filepath.Join(e.cfg.Root, "secrets")); err != nil {
+		return err
+	}
+	if e.registry, err = registry.New(registry.Config{Mirrors: e.cfg.Settings.Mirrors, HostDir: e.cfg.Settings.HostDir}); err != nil {
+		return err
+	}
+	if e.runtime, err = runtime.New(ctx, e.store, runtime.Config{Root: e.cfg.Root, Binary: e.cfg.Binary}); err != nil {
+		return err
+	}
+	if err := e.openBuilder(ctx); err != nil {
+		return err
+	}
+	return e.openMachine(ctx)
+}
+
+func (e *Engine) openBuilder(ctx context.Context) error {
+	limits := e.cfg.Settings.Build
+	builder, err := build.Open(ctx, build.Config{
+		Root: filepath.Join(e.cfg.Root, "build"), Store: e.store, Hosts: e.registry.Hosts(),
+		Network: e.runtime.BuildNetwork(),
+		Limits:  build.Limits{MemoryBytes: limits.MemoryBytes, CPUs: limits.CPUs},
+	})
+	if err != nil {
+		return err
+	}
+	e.builder = builder
+	e.images = &images{store: e.store, registry: e.registry}
+	e.pipeline = &pipeline.Pipeline{Builder: builder, Images: e.images}
+	return e.images.sweep(ctx)
+}
+
+func (e *Engine) openMachine(ctx context.Context) error {
+	binary, err := e.keepBinary()
+	if err != nil {
+		return err
+	}
+	e.launch = edge.Launch{Binary: binary, Args: []string{"edge"}, Dir: filepath.Join(e.cfg.Root, "edge"), Version: filepath.Base(filepath.Dir(binary))}
+	if e.edge, _, err = e.launch.Ensure(ctx); err != nil {
+		return err
+	}
+	if e.machine, err = machine.New(ctx, e.runtime, e.edge, keeper{e}, e.log); err != nil {
+		return err
+	}
+	return e.adopt(ctx)
+}
+
+// adopt takes over what runs: each environment with what serves in it, and with what a deployment left half done.
+func (e *Engine) adopt(ctx context.Context) error {
+	var all []state.Environment
+	err := e.db.View(func(tx state.Tx) (err error) { all, err = tx.Environments(); return err })
+	if err != nil {
+		return err
+	}
+	for _, env := range all {
+		var others []rollout.Generation
+		if env.Pending != nil {
+			others = append(others, env.Pending.Desired.Generation)
+		}
+		if err := e.machine.Adopt(ctx, env.Environment, env.Serving, others...); err != nil {
+			return fmt.Errorf("adopt %s: %w", env.Environment, err)
+		}
+	}
+	return e.machine.Apply(ctx)
+}
+
+func (e *Engine) serve(ctx context.Context) error {
+	l, err := api.Listen(e.cfg.Root)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer e.work.Wait()
+	defer cancel()
+	e.work.Go(func() { e.machine.Supervise(ctx) })
+	e.work.Go(func() { e.superviseEdge(ctx) })
+	e.resumeAll(ctx)
+	server := &http.Server{
+		Handler: e.handler(), ConnContext: api.ConnContext,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(l) }()
+	e.log.Info("engine ready", "root", e.cfg.Root, "version", e.cfg.Version, "took", time.Since(e.started))
+	select {
+	case err = <-done:
+		return err
+	case <-ctx.Done():
+	}
+	// Calls that run are cut: what they had begun is recorded, and the next engine goes on with it.
+	if err := server.Close(); err != nil {
+		return fmt.Errorf("close API: %w", err)
+	}
+	return nil
+}
+
+// superviseEdge keeps an edge running and hands each new one the routes.
+func (e *Engine) superviseEdge(ctx context.Context) {
+	err := e.launch.Supervise(ctx, func(_ edge.Status, err error) {
+		if err == nil {
+			err = e.machine.Apply(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			e.log.Error("restart edge", "error", err)
+		}
+	})
+	if err != nil && ctx.Err() == nil {
+		e.log.Error("supervise edge", "error", err)
+	}
+}
+
+func (e *Engine) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var errs []error
+	if e.machine != nil {
+		e.machine.Close()
+	}
+	if e.builder != nil {
+		errs = append(errs, e.builder.Close())
+	}
+	if e.runtime != nil {
+		errs = append(errs, e.runtime.Close())
+	}
+	if e.db != nil {
+		errs = append(errs, e.db.Close())
+	}
+	if e.store != nil {
+		errs = append(errs, e.store.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// keeper is the durable side of the machine.
+type keeper struct{ engine *Engine }
+
+func (k keeper) KeepServing(_ context.Context, env release.Environment, s rollout.Serving) error {
+	return k.engine.db.Update(func(tx state.Tx) error {
+		e, err := tx.Environment(env)
+		if err != nil {
+			return err
+		}
+		e.Serving = &s
+		return tx.PutEnvironment(e)
+	})
+}
+
+func (k keeper) Secrets(env release.Environment) (map[string][]byte, error) {
+	return k.engine.vault.Get(env)
+}

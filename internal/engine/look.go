@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+)
+
+func (e *Engine) status(env release.Environment) ([]api.EnvironmentStatus, error) {
+	out := []api.EnvironmentStatus{}
+	err := e.db.View(func(tx state.Tx) error {
+		all, err := tx.Environments()
+		if err != nil {
+			return err
+		}
+		for _, s := range all {
+			if env.Project != "" && s.Environment.Project != env.Project || env.Name != "" && s.Environment.Name != env.Name {
+				continue
+			}
+			one, err := e.statusOf(tx, s)
+			if err != nil {
+				return err
+			}
+			out = append(out, one)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (e *Engine) statusOf(tx state.Tx, s state.Environment) (api.EnvironmentStatus, error) {
+	out := api.EnvironmentStatus{Environment: s.Environment, Held: s.Held}
+	if s.Pending != nil {
+		out.Pending = &s.Pending.Deployment
+	}
+	if last, err := tx.Deployment(s.Environment, s.Last); err == nil {
+		out.Last = &last
+	}
+	if s.Serving == nil || len(s.Serving.Generation.Config.Services) == 0 {
+		return out, nil
+	}
+	g := s.Serving.Generation
+	out.Release = g.Release
+	if rec, err := tx.Release(g.Release); err == nil {
+		out.Origin = rec.Origin()
+	}
+	if d, err := tx.Deployment(s.Environment, g.Deployment); err == nil {
+		out.Deployment = &d
+	}
+	replicas := e.machine.Replicas(s.Environment)
+	for _, service := range g.Config.Services {
+		_, scaled := s.Scale[service.Name]
+		out.Services = append(out.Services, serviceStatus(service, s.Serving.Replicas[service.Name], replicas, scaled))
+	}
+	return out, nil
+}
+
+func serviceStatus(service release.Service, members []string, all []release.Replica, scaled bool) api.ServiceStatus {
+	out := api.ServiceStatus{
+		Name: service.Name, Image: service.Image, Desired: service.Replicas, OneShot: service.OneShot, Scaled: scaled, Ports: service.Ports,
+	}
+	for _, r := range all {
+		if r.Service != service.Name || !service.OneShot && !slices.Contains(members, r.ID) {
+			continue
+		}
+		out.Replicas = append(out.Replicas, r)
+		if r.State == release.StateRunning && (r.Health == release.HealthHealthy || r.Health == release.HealthUnchecked) {
+			out.Healthy++
+		}
+	}
+	return out
+}
+
+func (e *Engine) history(env release.Environment, limit int) ([]api.HistoryEntry, error) {
+	out := []api.HistoryEntry{}
+	err := e.db.View(func(tx state.Tx) error {
+		all, err := tx.Deployments(env, limit)
+		if err != nil {
+			return err
+		}
+		for _, d := range all {
+			entry := api.HistoryEntry{Deployment: d}
+			if rec, err := tx.Release(d.Release); err == nil {
+				entry.Origin = rec.Origin()
+			}
+			out = append(out, entry)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (e *Engine) volumes(env release.Environment) ([]api.VolumeInfo, error) {
+	all, err := e.runtime.Volumes(env)
+	if err != nil {
+		return nil, err
+	}
+	s, err := e.environment(env)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.VolumeInfo{}
+	for _, v := range all {
+		info := api.VolumeInfo{Environment: env, Name: v.Name, Bytes: diskUsed(v.Path)}
+		if s.Serving != nil {
+			info.UsedBy = usersOf(s.Serving.Generation.Config, v.Name)
+		}
+		out = append(out, info)
+	}
+	return out, nil
+}
+
+func usersOf(c release.Config, volume string) []string {
+	var users []string
+	for _, s := range c.Services {
+		if slices.ContainsFunc(s.Mounts, func(m release.Mount) bool { return m.Kind == release.MountVolume && m.Source == volume }) {
+			users = append(users, s.Name)
+		}
+	}
+	return users
+}
+
+func (e *Engine) info(ctx context.Context) (api.EngineInfo, error) {
+	out := api.EngineInfo{Version: e.cfg.Version, PID: os.Getpid(), Root: e.cfg.Root, Started: e.started, Busy: e.turns.busy()}
+	if s, err := e.edge.Status(ctx); err == nil {
+		out.Edge = s.PID
+	}
+	for _, env := range e.runtime.Environments() {
+		for _, r := range e.runtime.Replicas(env) {
+			if r.State == release.StateRunning {
+				out.Replicas++
+			}
+		}
+	}
+	return out, nil
+}
+
+func (e *Engine) prune(ctx context.Context, all bool) (int64, error) {
+	return e.builder.Prune(ctx, build.PruneOptions{All: all})
+}
+
+// diskUsed is what a folder takes on the disk, in bytes; hard links count once for each name. Mounts of replicas are left
+// out: they show what the snapshots hold already.
+func diskUsed(dir string) int64 {
+	var total int64
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error { // what goes away meanwhile counts nothing
+		if err != nil {
+			return nil
+		}
+		if d.IsDir() && strings.HasSuffix(path, "/rootfs") {
+			return filepath.SkipDir
+		}
+		if info, err := d.Info(); err == nil {
+			if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 0 {
+				total += st.Blocks * 512 / int64(st.Nlink)
+			}
+		}
+		return nil
+	})
+	return total
+}

@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// SettingsPath is where the engine's settings are looked for; without the file the defaults hold.
+const SettingsPath = "/etc/seaworthy/engine.yaml"
+
+// Settings are the engine's own, as opposed to a project's (docs/engine.md).
+type Settings struct {
+	// Mirrors has, by registry, the URLs or folders (OCI image layouts) that are asked before it.
+	Mirrors map[string][]string `yaml:"mirrors"`
+	// HostDir is a folder as containerd's certs.d.
+	HostDir string `yaml:"hostDir"`
+	// KeepReleases is how many releases of an environment stay, to roll back to; 0: 5.
+	KeepReleases int           `yaml:"keepReleases"`
+	Build        BuildSettings `yaml:"build"`
+}
+
+// BuildSettings limit what all builds together may take; zero means no limit.
+type BuildSettings struct {
+	MemoryBytes int64   `yaml:"memoryBytes"`
+	CPUs        float64 `yaml:"cpus"`
+}
+
+// LoadSettings reads the settings at path; a file that is not there gives the defaults.
+func LoadSettings(path string) (Settings, error) {
+	s := Settings{KeepReleases: 5}
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		err = yaml.UnmarshalWithOptions(raw, &s, yaml.Strict())
+	}
+	if err != nil {
+		return s, &release.UserError{
+			Kind: release.KindUsage, Err: fmt.Errorf("read settings %s: %w", path, errors.New(yaml.FormatError(err, false, true))),
+			Hint: "docs/engine.md lists the settings",
+		}
+	}
+	if s.KeepReleases <= 0 {
+		s.KeepReleases = 5
+	}
+	return s, nil
+}

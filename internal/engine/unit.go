@@ -1,0 +1,37 @@
+package engine
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/seaworthyhq/seaworthy/internal/atomicfile"
+)
+
+// UnitName is the systemd unit's.
+const UnitName = "seaworthy.service"
+
+// KillMode=process: replicas and edge are in the unit's control group until they have their own, and must not die with it.
+const unit = `[Unit]
+Description=Seaworthy engine
+Documentation=https://github.com/seaworthyhq/seaworthy
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart=%s engine run --root %s
+Restart=always
+RestartSec=1
+KillMode=process
+Delegate=yes
+LimitNOFILE=1048576
+TasksMax=infinity
+
+[Install]
+WantedBy=multi-user.target
+`
+
+// WriteUnit writes the systemd unit for this binary into dir and returns its path.
+func WriteUnit(dir, binary, root string) (string, error) {
+	path := filepath.Join(dir, UnitName)
+	return path, atomicfile.Write(path, fmt.Appendf(nil, unit, binary, root), 0o644)
+}

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/pipeline"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+)
+
+// up runs a project's way from Dockerfile to running service, or the part of it that is asked for.
+func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) error {
+	env := release.Environment{Project: req.Project.Name, Name: req.Project.Environment.Name}
+	known, err := e.environment(env)
+	if err != nil {
+		return err
+	}
+	if req.Goal == api.GoalUp && known.Held != "" && !req.Force {
+		return &release.UserError{
+			Kind: release.KindConflict, Err: fmt.Errorf("%s is held: %s", env, known.Held),
+			Hint: "seaworthy resume frees it; up --force deploys all the same",
+		}
+	}
+	prefix, name := building()
+	defer func() { _, _ = e.images.forget(context.WithoutCancel(ctx), prefix) }() // swept at the next start otherwise
+	out, err := e.pipeline.Make(ctx, pipeline.Input{
+		Project: &req.Project, Sessions: req.Sessions, Ignores: req.Ignores, Pull: req.Pull, NoCache: req.NoCache,
+		Pins: known.Pins, ImageName: name,
+	}, sink)
+	if err != nil || req.Goal == api.GoalBuild {
+		return err
+	}
+	rec, err := e.record(ctx, env, out, req, prefix, sink)
+	if err != nil || req.Goal == api.GoalRelease {
+		return err
+	}
+	d := deployment{env: env, record: rec, cause: release.CauseUp, actor: req.Origin.Actor, secrets: req.Secrets, handOver: true}
+	if req.Goal == api.GoalPlan {
+		return e.plan(ctx, d, sink)
+	}
+	// From here on the release is acknowledged: the engine finishes, whether the caller stays or not.
+	return e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
+}
+
+// record keeps a release and all that it needs, and acknowledges it.
+func (e *Engine) record(ctx context.Context, env release.Environment, out *pipeline.Output, req api.UpRequest, prefix string, sink event.Sink) (state.Record, error) {
+	id := out.Release.ID()
+	if err := e.images.keep(ctx, id, out.Release, prefix, req.Files); err != nil {
+		return state.Record{}, err
+	}
+	var rec state.Record
+	var known bool
+	err := e.db.Update(func(tx state.Tx) (err error) {
+		if rec, known, err = tx.PutRelease(out.Release, req.Origin); err != nil {
+			return err
+		}
+		s, err := tx.Environment(env)
+		if err != nil || maps.Equal(s.Pins, out.Pins) || len(out.Pins) == 0 {
+			return err
+		}
+		s.Pins = out.Pins
+		return tx.PutEnvironment(s)
+	})
+	if err != nil {
+		return rec, err
+	}
+	sink.Emit(event.Event{Type: event.TypeRelease, Release: &event.Release{ID: id, Known: known, Origin: req.Origin}})
+	return rec, nil
+}
+
+// finish runs f to its end even if the caller goes away; only the engine's own end cuts it.
+func (e *Engine) finish(ctx context.Context, f func(context.Context) error) error {
+	done := make(chan error, 1)
+	e.work.Go(func() { done <- f(context.WithoutCancel(ctx)) })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (e *Engine) environment(env release.Environment) (state.Environment, error) {
+	var found state.Environment
+	err := e.db.View(func(tx state.Tx) (err error) { found, err = tx.Environment(env); return err })
+	return found, err
+}

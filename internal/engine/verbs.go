@@ -1,0 +1,244 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/ledger"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+)
+
+func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink event.Sink) error {
+	rec, err := e.findRelease(req.Environment, req.Release, req.Rollback)
+	if err != nil {
+		return err
+	}
+	s, err := e.environment(req.Environment)
+	if err != nil {
+		return err
+	}
+	d := deployment{env: req.Environment, record: rec, cause: release.CauseDeploy, actor: req.Actor, after: req.After, hold: s.Held}
+	if req.Rollback {
+		d.cause = release.CauseRollback
+		d.hold = fmt.Sprintf("rolled back to %s by %s", rec.ID.Short(), req.Actor)
+	} else if s.Held != "" && !req.Force && !req.PlanOnly {
+		return &release.UserError{
+			Kind: release.KindConflict, Err: fmt.Errorf("%s is held: %s", req.Environment, s.Held), Hint: "seaworthy resume frees it",
+		}
+	}
+	if req.PlanOnly {
+		return e.plan(ctx, d, sink)
+	}
+	return e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
+}
+
+// findRelease finds a release by name; without one, the one that serves or, for a rollback, the one that served before it.
+func (e *Engine) findRelease(env release.Environment, name string, before bool) (rec state.Record, err error) {
+	err = e.db.View(func(tx state.Tx) error {
+		if name != "" {
+			rec, err = tx.FindRelease(env, name)
+			return err
+		}
+		s, err := tx.Environment(env)
+		if err != nil {
+			return err
+		}
+		if s.Serving == nil || s.Serving.Generation.Release == "" {
+			return nothingServes(env)
+		}
+		id := s.Serving.Generation.Release
+		if before {
+			if id, err = servedBefore(tx, env, s.Serving.Generation); err != nil {
+				return err
+			}
+		}
+		rec, err = tx.Release(id)
+		return err
+	})
+	return rec, err
+}
+
+func nothingServes(env release.Environment) error {
+	return &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("nothing is deployed in %s", env), Hint: "seaworthy up deploys"}
+}
+
+// servedBefore is the release of the last deployment that succeeded before this generation with another release.
+func servedBefore(tx state.Tx, env release.Environment, now rollout.Generation) (release.ID, error) {
+	all, err := tx.Deployments(env, 0)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range all {
+		if d.Number < now.Deployment && d.Result == release.Succeeded && d.Release != now.Release && d.Cause != release.CauseDown {
+			return d.Release, nil
+		}
+	}
+	return "", &release.UserError{
+		Kind: release.KindNotFound, Err: fmt.Errorf("nothing served in %s before %s", env, now.Release.Short()),
+		Hint: "seaworthy history lists the deployments; rollback RELEASE takes any of them",
+	}
+}
+
+func (e *Engine) scale(ctx context.Context, req api.ScaleRequest, sink event.Sink) error {
+	rec, err := e.findRelease(req.Environment, "", false)
+	if err != nil {
+		return err
+	}
+	s, err := e.environment(req.Environment)
+	if err != nil {
+		return err
+	}
+	d := deployment{env: req.Environment, record: rec, cause: release.CauseScale, actor: req.Actor, scale: req.Replicas, hold: s.Held}
+	if req.PlanOnly {
+		return e.plan(ctx, d, sink)
+	}
+	return e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
+}
+
+func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink event.Sink) error {
+	return e.finish(ctx, func(ctx context.Context) error {
+		give, err := e.turns.take(ctx, req.Environment, "restart by "+req.Actor, sink)
+		if err != nil {
+			return err
+		}
+		defer give()
+		_, err = rollout.RunRestart(ctx, e.machine.Site(req.Environment), req.Environment, req.Services, sink)
+		return err
+	})
+}
+
+func (e *Engine) resume(ctx context.Context, req api.ServicesRequest) (struct{}, error) {
+	return struct{}{}, e.db.Update(func(tx state.Tx) error {
+		s, err := tx.Environment(req.Environment)
+		if err != nil || s.Held == "" {
+			return err
+		}
+		s.Held = ""
+		if err := tx.PutEnvironment(s); err != nil {
+			return err
+		}
+		return tx.Record(ledger.EnvironmentFreed, req.Environment, req.Environment.String(), api.Caller(ctx), nil)
+	})
+}
+
+func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.Sink) error {
+	rec, err := e.findRelease(req.Environment, "", false)
+	switch {
+	case err == nil:
+		d := deployment{env: req.Environment, record: rec, cause: release.CauseDown, actor: req.Actor, down: true}
+		err = e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
+	case release.KindOf(err) == release.KindNotFound:
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.vault.Remove(req.Environment); err != nil || !req.Volumes {
+		return err
+	}
+	return e.removeVolumes(req.Environment)
+}
+
+func (e *Engine) removeVolumes(env release.Environment) error {
+	volumes, err := e.runtime.Volumes(env)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, v := range volumes {
+		errs = append(errs, e.runtime.RemoveVolume(context.Background(), env, v.Name))
+	}
+	return errors.Join(errs...)
+}
+
+// gc forgets releases beyond those that can be rolled back to, and frees what nothing needs.
+func (e *Engine) gc(ctx context.Context, req api.GCRequest) (api.GCResult, error) {
+	keep := req.Keep
+	if keep <= 0 {
+		keep = e.cfg.Settings.KeepReleases
+	}
+	var out api.GCResult
+	err := e.db.Update(func(tx state.Tx) error {
+		gone, err := superfluous(tx, keep)
+		if err != nil {
+			return err
+		}
+		for _, id := range gone {
+			if err := tx.RemoveRelease(id); err != nil {
+				return err
+			}
+		}
+		out.Releases = gone
+		return tx.Record(ledger.Collected, release.Environment{}, "releases", req.Actor, gone)
+	})
+	if err != nil {
+		return out, err
+	}
+	for _, id := range out.Releases {
+		n, err := e.images.forget(ctx, releasePrefix+string(id)+"/")
+		if err != nil {
+			return out, err
+		}
+		out.Images += n
+	}
+	return out, e.free(ctx, req.All, &out)
+}
+
+func (e *Engine) free(ctx context.Context, all bool, out *api.GCResult) error {
+	before := diskUsed(e.cfg.Root)
+	freed, err := e.prune(ctx, all)
+	if err != nil {
+		return err
+	}
+	out.BuildCache = freed
+	if err := e.store.Collect(ctx); err != nil {
+		return err
+	}
+	out.Freed = max(before-diskUsed(e.cfg.Root), 0)
+	return nil
+}
+
+// superfluous are the releases that no environment serves and that are not among the last that it could go back to.
+func superfluous(tx state.Tx, keep int) ([]release.ID, error) {
+	needed := map[release.ID]bool{}
+	environments, err := tx.Environments()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range environments {
+		if s.Serving != nil {
+			needed[s.Serving.Generation.Release] = true
+		}
+		if s.Pending != nil {
+			needed[s.Pending.Desired.Generation.Release] = true
+		}
+		all, err := tx.Deployments(s.Environment, 0)
+		if err != nil {
+			return nil, err
+		}
+		kept := map[release.ID]bool{}
+		for _, d := range all {
+			if d.Result == release.Succeeded && len(kept) < keep {
+				kept[d.Release], needed[d.Release] = true, true
+			}
+		}
+	}
+	all, err := tx.Releases("")
+	if err != nil {
+		return nil, err
+	}
+	var gone []release.ID
+	for _, r := range all {
+		// A release that was just made is about to be deployed.
+		if !needed[r.ID] && time.Since(r.Origin().Time) > 24*time.Hour {
+			gone = append(gone, r.ID)
+		}
+	}
+	return gone, nil
+}

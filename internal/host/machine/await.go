@@ -1,0 +1,127 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
+)
+
+// Await returns when what until says is true of the replica, or with the reason why it cannot become true.
+func (s *Site) Await(ctx context.Context, id string, until rollout.Until, limit time.Duration) error {
+	switch until {
+	case rollout.Ended:
+		return s.awaitEnd(ctx, id, limit)
+	case rollout.Steady:
+		return s.awaitSteady(ctx, id, limit)
+	default:
+		return s.awaitWell(ctx, id, limit)
+	}
+}
+
+func (s *Site) awaitEnd(ctx context.Context, id string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it did not end within %s", limit))
+	defer cancel()
+	r, err := s.machine.runtime.Wait(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.ExitKnown && r.ExitCode == 0 {
+		return nil
+	}
+	return s.failed(ctx, r, exited(r))
+}
+
+func (s *Site) awaitWell(ctx context.Context, id string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not healthy within %s", limit))
+	defer cancel()
+	return s.watch(ctx, id, func(r release.Replica) (bool, error) {
+		switch {
+		case r.State != release.StateRunning:
+			return false, exited(r)
+		case r.Health == release.HealthUnhealthy:
+			return false, errors.New("it is unhealthy" + detail(s.machine.health.output(id)))
+		}
+		return r.Health != release.HealthStarting, nil
+	})
+}
+
+func (s *Site) awaitSteady(ctx context.Context, id string, limit time.Duration) error {
+	watched, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := s.watch(watched, id, func(r release.Replica) (bool, error) {
+		switch {
+		case r.State != release.StateRunning:
+			return false, exited(r)
+		case r.Health == release.HealthUnhealthy:
+			return false, errors.New("it became unhealthy" + detail(s.machine.health.output(id)))
+		}
+		return false, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// watch calls check whenever the replica or its health may have changed, until it says that it is done, or why not.
+func (s *Site) watch(ctx context.Context, id string, check func(release.Replica) (bool, error)) error {
+	changed, stop := s.machine.health.listen()
+	defer stop()
+	watchCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes := s.machine.runtime.Watch(watchCtx)
+	for {
+		r, err := s.machine.runtime.Replica(id)
+		if err != nil {
+			return err
+		}
+		r.Health = s.machine.health.of(r)
+		done, err := check(r)
+		if err != nil {
+			return s.failed(ctx, r, err)
+		}
+		if done {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) && !errors.Is(cause, context.Canceled) {
+				return s.failed(ctx, r, errors.New(cause.Error()+detail(s.machine.health.output(id))))
+			}
+			return context.Cause(ctx)
+		case <-changed:
+		case <-changes:
+		}
+	}
+}
+
+// failed is the error about a replica, with the end of its log.
+func (s *Site) failed(ctx context.Context, r release.Replica, err error) error {
+	return &release.UserError{
+		Kind:   release.KindRollout,
+		Err:    fmt.Errorf("%s %d: %w", r.Service, r.Index, err),
+		Detail: s.logTail(context.WithoutCancel(ctx), r.ID),
+		Hint:   "seaworthy logs " + r.Service + " --previous shows the whole log",
+	}
+}
+
+func exited(r release.Replica) error {
+	switch {
+	case r.OOMKilled:
+		return errors.New("it ran out of memory")
+	case r.ExitKnown:
+		return fmt.Errorf("it exited with code %d", r.ExitCode)
+	}
+	return errors.New("it does not run")
+}
+
+func detail(output string) string {
+	if output == "" {
+		return ""
+	}
+	return ": " + output
+}

@@ -1,0 +1,245 @@
+package machine
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/runtime"
+)
+
+// The image specification's defaults for a health check
+// (https://docs.docker.com/reference/dockerfile/#healthcheck).
+const (
+	defaultInterval = 30 * time.Second
+	defaultRetries  = 3
+)
+
+// A replica that starts is asked often at first, so that a quick one serves at once, and then ever less often, so that a
+// slow one is left to its work.
+const (
+	firstPause = 20 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// health asks replicas whether they are well.
+type health struct {
+	runtime *runtime.Runtime
+	changed func(id string)
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
+
+	mu        sync.Mutex // guards what is below
+	patients  map[string]*patient
+	listeners map[chan struct{}]struct{}
+}
+
+type patient struct {
+	state  release.HealthState
+	output string
+	cancel context.CancelFunc
+}
+
+func newHealth(rt *runtime.Runtime, changed func(id string)) *health {
+	h := &health{runtime: rt, changed: changed, patients: map[string]*patient{}, listeners: map[chan struct{}]struct{}{}}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	return h
+}
+
+func (h *health) close() {
+	h.cancel()
+	h.wait.Wait()
+}
+
+// follow asks a replica from now on. One that is known to have been well counts as well until it says otherwise.
+func (h *health) follow(id string, s release.Service, well bool) {
+	ctx, cancel := context.WithCancel(h.ctx)
+	p := &patient{state: release.HealthStarting, cancel: cancel}
+	if well {
+		p.state = release.HealthHealthy
+	}
+	h.mu.Lock()
+	if old := h.patients[id]; old != nil {
+		old.cancel()
+	}
+	h.patients[id] = p
+	h.mu.Unlock()
+	h.wait.Go(func() {
+		defer cancel()
+		h.ask(ctx, id, p, s)
+	})
+}
+
+// forget stops asking.
+func (h *health) forget(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p := h.patients[id]; p != nil {
+		p.cancel()
+		delete(h.patients, id)
+	}
+}
+
+func (h *health) of(r release.Replica) release.HealthState {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p := h.patients[r.ID]; p != nil {
+		return p.state
+	}
+	return release.HealthUnchecked
+}
+
+func (h *health) output(id string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p := h.patients[id]; p != nil {
+		return p.output
+	}
+	return ""
+}
+
+// listen returns a channel that is ready whenever some health may have changed.
+func (h *health) listen() (<-chan struct{}, func()) {
+	c := make(chan struct{}, 1)
+	h.mu.Lock()
+	h.listeners[c] = struct{}{}
+	h.mu.Unlock()
+	return c, func() {
+		h.mu.Lock()
+		delete(h.listeners, c)
+		h.mu.Unlock()
+	}
+}
+
+func (h *health) set(id string, p *patient, state release.HealthState, output string) {
+	h.mu.Lock()
+	before := p.state
+	current := h.patients[id] == p
+	p.state, p.output = state, output
+	for c := range h.listeners {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+	h.mu.Unlock()
+	// Only what changes who takes requests changes routes.
+	if current && (before == release.HealthUnhealthy) != (state == release.HealthUnhealthy) {
+		h.changed(id)
+	}
+}
+
+func (h *health) ask(ctx context.Context, id string, p *patient, s release.Service) {
+	switch {
+	case s.Health != nil && len(s.Health.Test) > 0 && !s.Health.Disabled():
+		h.probe(ctx, id, p, *s.Health)
+	case len(portsOf(s)) > 0 && !s.Health.Disabled():
+		h.knock(ctx, id, p, portsOf(s))
+	default:
+		h.survive(ctx, id, p, s)
+	}
+}
+
+// probe runs the health test for as long as the replica is followed.
+func (h *health) probe(ctx context.Context, id string, p *patient, test release.Health) {
+	started := time.Now()
+	failures, pause := 0, firstPause
+	if p.state == release.HealthHealthy {
+		pause = test.Interval.Or(defaultInterval)
+	}
+	for sleep(ctx, pause) {
+		ok, output, err := h.runtime.Probe(ctx, id, test)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			output = err.Error()
+		}
+		output = strings.TrimSpace(output)
+		switch {
+		case ok:
+			failures = 0
+			h.set(id, p, release.HealthHealthy, output)
+		case h.stillStarting(p, started, test):
+			h.set(id, p, p.state, output)
+		default:
+			failures++
+			state := p.state
+			if failures >= cmp.Or(test.Retries, defaultRetries) {
+				state = release.HealthUnhealthy
+			}
+			h.set(id, p, state, output)
+		}
+		pause = nextPause(p.state, pause, test)
+	}
+}
+
+func (h *health) stillStarting(p *patient, started time.Time, test release.Health) bool {
+	return p.state == release.HealthStarting && time.Since(started) < time.Duration(test.StartPeriod)
+}
+
+func nextPause(state release.HealthState, last time.Duration, test release.Health) time.Duration {
+	if state != release.HealthStarting {
+		return test.Interval.Or(defaultInterval)
+	}
+	return min(2*last, test.StartInterval.Or(lastPause), test.Interval.Or(lastPause))
+}
+
+// knock waits until one of the ports answers; from then on the replica counts as well while it runs.
+func (h *health) knock(ctx context.Context, id string, p *patient, ports []int) {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		for _, port := range ports {
+			if conn, err := h.runtime.Dial(ctx, id, port); err == nil {
+				_ = conn.Close() // only whether it answers counts
+				h.set(id, p, release.HealthUnchecked, "")
+				return
+			}
+		}
+		if !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// survive lets time pass: there is nothing to ask the replica with.
+func (h *health) survive(ctx context.Context, id string, p *patient, s release.Service) {
+	if p.state == release.HealthStarting && !sleep(ctx, s.Update.Monitor.Or(release.DefaultMonitor)) {
+		return
+	}
+	h.set(id, p, release.HealthUnchecked, "")
+}
+
+// portsOf are the TCP ports that a service is known to answer at: those that are published, else those it exposes.
+func portsOf(s release.Service) []int {
+	var ports []int
+	for _, p := range s.Ports {
+		if p.Protocol != "udp" {
+			ports = append(ports, p.Target)
+		}
+	}
+	if len(ports) > 0 {
+		return ports
+	}
+	for _, e := range s.Expose {
+		if e.Protocol != "udp" {
+			ports = append(ports, e.Port)
+		}
+	}
+	return ports
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,318 @@
+package machine
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/edge"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
+)
+
+// network is a network of an environment as the edge meets it.
+type network struct {
+	Name         string
+	Gateway      netip.Addr
+	VIPs         netip.Prefix
+	RedirectPort uint16
+}
+
+// scene is one environment as its routes follow from it.
+type scene struct {
+	Environment release.Environment
+	Serving     *rollout.Serving
+	// Others are the generations that do not serve but whose replicas run: the one that is coming, the one that is going.
+	Others   []rollout.Generation
+	Replicas []release.Replica
+	Networks map[string]network // by name
+}
+
+// generation is one of a scene's generations and the replicas of it that take requests.
+type generation struct {
+	rollout.Generation
+	id      string
+	holds   []rollout.Hold
+	members func(service string) []release.Replica
+}
+
+// routes derives all that the edge does from all environments. now is for the end of holds.
+func routes(scenes []scene, vips *vipTable, now time.Time) edge.Routes {
+	var r edge.Routes
+	for _, s := range scenes {
+		s.addTo(&r, vips, now)
+	}
+	return r
+}
+
+func (s scene) addTo(r *edge.Routes, vips *vipTable, now time.Time) {
+	generations := s.generations()
+	for _, g := range generations {
+		r.Pools = append(r.Pools, s.pools(g, now)...)
+		r.Views = append(r.Views, s.views(g, vips)...)
+	}
+	if s.Serving != nil {
+		r.Listeners = append(r.Listeners, s.listeners(generations[0])...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Networks)) {
+		n := s.Networks[name]
+		out := edge.Network{ID: s.Environment.String() + "/" + name, Gateway: n.Gateway, VIPs: n.VIPs, RedirectPort: n.RedirectPort}
+		if s.Serving != nil {
+			view := s.defaultView(generations[0], n, vips)
+			r.Views = append(r.Views, view)
+			out.DefaultView = view.ID
+		}
+		r.Networks = append(r.Networks, out)
+	}
+}
+
+// generations are the scene's, the serving one first.
+func (s scene) generations() []generation {
+	var all []generation
+	if s.Serving != nil {
+		serving := s.Serving
+		all = append(all, generation{
+			Generation: serving.Generation,
+			id:         "serving",
+			holds:      serving.Held,
+			members: func(service string) []release.Replica {
+				return s.filter(func(r release.Replica) bool { return slices.Contains(serving.Replicas[service], r.ID) })
+			},
+		})
+	}
+	for _, g := range s.Others {
+		all = append(all, generation{
+			Generation: g,
+			id:         fmt.Sprintf("%d", g.Deployment),
+			members: func(service string) []release.Replica {
+				spec := g.Config.Spec(service)
+				return s.filter(func(r release.Replica) bool { return r.Service == service && r.Spec == spec })
+			},
+		})
+	}
+	return all
+}
+
+func (s scene) filter(keep func(release.Replica) bool) []release.Replica {
+	var kept []release.Replica
+	for _, r := range s.Replicas {
+		if keep(r) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func (s scene) poolID(g generation, service string) string {
+	return strings.Join([]string{s.Environment.String(), g.id, service}, "/")
+}
+
+func (s scene) pools(g generation, now time.Time) []edge.Pool {
+	var pools []edge.Pool
+	for _, service := range g.Config.Services {
+		if service.OneShot {
+			continue
+		}
+		pool := edge.Pool{ID: s.poolID(g, service.Name)}
+		for _, r := range g.members(service.Name) {
+			if addr, err := netip.ParseAddr(r.IP); err == nil && takesRequests(r) {
+				pool.Upstreams = append(pool.Upstreams, edge.Upstream{ID: r.ID, Addr: addr})
+			}
+		}
+		for _, h := range g.holds {
+			if h.Service == service.Name {
+				limit := time.Duration(h.Limit)
+				pool.Hold = &edge.Hold{Limit: limit, Expires: now.Add(limit)}
+			}
+		}
+		pools = append(pools, pool)
+	}
+	return pools
+}
+
+// takesRequests leaves out what does not run and what is known to be unwell. What is still starting is in: whoever made it a
+// member has judged that it may be asked.
+func takesRequests(r release.Replica) bool {
+	return r.State == release.StateRunning && r.Health != release.HealthUnhealthy
+}
+
+func (s scene) listeners(serving generation) []edge.Listener {
+	var all []edge.Listener
+	for _, service := range serving.Config.Services {
+		for _, p := range service.Ports {
+			if p.Published == 0 {
+				continue
+			}
+			all = append(all, edge.Listener{
+				Addr:        hostAddr(p),
+				Protocol:    p.Protocol,
+				AppProtocol: cmp.Or(p.AppProtocol, service.AppProtocol),
+				Pool:        s.poolID(serving, service.Name),
+				Port:        p.Target,
+			})
+		}
+	}
+	return all
+}
+
+func hostAddr(p release.Port) netip.AddrPort {
+	addr := netip.IPv6Unspecified() // all addresses of both families
+	if p.HostIP != "" {
+		if a, err := netip.ParseAddr(p.HostIP); err == nil {
+			addr = a
+		}
+	}
+	return netip.AddrPortFrom(addr, uint16(p.Published))
+}
+
+// views has one view for each service of the generation that asks: its replicas see the services that share a network
+// with them, in the same generation.
+func (s scene) views(g generation, vips *vipTable) []edge.View {
+	var views []edge.View
+	for _, asker := range g.Config.Services {
+		view := edge.View{ID: s.poolID(g, asker.Name)}
+		for _, r := range g.members(asker.Name) {
+			if addr, err := netip.ParseAddr(r.IP); err == nil && s.belongs(g, r) {
+				view.Clients = append(view.Clients, addr)
+			}
+		}
+		if first, ok := s.gatewayOf(asker); ok && len(view.Clients) > 0 {
+			view.Services = s.targets(g, first, networkNames(asker), vips)
+			views = append(views, view)
+		}
+	}
+	return views
+}
+
+// belongs says whether the replica sees this generation: one that several generations share sees the serving one.
+func (s scene) belongs(g generation, r release.Replica) bool {
+	return g.id == "serving" || s.Serving == nil || !slices.Contains(s.Serving.Replicas[r.Service], r.ID)
+}
+
+// gatewayOf is the network whose gateway the replicas of a service ask, their first.
+func (s scene) gatewayOf(service release.Service) (network, bool) {
+	if len(service.Networks) == 0 {
+		return network{}, false
+	}
+	n, ok := s.Networks[service.Networks[0].Network]
+	return n, ok
+}
+
+// defaultView is what a client sees that is no replica: a one-off beside what serves.
+func (s scene) defaultView(serving generation, n network, vips *vipTable) edge.View {
+	return edge.View{
+		ID:       s.Environment.String() + "/default/" + n.Name,
+		Services: s.targets(serving, n, []string{n.Name}, vips),
+	}
+}
+
+// targets are the services of the generation in one of the networks, at addresses of via.
+func (s scene) targets(g generation, via network, networks []string, vips *vipTable) []edge.Target {
+	var all []edge.Target
+	for _, service := range g.Config.Services {
+		names := namesIn(service, networks)
+		if service.OneShot || names == nil {
+			continue
+		}
+		vip, ok := vips.of(s.Environment, via, service.Name)
+		if !ok {
+			continue
+		}
+		target := edge.Target{Names: names, VIP: vip, Pool: s.poolID(g, service.Name), AppProtocols: appProtocols(service)}
+		for _, e := range service.Expose {
+			if e.Protocol == edge.UDP {
+				target.UDP = append(target.UDP, e.Port)
+			}
+		}
+		all = append(all, target)
+	}
+	return all
+}
+
+// namesIn are the names that a service answers to in any of the networks, its own first; nil if it is in none of them.
+func namesIn(service release.Service, networks []string) []string {
+	var names []string
+	for _, a := range service.Networks {
+		if !slices.Contains(networks, a.Network) {
+			continue
+		}
+		if names == nil {
+			names = []string{service.Name}
+		}
+		for _, alias := range a.Aliases {
+			if !slices.Contains(names, alias) {
+				names = append(names, alias)
+			}
+		}
+	}
+	return names
+}
+
+func networkNames(service release.Service) []string {
+	var names []string
+	for _, a := range service.Networks {
+		names = append(names, a.Network)
+	}
+	return names
+}
+
+func appProtocols(service release.Service) map[int]string {
+	known := map[int]string{}
+	for _, e := range service.Expose {
+		if service.AppProtocol != "" && e.Protocol != edge.UDP {
+			known[e.Port] = service.AppProtocol
+		}
+	}
+	for _, p := range service.Ports {
+		if p.AppProtocol != "" {
+			known[p.Target] = p.AppProtocol
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	return known
+}
+
+// vipTable has the address of each service in each network. An address, once given, stays: its table is read back from
+// the routes that the edge keeps.
+type vipTable struct {
+	given map[string]netip.Addr // by environment, network and service
+}
+
+func newVIPTable(kept edge.Routes) *vipTable {
+	t := &vipTable{given: map[string]netip.Addr{}}
+	for _, v := range kept.Views {
+		for _, target := range v.Services {
+			for _, n := range kept.Networks {
+				if n.VIPs.Contains(target.VIP) && len(target.Names) > 0 {
+					t.given[n.ID+"/"+target.Names[0]] = target.VIP
+				}
+			}
+		}
+	}
+	return t
+}
+
+// of is the address of a service for askers of a network. It is false when the network has no address left.
+func (t *vipTable) of(env release.Environment, n network, service string) (netip.Addr, bool) {
+	key := env.String() + "/" + n.Name + "/" + service
+	if addr, ok := t.given[key]; ok && n.VIPs.Contains(addr) {
+		return addr, true
+	}
+	taken := map[netip.Addr]bool{}
+	for _, addr := range t.given {
+		taken[addr] = true
+	}
+	for addr := n.VIPs.Addr().Next(); n.VIPs.Contains(addr); addr = addr.Next() {
+		if !taken[addr] {
+			t.given[key] = addr
+			return addr, true
+		}
+	}
+	return netip.Addr{}, false
+}

@@ -1,0 +1,149 @@
+// Package pipeline makes a release of a project: it asks for the stages that the graph needs, brings in the images that are
+// only named, and puts what came out together. Its parts are handed in; it knows nothing of environments and rollouts.
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/graph"
+	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// Builder builds stages.
+type Builder interface {
+	Build(context.Context, build.Request, event.Sink) (*build.Result, error)
+}
+
+// Images brings images in and reads what they say about themselves.
+type Images interface {
+	Pull(ctx context.Context, ref string, sink event.Sink) (release.Image, error)
+	Config(ctx context.Context, img release.Image) (dockerspec.DockerOCIImage, error)
+}
+
+// Pipeline makes releases.
+type Pipeline struct {
+	Builder Builder
+	Images  Images
+}
+
+// Input is a project and how it is to be made.
+type Input struct {
+	Project  *project.Project
+	Sessions map[string]string // by Dockerfile key
+	Ignores  map[string][]byte // by Dockerfile key
+	Pull     bool
+	NoCache  bool
+	// Pins are the images that tags stood for before, by reference.
+	Pins map[string]release.Image
+	// ImageName names the image record of a stage.
+	ImageName func(step string) string
+}
+
+// Output is a release, and what it was found to need.
+type Output struct {
+	Release release.Release
+	Pins    map[string]release.Image // of the references that the project uses
+}
+
+// Make builds, checks and pulls, and returns the release. Nothing is recorded; the images are in the store.
+func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output, error) {
+	g := graph.New(in.Project)
+	announce(g, in.Project, sink)
+	m := &making{pipeline: p, in: in, built: map[string]build.Image{}, pins: map[string]release.Image{}, configs: map[release.Digest]dockerspec.DockerOCIImage{}}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, d := range in.Project.Dockerfiles {
+		if req, ok := request(in, g, d); ok {
+			group.Go(func() error { return m.build(ctx, req, sink) })
+		}
+	}
+	for _, ref := range references(in.Project) {
+		group.Go(func() error { return m.pull(ctx, ref, sink) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return m.output()
+}
+
+func announce(g *graph.Graph, p *project.Project, sink event.Sink) {
+	shown := g.Event()
+	for _, ref := range references(p) {
+		shown.Steps = append(shown.Steps, event.Node{Key: "pull:" + ref, Name: ref, Role: "image", Why: "a service runs it"})
+	}
+	sink.Emit(event.Event{Type: event.TypeGraph, Graph: shown})
+	for _, w := range g.Warnings {
+		sink.Emit(w.Event())
+	}
+}
+
+// references are the images that services name, each once.
+func references(p *project.Project) []string {
+	var refs []string
+	for _, env := range p.Environments() {
+		for _, s := range env.Services {
+			if s.Build == nil && s.Ref != "" {
+				refs = append(refs, s.Ref)
+			}
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
+}
+
+// making is one call of Make.
+type making struct {
+	pipeline *Pipeline
+	in       Input
+
+	mu      sync.Mutex // guards what is below
+	built   map[string]build.Image
+	bases   []release.Base
+	pins    map[string]release.Image
+	configs map[release.Digest]dockerspec.DockerOCIImage
+}
+
+func (m *making) build(ctx context.Context, req build.Request, sink event.Sink) error {
+	result, err := m.pipeline.Builder.Build(ctx, req, sink)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, img := range result.Images {
+		m.built[key] = img
+		m.configs[img.Digest] = img.Config
+	}
+	m.bases = append(m.bases, result.Bases...)
+	return nil
+}
+
+// pull brings in the image that a reference stands for: the one it stood for before, unless it is to be looked up again.
+func (m *making) pull(ctx context.Context, ref string, sink event.Sink) error {
+	ask := ref
+	if pin, ok := m.in.Pins[ref]; ok && !m.in.Pull {
+		ask = pinned(ref, pin)
+	}
+	img, err := m.pipeline.Images.Pull(ctx, ask, renamed(sink, ask, ref))
+	if err != nil {
+		return err
+	}
+	img.Ref = ref
+	config, err := m.pipeline.Images.Config(ctx, img)
+	if err != nil {
+		return fmt.Errorf("read configuration of %s: %w", ref, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pins[ref] = img
+	m.configs[img.Digest] = config
+	return nil
+}
