@@ -1,0 +1,168 @@
+// Package cli is what a user types: one file per verb, each its options, its declaration and what it runs. It holds what is
+// the user's (files, build context, terminal) and reaches everything else through the engine's API.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+// DefaultRoot is the state root unless --root or SEAWORTHY_ROOT says otherwise.
+const DefaultRoot = "/var/lib/seaworthy"
+
+// app is one call of the command line.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	version  string
+
+	engineParts Engine
+
+	root        string
+	dir         string
+	environment string
+	json        bool
+	plain       bool
+	quiet       bool
+	verbose     bool
+	yes         bool
+}
+
+// Main runs the command line and returns the exit code (docs/exit-codes.md).
+func Main(version string, args []string, engine Engine) int {
+	logrus.SetOutput(io.Discard) // compose-go says there what project says better
+	// The first interrupt ends the call in order; a second one ends the process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, version: version, engineParts: engine}
+	cmd := a.command()
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	if exit, ok := errors.AsType[exitError](err); ok {
+		return exit.code
+	}
+	if err != nil && ctx.Err() != nil {
+		err = &release.UserError{Kind: release.KindInterrupted, Err: errors.New("interrupted"), Hint: "run the same command again: it goes on where this one stopped"}
+	}
+	tui.Error(os.Stderr, err)
+	return release.ExitCode(err)
+}
+
+// exitError ends the process with the exit code of a command that ran in a replica.
+type exitError struct{ code int }
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "seaworthy",
+		Short: "Run a multi-stage Dockerfile's whole life: check, package, deploy, scale, update, roll back",
+		Long: `Seaworthy takes an ordinary multi-stage Dockerfile and runs the rest of the application's life from it.
+
+In a directory with a Dockerfile, "seaworthy up" builds it stage by stage, runs its checks, and brings the
+service up on this machine; run again, it updates the service without a failed request.`,
+		Version:           a.version,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.root, "root", envOr("SEAWORTHY_ROOT", DefaultRoot), "state root of the engine")
+	flags.StringVarP(&a.dir, "directory", "C", ".", "directory of the project")
+	flags.StringVarP(&a.environment, "env", "e", os.Getenv("SEAWORTHY_ENV"), "environment, or project/environment where there is no checkout")
+	flags.BoolVar(&a.json, "json", false, "print JSON: a result, or one event a line")
+	flags.BoolVar(&a.plain, "plain", false, "print steady lines even on a terminal")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only warnings, failures and the outcome")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print every instruction and every line of log")
+	flags.BoolVarP(&a.yes, "yes", "y", false, "answer what is asked with yes")
+	root.MarkFlagsMutuallyExclusive("json", "plain")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.AddGroup(
+		&cobra.Group{ID: "life", Title: "From Dockerfile to running service:"},
+		&cobra.Group{ID: "look", Title: "Look:"},
+		&cobra.Group{ID: "run", Title: "Change what runs:"},
+		&cobra.Group{ID: "keep", Title: "Keep house:"},
+	)
+	a.add(root, "life", a.up(), a.plan(), a.build(), a.release(), a.deploy())
+	a.add(root, "look", a.status(), a.history(), a.show(), a.logs(), a.config())
+	a.add(root, "run", a.scale(), a.rollback(), a.resume(), a.restart(), a.exec(), a.down())
+	a.add(root, "keep", a.gc(), a.volume(), a.engine())
+	root.SetCompletionCommandGroupID("keep")
+	root.SetHelpCommandGroupID("keep")
+	return root
+}
+
+// add puts commands below parent; wrong arguments of each get its own usage as a hint.
+func (a *app) add(parent *cobra.Command, group string, commands ...*cobra.Command) {
+	for _, cmd := range commands {
+		cmd.GroupID = group
+		if check := cmd.Args; check != nil {
+			cmd.Args = func(cmd *cobra.Command, args []string) error {
+				if err := check(cmd, args); err != nil {
+					return usage(cmd, err)
+				}
+				return nil
+			}
+		}
+		parent.AddCommand(cmd)
+	}
+}
+
+func usage(cmd *cobra.Command, err error) error {
+	return &release.UserError{Kind: release.KindUsage, Err: err, Hint: cmd.CommandPath() + " --help"}
+}
+
+// render runs a call whose events are shown as they come.
+func (a *app) render(call func(event.Sink) error) error {
+	mode := tui.Auto
+	switch {
+	case a.json:
+		mode = tui.JSON
+	case a.plain:
+		mode = tui.Plain
+	}
+	r := tui.New(tui.Options{Out: a.out, Err: a.err, Mode: mode, Quiet: a.quiet, Verbose: a.verbose})
+	return r.Close(call(r))
+}
+
+// result prints what a verb found: as JSON, or as people read it.
+func (a *app) result(value any, text func(tui.Output) error) error {
+	if a.json {
+		return tui.WriteJSON(a.out, value)
+	}
+	return text(tui.Describe(a.out, tui.ColorAuto))
+}
+
+// connect returns a client of the engine, which is started if it does not run.
+func (a *app) connect(ctx context.Context) (*api.Client, error) {
+	client := api.NewClient(a.root)
+	err := client.Reach(ctx)
+	if errors.Is(err, api.ErrNoEngine) {
+		err = a.startEngine(ctx, client)
+	}
+	return client, err
+}
+
+func envOr(name, other string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return other
+}
+
+func lines(text ...string) string { return strings.Join(text, "\n") }

@@ -1,0 +1,249 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+// startLimit is how long an engine may take to answer before its start counts as failed.
+const startLimit = 30 * time.Second
+
+// Engine is what the CLI needs of the engine it may have to become. It is handed in, since everything else goes through the API.
+type Engine struct {
+	Run          func(ctx context.Context, root, settings string) error
+	WriteUnit    func(dir, binary, root string) (path string, err error)
+	UnitName     string
+	SettingsPath string
+}
+
+func (a *app) engine() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "engine",
+		Short: "The long-running process that builds and runs",
+	}
+	a.addPlain(cmd, a.engineRun(), a.engineInstall(), a.engineStop(), a.engineStatus())
+	return cmd
+}
+
+func (a *app) addPlain(parent *cobra.Command, commands ...*cobra.Command) {
+	a.add(parent, "", commands...)
+}
+
+func (a *app) engineRun() *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:     "run",
+		Short:   "Run the engine in the foreground",
+		Example: "  sudo seaworthy engine run",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := needRoot("run an engine"); err != nil {
+				return err
+			}
+			return a.engineParts.Run(cmd.Context(), a.root, config)
+		},
+	}
+	cmd.Flags().StringVar(&config, "config", envOr("SEAWORTHY_CONFIG", a.engineParts.SettingsPath), "settings of the engine (docs/engine.md)")
+	return cmd
+}
+
+func (a *app) engineInstall() *cobra.Command {
+	var unitDir string
+	var noStart bool
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Have systemd start the engine with the machine",
+		Long: lines(
+			"Writes a systemd unit for this binary and enables it, so that what runs comes back when the machine restarts.",
+			"Replicas and edge outlive the engine: stopping or restarting the unit does not interrupt what serves."),
+		Example: "  sudo seaworthy engine install",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := needRoot("install the engine"); err != nil {
+				return err
+			}
+			return a.install(cmd.Context(), unitDir, !noStart)
+		},
+	}
+	cmd.Flags().StringVar(&unitDir, "unit-dir", "/etc/systemd/system", "where the unit is written")
+	cmd.Flags().BoolVar(&noStart, "no-start", false, "write the unit and do nothing else")
+	return cmd
+}
+
+func (a *app) install(ctx context.Context, unitDir string, start bool) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	root, err := filepath.Abs(a.root)
+	if err != nil {
+		return err
+	}
+	path, err := a.engineParts.WriteUnit(unitDir, binary, root)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out, "wrote", path)
+	if !start {
+		return nil
+	}
+	// An engine that was started on demand gives the state root to the one that systemd starts.
+	if err := api.NewClient(a.root).StopEngine(ctx); err != nil && !errors.Is(err, api.ErrNoEngine) {
+		return err
+	}
+	for _, args := range [][]string{{"daemon-reload"}, {"enable", "--now", a.engineParts.UnitName}} {
+		if out, err := exec.CommandContext(ctx, "systemctl", args...).CombinedOutput(); err != nil {
+			return &release.UserError{
+				Kind:   release.KindEngine,
+				Err:    fmt.Errorf("systemctl %s: %w", strings.Join(args, " "), err),
+				Detail: string(out),
+				Hint:   "the unit is written; where systemd runs: systemctl enable --now " + a.engineParts.UnitName,
+			}
+		}
+	}
+	fmt.Fprintln(a.out, "engine enabled and started")
+	return nil
+}
+
+func (a *app) engineStop() *cobra.Command {
+	return &cobra.Command{
+		Use:     "stop",
+		Short:   "Stop the engine; what runs goes on running",
+		Example: "  sudo seaworthy engine stop",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := api.NewClient(a.root).StopEngine(cmd.Context())
+			if errors.Is(err, api.ErrNoEngine) {
+				fmt.Fprintln(a.out, "no engine is running")
+				return nil
+			}
+			if err == nil {
+				fmt.Fprintln(a.out, "engine stopped; replicas go on running")
+			}
+			return err
+		},
+	}
+}
+
+func (a *app) engineStatus() *cobra.Command {
+	return &cobra.Command{
+		Use:     "status",
+		Short:   "Say whether the engine runs, since when, and what it does",
+		Example: "  seaworthy engine status",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			info, err := api.NewClient(a.root).Engine(cmd.Context())
+			if errors.Is(err, api.ErrNoEngine) {
+				return noEngine(err)
+			}
+			if err != nil {
+				return err
+			}
+			return a.result(info, func(out tui.Output) error {
+				fmt.Fprintf(out, "engine %s, process %d, since %s\n", info.Version, info.PID, tui.Ago(info.Started, time.Now()))
+				fmt.Fprintf(out, "root %s, edge process %d, %d replicas running\n", info.Root, info.Edge, info.Replicas)
+				for _, b := range info.Busy {
+					fmt.Fprintln(out, "busy:", b)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func noEngine(err error) error {
+	return &release.UserError{Kind: release.KindEngine, Err: err, Hint: "seaworthy up starts one; sudo seaworthy engine install has systemd start it with the machine"}
+}
+
+func needRoot(what string) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	return &release.UserError{
+		Kind: release.KindDenied,
+		Err:  fmt.Errorf("only root can %s", what),
+		Hint: "sudo " + strings.Join(os.Args, " "),
+	}
+}
+
+// startEngine starts an engine that outlives this process, and waits until it answers.
+func (a *app) startEngine(ctx context.Context, client *api.Client) error {
+	if err := needRoot("start the engine, and none is running"); err != nil {
+		return err
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(a.root, 0o711); err != nil {
+		return fmt.Errorf("make state root: %w", err)
+	}
+	log, err := os.OpenFile(filepath.Join(a.root, "engine.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("open log of the engine: %w", err)
+	}
+	defer log.Close()
+	begin, _ := log.Seek(0, io.SeekEnd)
+	cmd := exec.Command(binary, "engine", "run", "--root", a.root)
+	cmd.Dir = "/"
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start engine: %w", err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it did not answer within %s", startLimit))
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { // ends with this process at the latest: the engine is no child to wait for any longer then
+		ended <- cmd.Wait()
+		cancel()
+	}()
+	if err = client.WaitReady(ctx); err == nil {
+		return nil
+	}
+	select {
+	case err = <-ended:
+		if err == nil {
+			err = errors.New("it ended at once")
+		}
+	default:
+	}
+	// Two calls may start one at the same time; the root's lock lets one through, and that one serves both.
+	if client.Reach(context.WithoutCancel(ctx)) == nil {
+		return nil
+	}
+	return &release.UserError{
+		Kind:   release.KindEngine,
+		Err:    fmt.Errorf("start engine: %w", err),
+		Detail: logSince(log.Name(), begin),
+		Hint:   "seaworthy engine run --root " + a.root + " shows more",
+	}
+}
+
+func logSince(path string, offset int64) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.NewSectionReader(f, offset, 1<<20))
+	if err != nil {
+		return ""
+	}
+	all := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return strings.Join(all[max(0, len(all)-20):], "\n")
+}

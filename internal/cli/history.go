@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+func (a *app) history() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use:     "history",
+		Short:   "The deployments of an environment, the last one first",
+		Example: "  seaworthy history\n  seaworthy history -e production -n 5",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			env, err := a.targetEnvironment()
+			if err != nil {
+				return err
+			}
+			client, err := a.connect(cmd.Context())
+			if err != nil {
+				return err
+			}
+			found, err := client.History(cmd.Context(), env, limit)
+			if err != nil {
+				return err
+			}
+			return a.result(found, func(out tui.Output) error { return writeHistory(out, env, found, time.Now()) })
+		},
+	}
+	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "how many; 0: all")
+	return cmd
+}
+
+func writeHistory(out tui.Output, env release.Environment, found []api.HistoryEntry, now time.Time) error {
+	if len(found) == 0 {
+		_, err := fmt.Fprintf(out, "%s: no deployments yet\n", env)
+		return err
+	}
+	table := tui.NewTable("deployment", "release", "why", "result", "took", "when", "by", "from")
+	for _, d := range found {
+		took := ""
+		if !d.Ended.IsZero() {
+			took = tui.Duration(d.Ended.Sub(d.Started))
+		}
+		table.Add(tui.Text(d.Name()), tui.Text(d.Release.Short()), tui.Text(string(d.Cause)),
+			toneOf(d.Result).Cell(string(d.Result)), tui.Text(took),
+			tui.Text(tui.Ago(d.Started, now)), tui.Text(d.Actor), tui.Text(originOf(d.Origin)))
+	}
+	return table.Write(out)
+}
+
+func toneOf(r release.Result) tui.Tone {
+	switch r {
+	case release.Succeeded:
+		return tui.Good
+	case release.Failed:
+		return tui.Bad
+	case release.RolledBack, release.Cancelled:
+		return tui.Warning
+	}
+	return tui.Dim
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+func (a *app) status() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "What runs where, since when, by whom",
+		Example: lines(
+			"  seaworthy status",
+			"  seaworthy status -e hrefcounter/production   # without a checkout",
+			"  seaworthy status --all"),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var env release.Environment
+			if !all {
+				var err error
+				if env, err = a.target(); err != nil {
+					return err
+				}
+			}
+			client, err := a.connect(cmd.Context())
+			if err != nil {
+				return err
+			}
+			found, err := client.Status(cmd.Context(), env)
+			if err != nil {
+				return err
+			}
+			return a.result(found, func(out tui.Output) error { return writeStatus(out, found, time.Now()) })
+		},
+	}
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "all projects and environments of this engine")
+	return cmd
+}
+
+func writeStatus(out tui.Output, found []api.EnvironmentStatus, now time.Time) error {
+	if len(found) == 0 {
+		_, err := fmt.Fprintln(out, "nothing is deployed; seaworthy up does it")
+		return err
+	}
+	for i, e := range found {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintln(out, headline(e, now))
+		for _, note := range notes(e) {
+			fmt.Fprintln(out, "  "+note)
+		}
+		if err := writeServices(out, e, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func headline(e api.EnvironmentStatus, now time.Time) string {
+	if e.Release == "" {
+		return e.Environment.String() + ": nothing is deployed"
+	}
+	text := fmt.Sprintf("%s: %s", e.Environment, e.Release.Short())
+	if from := originOf(e.Origin); from != "" {
+		text += " (" + from + ")"
+	}
+	if d := e.Deployment; d != nil {
+		text += fmt.Sprintf(", %s by %s %s", d.Name(), d.Actor, tui.Ago(cmp.Or(d.Ended, d.Started), now))
+	}
+	return text
+}
+
+// originOf is where a release came from, for people: "v1.2 3f2a1b9c0d1e, 2 files changed".
+func originOf(o release.Origin) string {
+	var parts []string
+	if o.Tag != "" {
+		parts = append(parts, o.Tag)
+	}
+	if len(o.Commit) >= 12 {
+		parts = append(parts, o.Commit[:12])
+	}
+	text := strings.Join(parts, " ")
+	switch n := len(o.Dirty); {
+	case n == 1:
+		text += " with 1 change"
+	case n > 1:
+		text += fmt.Sprintf(" with %d changes", n)
+	}
+	return strings.TrimSpace(text)
+}
+
+func notes(e api.EnvironmentStatus) []string {
+	var all []string
+	if p := e.Pending; p != nil {
+		all = append(all, fmt.Sprintf("under way: %s of %s by %s", p.Name(), p.Release.Short(), p.Actor))
+	}
+	if l := e.Last; l != nil && l.Error != "" && (e.Deployment == nil || l.Number != e.Deployment.Number) {
+		all = append(all, fmt.Sprintf("last: %s %s: %s", l.Name(), l.Result, l.Error))
+	}
+	if e.Held != "" {
+		all = append(all, "held: "+e.Held+"; seaworthy resume frees it")
+	}
+	return all
+}
+
+func writeServices(out tui.Output, e api.EnvironmentStatus, now time.Time) error {
+	if len(e.Services) == 0 {
+		return nil
+	}
+	table := tui.NewTable("service", "replicas", "state", "image", "since", "address")
+	for _, s := range e.Services {
+		state, tone := stateOf(s)
+		table.Add(
+			tui.Text(s.Name),
+			tui.Text(counts(s)),
+			tone.Cell(state),
+			tui.Text(s.Image.Digest.Short()),
+			tui.Text(since(s, now)),
+			tui.Text(strings.Join(Addresses(s.Ports), " ")),
+		)
+	}
+	return table.Write(out)
+}
+
+func counts(s api.ServiceStatus) string {
+	text := fmt.Sprintf("%d/%d", s.Healthy, s.Desired)
+	if s.Scaled {
+		text += " (scaled)"
+	}
+	return text
+}
+
+func stateOf(s api.ServiceStatus) (string, tui.Tone) {
+	if s.OneShot {
+		return "ran to its end", tui.Dim
+	}
+	if s.Healthy == s.Desired {
+		if s.Desired == 0 {
+			return "scaled to 0", tui.Dim
+		}
+		return "healthy", tui.Good
+	}
+	for _, r := range s.Replicas {
+		switch {
+		case r.State == release.StateExited:
+			return fmt.Sprintf("replica %d exited%s", r.Index, exitText(r)), tui.Bad
+		case r.Health == release.HealthUnhealthy:
+			return fmt.Sprintf("replica %d unhealthy", r.Index), tui.Bad
+		}
+	}
+	return "starting", tui.Warning
+}
+
+func exitText(r release.Replica) string {
+	switch {
+	case r.OOMKilled:
+		return ": out of memory"
+	case r.ExitKnown:
+		return " with " + strconv.Itoa(r.ExitCode)
+	}
+	return ""
+}
+
+func since(s api.ServiceStatus, now time.Time) string {
+	var oldest time.Time
+	for _, r := range s.Replicas {
+		if r.State == release.StateRunning && (oldest.IsZero() || r.Started.Before(oldest)) {
+			oldest = r.Started
+		}
+	}
+	if oldest.IsZero() {
+		return ""
+	}
+	return tui.Ago(oldest, now)
+}
+
+// Addresses are where a service can be reached from outside, as a user would type it.
+func Addresses(ports []release.Port) []string {
+	var all []string
+	for _, p := range ports {
+		host := p.HostIP
+		if host == "" || host == "0.0.0.0" || host == "::" {
+			host = "localhost"
+		}
+		addr := net.JoinHostPort(host, strconv.Itoa(p.Published))
+		switch {
+		case p.Protocol == "udp":
+			addr = "udp://" + addr
+		case p.AppProtocol == "" || strings.HasPrefix(p.AppProtocol, "http"):
+			addr = "http://" + addr
+		}
+		all = append(all, addr)
+	}
+	return all
+}
