@@ -152,11 +152,15 @@ func (c *Client) upgrade(ctx context.Context, path, protocol string, header http
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(in)
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+	var body io.Reader // none at all without a value: what the engine does not read would look like the new protocol
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine"+path, body)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
