@@ -167,6 +167,23 @@ func reboot(t *testing.T, e *engine, bridge string) {
 	removeLink(t, bridge)
 }
 
+// TestCopyOfSeaworthyPlaysAllParts has no small programs to use: a copy of the running one, which is this test's, stands in.
+func TestCopyOfSeaworthyPlaysAllParts(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := startAs(t, self)
+	svc := e.service("sh", "-c", "echo hello; exit 3")
+	e.run("web-1", svc)
+	if rep := e.ended("web-1"); rep.ExitCode != 3 {
+		t.Errorf("ended as %+v", rep)
+	}
+	if diff := cmp.Diff([]string{"hello"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // shimOf is the pid of a replica's shim.
 func shimOf(t *testing.T, id, root string) int {
 	t.Helper()

@@ -17,14 +17,18 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/runtime"
+	"github.com/seaworthyhq/seaworthy/internal/runtime/shim"
 	"github.com/seaworthyhq/seaworthy/internal/store"
 	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
 )
 
-// program is the small shim, built once.
+// program stands for the seaworthy that runs.
 var program string
 
 func TestMain(m *testing.M) {
+	if shim.Invoked() { // see TestCopyOfSeaworthyPlaysAllParts
+		shim.Main()
+	}
 	os.Exit(func() int {
 		if os.Geteuid() != 0 {
 			fmt.Println("skipped: replicas need root")
@@ -35,8 +39,8 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer os.RemoveAll(dir)
-		program = filepath.Join(dir, "seaworthy-shim")
-		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./shim/seaworthy-shim")
+		program = filepath.Join(dir, "seaworthy") // the small ones lie beside it
+		build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir, "./shim/seaworthy-shim", "./aide/seaworthy-aide")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			panic(fmt.Sprintf("build shim: %v\n%s", err, out))
@@ -49,15 +53,21 @@ var env = release.Environment{Project: "test", Name: "local"}
 
 // engine is a store and a runtime over one state root, which can be closed and opened again.
 type engine struct {
-	t     testing.TB
-	root  string
-	store *store.Store
+	t      testing.TB
+	root   string
+	binary string
+	store  *store.Store
 	*runtime.Runtime
 }
 
 func start(t testing.TB) *engine {
 	t.Helper()
-	e := &engine{t: t, root: t.TempDir()}
+	return startAs(t, program)
+}
+
+func startAs(t testing.TB, binary string) *engine {
+	t.Helper()
+	e := &engine{t: t, root: t.TempDir(), binary: binary}
 	e.open()
 	t.Cleanup(e.tearDown)
 	if _, err := e.EnsureNetwork(t.Context(), env, release.Network{Name: "default"}); err != nil {
@@ -83,7 +93,7 @@ func (e *engine) open() {
 
 func (e *engine) config() runtime.Config {
 	return runtime.Config{
-		Root: e.root, Binary: program,
+		Root: e.root, Binary: e.binary,
 		Subnets: netip.MustParsePrefix("10.213.0.0/16"), VIPs: netip.MustParsePrefix("10.214.0.0/16"),
 	}
 }

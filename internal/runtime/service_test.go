@@ -36,7 +36,7 @@ func TestServiceIsHonoured(t *testing.T) {
 		{"sysctls", func(s *release.Service) { s.Sysctls = map[string]string{"net.core.somaxconn": "123"} }, "cat /proc/sys/net/core/somaxconn", "123"},
 		{"ulimits", func(s *release.Service) {
 			s.Ulimits = map[string]release.Ulimit{"nofile": {Soft: 99, Hard: 100}}
-		}, "ulimit -Sn; ulimit -Hn", "99\n100"},
+		}, "awk '/open files/ {print $4, $5}' /proc/1/limits", "99 100"},
 		{"shared memory", func(s *release.Service) { s.ShmSize = 1 << 20 }, "df -k /dev/shm | tail -1 | awk '{print $2}'", "1024"},
 		{"tmpfs", func(s *release.Service) {
 			s.Mounts = []release.Mount{{Kind: release.MountTmpfs, Target: "/scratch", Size: 2 << 20, Mode: 0o750}}

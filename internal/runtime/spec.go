@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/runtime/aide"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/network"
-	"github.com/seaworthyhq/seaworthy/internal/runtime/shim"
 )
 
 // specBuilder turns a service into what runc runs, and makes the files that it mounts.
@@ -32,7 +32,7 @@ type specBuilder struct {
 }
 
 // initPath is where a service that wants an init finds it: in a file system that is not the image's.
-const initPath = "/dev/" + shim.InitName
+const initPath = "/dev/" + aide.InitName
 
 func (b *specBuilder) build(ctx context.Context) (*specs.Spec, error) {
 	svc := b.spec.Service

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/runtime/aide"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/network"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/shim"
 )
@@ -60,7 +61,7 @@ func (r *Runtime) start(ctx context.Context, c *container, again bool) (err erro
 		}
 	}()
 	spec := c.record().Spec
-	log := shim.LogURI(r.programs.log, r.dir.log(c.env, c.id), filepath.Join(c.dir, secretsDir))
+	log := aide.LogURI(r.programs.log, r.dir.log(c.env, c.id), filepath.Join(c.dir, secretsDir))
 	r.cgroups.RLock()
 	err = run.create(ctx, r.bundle(c.id), r.runc, r.dir.runcRoot(), log, spec.Service.TTY)
 	r.cgroups.RUnlock()

@@ -1,48 +1,33 @@
-// Package shim is the processes that stand beside a replica and outlive the engine: the one that starts it and waits for
-// it, the one that writes its log, and the init that may run inside it. One program plays all three, told apart by the
-// name it is run as.
+// Package shim is the process that stands beside a replica and outlives the engine: it starts it, waits for it and writes down
+// how it ended.
 //
-// The program is small and separate from Seaworthy (seaworthy-shim); where it has not been built, a copy of Seaworthy
-// itself plays the parts. So nothing here may import what is large, and main must ask Invoked before it does anything.
+// The program is small and separate from Seaworthy (seaworthy-shim, and package aide's seaworthy-aide); where they have not
+// been built, a copy of Seaworthy itself plays all parts. So nothing here may import what is large, and main must ask Invoked
+// before it does anything.
 package shim
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/seaworthyhq/seaworthy/internal/runtime/aide"
 )
 
-// The names that the program is run as.
-const (
-	ShimName = "seaworthy-shim"
-	LogName  = "seaworthy-log"
-	InitName = "seaworthy-init"
-)
+// Name is that of the program, and the one it is run as.
+const Name = "seaworthy-shim"
 
-// Invoked reports whether this process has been started to play one of the parts.
-func Invoked() bool {
-	switch filepath.Base(os.Args[0]) {
-	case ShimName, LogName, InitName:
-		return true
-	}
-	return false
-}
+// Invoked reports whether this process has been started as a shim or an aide.
+func Invoked() bool { return filepath.Base(os.Args[0]) == Name || aide.Invoked() }
 
 // Main plays the part and exits the process.
 func Main() {
-	var code int
-	var err error
-	switch filepath.Base(os.Args[0]) {
-	case LogName:
-		err = writeLog(os.Args[1:])
-	case InitName:
-		code, err = runInit(os.Args[1:])
-	default:
-		err = serve()
+	if aide.Invoked() {
+		aide.Main()
 	}
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(os.Args[0]), err)
+	if err := serve(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", Name, err)
 		os.Exit(1)
 	}
-	os.Exit(code)
+	os.Exit(0)
 }
