@@ -90,7 +90,8 @@ func (r *Runtime) findProcess(ctx context.Context, c *container) error {
 
 // reap removes what is ours by name and belongs to no replica.
 func (r *Runtime) reap(ctx context.Context) error {
-	return errors.Join(r.reapNamespaces(), r.reapSnapshots(ctx), r.reapCgroups(), r.pruneLogs())
+	r.reapCgroups()
+	return errors.Join(r.reapNamespaces(), r.reapSnapshots(ctx), r.pruneLogs())
 }
 
 func (r *Runtime) known(id string) bool {
@@ -133,11 +134,10 @@ func (r *Runtime) reapSnapshots(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (r *Runtime) reapCgroups() error {
+func (r *Runtime) reapCgroups() {
 	left := leftCgroups(r.dir.cgroups())
 	slices.SortFunc(left, func(a, b string) int { return len(b) - len(a) }) // children first
 	for _, path := range left {
 		removeEmptyCgroups(path)
 	}
-	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/containerd/containerd/v2/contrib/apparmor"
 	"github.com/containerd/containerd/v2/contrib/seccomp"
 	hostapparmor "github.com/containerd/containerd/v2/pkg/apparmor"
-	"github.com/containerd/containerd/v2/pkg/cap"
+	linuxcap "github.com/containerd/containerd/v2/pkg/cap"
 	"github.com/containerd/containerd/v2/pkg/oci"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -73,7 +73,7 @@ const allCapabilities = "ALL"
 // capabilities are the defaults without those dropped and with those added; what is named wins over ALL.
 func capabilities(defaults []string, p release.Privileges) ([]string, error) {
 	add, drop := capNames(p.CapAdd), capNames(p.CapDrop)
-	known := cap.Known()
+	known := linuxcap.Known()
 	for _, name := range slices.Concat(add, drop) {
 		if name != allCapabilities && !slices.Contains(known, name) {
 			return nil, &release.UserError{
@@ -84,7 +84,7 @@ func capabilities(defaults []string, p release.Privileges) ([]string, error) {
 	caps := slices.Clone(defaults)
 	if slices.Contains(add, allCapabilities) {
 		var err error
-		if caps, err = cap.Current(); err != nil {
+		if caps, err = linuxcap.Current(); err != nil {
 			return nil, err
 		}
 	}

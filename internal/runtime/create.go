@@ -159,7 +159,7 @@ func (r *Runtime) mountRoot(ctx context.Context, id, chain string) error {
 }
 
 // furnish fills the replica's directory and writes the specification that runc runs.
-func (r *Runtime) furnish(ctx context.Context, c *container, spec Spec, img store.UnpackedImage, endpoints []network.Endpoint) error {
+func (r *Runtime) furnish(ctx context.Context, c *container, spec Spec, img store.Image, endpoints []network.Endpoint) error {
 	b := &specBuilder{
 		runtime: r, spec: spec, image: img.Config.Config, endpoints: endpoints, dir: c.dir, rootfs: r.rootfs(c.id),
 	}

@@ -55,8 +55,10 @@ func TestServiceIsHonoured(t *testing.T) {
 			s.Resources = release.Resources{MemoryBytes: 32 << 20, PIDs: 50, CPUs: 0.5}
 		}, "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us", "33554432\n50\n50000"},
 		{"init", func(s *release.Service) { s.Init = true }, "tr '\\0' ' ' < /proc/1/cmdline", "/dev/seaworthy-init sleep 600"},
-		{"terminal", func(s *release.Service) { s.TTY = true; s.Command = []string{"sh", "-c", "tty > /tmp/tty; sleep 600"} },
-			"while ! test -s /tmp/tty; do usleep 10000; done; cat /tmp/tty", "/dev/pts/0"},
+		{
+			"terminal", func(s *release.Service) { s.TTY = true; s.Command = []string{"sh", "-c", "tty > /tmp/tty; sleep 600"} },
+			"while ! test -s /tmp/tty; do usleep 10000; done; cat /tmp/tty", "/dev/pts/0",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			svc := e.service("sleep", "600")

@@ -109,11 +109,9 @@ func (r *Runtime) RemoveVolume(_ context.Context, env release.Environment, name 
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove volume %s of %s: %w", name, env, err)
 	}
-	for _, parent := range []string{filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))} {
-		if os.Remove(parent) != nil { // not empty
-			break
-		}
-	}
+	// The folders of environment and project go with their last volume; those that are not empty stay.
+	_ = os.Remove(filepath.Dir(dir))
+	_ = os.Remove(filepath.Dir(filepath.Dir(dir)))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -19,35 +20,37 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// UnpackedImage is an image that replicas can be made of.
-type UnpackedImage struct {
+// Image is what replicas are made of.
+type Image struct {
 	Manifest ocispec.Descriptor
 	Config   ocispec.Image
-	// Chain is the name of the committed snapshot of all layers.
+	// Health is the image's HEALTHCHECK, or nil. The OCI specification has none; Docker and BuildKit write it all the same.
+	Health *release.Health
+	// Chain is the name of the committed snapshot of all layers, which is there once the image has been unpacked.
 	Chain string
 }
 
 // Unpack returns the image of that digest, a manifest's or an index's, for the machine's platform, with its layers laid out
 // as snapshots. Layers that are laid out already cost two lookups.
-func (s *Store) Unpack(ctx context.Context, dgst release.Digest) (UnpackedImage, error) {
+func (s *Store) Unpack(ctx context.Context, dgst release.Digest) (Image, error) {
 	ctx = s.Context(ctx)
 	img, err := s.readImage(ctx, dgst)
 	if err != nil {
-		return UnpackedImage{}, fmt.Errorf("read image %s: %w", dgst.Short(), err)
+		return Image{}, fmt.Errorf("read image %s: %w", dgst.Short(), err)
 	}
 	if _, err := s.Snapshotter().Stat(ctx, img.Chain); err == nil {
 		return img, nil
 	} else if !errdefs.IsNotFound(err) {
-		return UnpackedImage{}, fmt.Errorf("find snapshot of image %s: %w", dgst.Short(), err)
+		return Image{}, fmt.Errorf("find snapshot of image %s: %w", dgst.Short(), err)
 	}
 	if err := s.applyLayers(ctx, img); err != nil {
-		return UnpackedImage{}, fmt.Errorf("unpack image %s: %w", dgst.Short(), err)
+		return Image{}, fmt.Errorf("unpack image %s: %w", dgst.Short(), err)
 	}
 	return img, nil
 }
 
-func (s *Store) readImage(ctx context.Context, dgst release.Digest) (UnpackedImage, error) {
-	var img UnpackedImage
+func (s *Store) readImage(ctx context.Context, dgst release.Digest) (Image, error) {
+	var img Image
 	info, err := s.Content().Info(ctx, digest.Digest(dgst))
 	if err != nil {
 		return img, err
@@ -66,8 +69,44 @@ func (s *Store) readImage(ctx context.Context, dgst release.Digest) (UnpackedIma
 	if err := s.readJSON(ctx, manifest.Config, &img.Config); err != nil {
 		return img, fmt.Errorf("config: %w", err)
 	}
+	if img.Health, err = s.readHealth(ctx, manifest.Config); err != nil {
+		return img, fmt.Errorf("health check: %w", err)
+	}
 	img.Chain = identity.ChainID(img.Config.RootFS.DiffIDs).String()
 	return img, nil
+}
+
+// Image reads the image of that digest for the machine's platform, without laying it out.
+func (s *Store) Image(ctx context.Context, dgst release.Digest) (Image, error) {
+	img, err := s.readImage(s.Context(ctx), dgst)
+	if err != nil {
+		return Image{}, fmt.Errorf("read image %s: %w", dgst.Short(), err)
+	}
+	return img, nil
+}
+
+// readHealth reads Docker's addition to the image configuration; its times are in nanoseconds.
+func (s *Store) readHealth(ctx context.Context, config ocispec.Descriptor) (*release.Health, error) {
+	var doc struct {
+		Config struct {
+			Healthcheck *struct {
+				Test          []string
+				Interval      time.Duration
+				Timeout       time.Duration
+				StartPeriod   time.Duration
+				StartInterval time.Duration
+				Retries       int
+			}
+		} `json:"config"`
+	}
+	if err := s.readJSON(ctx, config, &doc); err != nil || doc.Config.Healthcheck == nil {
+		return nil, err
+	}
+	h := doc.Config.Healthcheck
+	return &release.Health{
+		Test: h.Test, Interval: release.Duration(h.Interval), Timeout: release.Duration(h.Timeout), Retries: h.Retries,
+		StartPeriod: release.Duration(h.StartPeriod), StartInterval: release.Duration(h.StartInterval),
+	}, nil
 }
 
 // manifestFor is target, or the manifest in an index that suits this machine best.
@@ -122,7 +161,7 @@ func (s *Store) readJSON(ctx context.Context, desc ocispec.Descriptor, v any) er
 	return json.NewDecoder(bytes.NewReader(b)).Decode(v)
 }
 
-func (s *Store) applyLayers(ctx context.Context, img UnpackedImage) error {
+func (s *Store) applyLayers(ctx context.Context, img Image) error {
 	ctx, done, err := s.client.WithLease(ctx)
 	if err != nil {
 		return err

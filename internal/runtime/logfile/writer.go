@@ -55,15 +55,14 @@ func (w *Writer) Copy(stream string, r io.Reader) error {
 	for {
 		text, err := lines.ReadSlice('\n')
 		if len(text) > 0 {
-			partial := text[len(text)-1] != '\n'
-			if werr := w.write(stream, trimEnd(text), partial && err == bufio.ErrBufferFull); werr != nil {
+			if werr := w.write(stream, trimEnd(text), errors.Is(err, bufio.ErrBufferFull)); werr != nil {
 				return werr
 			}
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrClosed) {
 			return nil
 		}
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return err
 		}
 	}

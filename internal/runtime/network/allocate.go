@@ -33,10 +33,10 @@ func (m *Manager) allocate(env release.Environment, want release.Network, had Ne
 		if err != nil {
 			return Network{}, err
 		}
-		if n.Subnet, err = firstFree(m.cfg.Subnets, bits, taken); err != nil {
+		if n.Subnet, err = firstFree(m.cfg.Subnets, taken); err != nil {
 			return Network{}, fmt.Errorf("subnet: %w", err)
 		}
-		if n.VIPs, err = firstFree(m.cfg.VIPs, bits, append(taken, n.Subnet)); err != nil {
+		if n.VIPs, err = firstFree(m.cfg.VIPs, append(taken, n.Subnet)); err != nil {
 			return Network{}, fmt.Errorf("stable addresses: %w", err)
 		}
 	}
@@ -68,9 +68,9 @@ func (m *Manager) takenRanges() ([]netip.Prefix, error) {
 
 var errPoolUsedUp = errors.New("the pool is used up or routed elsewhere; choose another in the engine's settings")
 
-// firstFree is the first prefix of that length in pool that overlaps nothing that is taken.
-func firstFree(pool netip.Prefix, length int, taken []netip.Prefix) (netip.Prefix, error) {
-	for p := netip.PrefixFrom(pool.Masked().Addr(), length); pool.Contains(p.Addr()); p = following(p) {
+// firstFree is the first range in pool that overlaps nothing that is taken.
+func firstFree(pool netip.Prefix, taken []netip.Prefix) (netip.Prefix, error) {
+	for p := netip.PrefixFrom(pool.Masked().Addr(), bits); pool.Contains(p.Addr()); p = following(p) {
 		free := true
 		for _, t := range taken {
 			free = free && !p.Overlaps(t)

@@ -69,11 +69,11 @@ COMMIT
 func TestFirstFreeAvoidsWhatIsTaken(t *testing.T) {
 	pool := netip.MustParsePrefix("10.83.0.0/16")
 	taken := []netip.Prefix{netip.MustParsePrefix("10.83.0.0/23"), netip.MustParsePrefix("10.83.2.5/32")}
-	got, err := firstFree(pool, 24, taken)
+	got, err := firstFree(pool, taken)
 	if want := netip.MustParsePrefix("10.83.3.0/24"); err != nil || got != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
-	if _, err := firstFree(pool, 24, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}); err == nil {
+	if _, err := firstFree(pool, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}); err == nil {
 		t.Error("a pool that is routed elsewhere was used")
 	}
 }

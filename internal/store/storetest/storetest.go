@@ -69,8 +69,12 @@ func Busybox(t testing.TB, s *store.Store, img Image) release.Image {
 		t.Skipf("busybox-static is not installed: %v", err)
 	}
 	files := []File{
-		{Name: "bin", Dir: true, Mode: 0o755}, {Name: "etc", Dir: true, Mode: 0o755}, {Name: "proc", Dir: true, Mode: 0o755},
-		{Name: "sys", Dir: true, Mode: 0o755}, {Name: "dev", Dir: true, Mode: 0o755}, {Name: "tmp", Dir: true, Mode: 0o1777},
+		{Name: "bin", Dir: true, Mode: 0o755},
+		{Name: "etc", Dir: true, Mode: 0o755},
+		{Name: "proc", Dir: true, Mode: 0o755},
+		{Name: "sys", Dir: true, Mode: 0o755},
+		{Name: "dev", Dir: true, Mode: 0o755},
+		{Name: "tmp", Dir: true, Mode: 0o1777},
 		{Name: "bin/busybox", Mode: 0o755, Content: program},
 		{Name: "etc/passwd", Mode: 0o644, Content: []byte("root:x:0:0:root:/root:/bin/sh\nsailor:x:1000:1001:Sailor:/home/sailor:/bin/sh\n")},
 		{Name: "etc/group", Mode: 0o644, Content: []byte("root:x:0:\nsailor:x:1001:\ncrew:x:1002:sailor\nharbour:x:1003:\n")},
@@ -93,15 +97,15 @@ func Put(t testing.TB, s *store.Store, img Image) release.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer done(context.WithoutCancel(ctx))
+	defer func() { _ = done(context.WithoutCancel(ctx)) }() // a lease that stays expires
 
-	layer := blob(t, s, ctx, ocispec.MediaTypeImageLayer, tarball(t, img.Files), nil)
-	config := blobJSON(t, s, ctx, ocispec.MediaTypeImageConfig, ocispec.Image{
+	layer := blob(ctx, t, s, ocispec.MediaTypeImageLayer, tarball(t, img.Files), nil)
+	config := blobJSON(ctx, t, s, ocispec.MediaTypeImageConfig, ocispec.Image{
 		Platform: ocispec.Platform{OS: "linux", Architecture: "amd64"},
 		Config:   img.Config,
 		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}},
 	}, nil)
-	manifest := blobJSON(t, s, ctx, ocispec.MediaTypeImageManifest, ocispec.Manifest{
+	manifest := blobJSON(ctx, t, s, ocispec.MediaTypeImageManifest, ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: ocispec.MediaTypeImageManifest,
 		Config:    config,
@@ -122,16 +126,16 @@ func Put(t testing.TB, s *store.Store, img Image) release.Image {
 	return release.Image{Digest: release.Digest(manifest.Digest), Ref: img.Ref, Platform: "linux/amd64"}
 }
 
-func blobJSON(t testing.TB, s *store.Store, ctx context.Context, mediaType string, v any, labels map[string]string) ocispec.Descriptor {
+func blobJSON(ctx context.Context, t testing.TB, s *store.Store, mediaType string, v any, labels map[string]string) ocispec.Descriptor {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return blob(t, s, ctx, mediaType, b, labels)
+	return blob(ctx, t, s, mediaType, b, labels)
 }
 
-func blob(t testing.TB, s *store.Store, ctx context.Context, mediaType string, b []byte, labels map[string]string) ocispec.Descriptor {
+func blob(ctx context.Context, t testing.TB, s *store.Store, mediaType string, b []byte, labels map[string]string) ocispec.Descriptor {
 	t.Helper()
 	desc := ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(b), Size: int64(len(b))}
 	err := content.WriteBlob(ctx, s.Content(), "test-"+desc.Digest.String(), bytes.NewReader(b), desc, content.WithLabels(labels))
