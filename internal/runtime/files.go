@@ -26,12 +26,17 @@ const (
 	anonDir    = "volumes" // those of the image that nobody named
 )
 
+// writeJSON writes a file that may be read meanwhile: whole or not at all, though not proof against a power cut.
 func writeJSON(path string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, b, 0o600)
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
 }
 
 // owned is a file for a replica to see.
