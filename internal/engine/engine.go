@@ -200,7 +200,7 @@ func (e *Engine) close() error {
 		e.machine.Close()
 	}
 	if e.builder != nil {
-		errs = append(errs, e.builder.Close())
+		errs = append(errs, e.builder.Close(), e.runtime.BuildNetwork().RemoveBuild(ctx))
 	}
 	if e.runtime != nil {
 		errs = append(errs, e.runtime.Close())

@@ -220,6 +220,11 @@ func (m *Manager) Attach(ctx context.Context, id string) (path string, release f
 	return path, release, nil
 }
 
+// RemoveBuild removes the network of builds, once no RUN step runs; the next Attach makes it again.
+func (m *Manager) RemoveBuild(ctx context.Context) error {
+	return m.Remove(ctx, buildEnvironment, buildNetwork.Name)
+}
+
 func (m *Manager) reapBuildNamespaces() error {
 	paths, err := filepath.Glob(m.namespacePath(buildPrefix + "*"))
 	if err != nil {
