@@ -50,7 +50,7 @@ lint: ## golangci-lint and govulncheck, as tools/go.mod pins them
 bench: ## Seaworthy beside its peers, in ratios; takes a while
 	@tools/packages $(RUN) $(BASES) $(TEST) $(BENCH)
 	@$(MAKE) --no-print-directory build bases
-	$(GO) run ./bench
+	$(GO) run ./bench/edge
 
 generate: ## what is generated from the types: schema and docs
 	$(GO) generate ./...
