@@ -22,6 +22,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/seaworthy, one static binary
+	$(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -o internal/runtime/embedded/ ./internal/runtime/shim/seaworthy-shim ./internal/runtime/aide/seaworthy-aide
 	$(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/seaworthy .
 
 bases: ## base images for machines that reach no public registry, in .cache/bases

@@ -216,7 +216,7 @@ func dirtyError(env string, dirty []string) error {
 
 // ignoreOf is the ignore file that holds for a Dockerfile: read here, it saves the engine a round trip.
 func ignoreOf(d *project.Dockerfile) ([]byte, error) {
-	if d.Remote {
+	if d.Remote || d.Path == "" { // the builder looks for it
 		return nil, nil
 	}
 	content, err := session.Ignore(d.Context, d.Path)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -311,6 +312,9 @@ func (a *app) volume() *cobra.Command {
 			return c.ExportVolume(ctx, env, args[0], a.out)
 		}),
 		a.onVolumes("import NAME [FILE]", "Fill one from a tar archive, or from standard input", cobra.RangeArgs(1, 2), func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
+			if len(args) == 1 && tui.IsTerminal(a.in) {
+				return &release.UserError{Kind: release.KindUsage, Err: errors.New("no archive given"), Hint: "seaworthy volume import " + args[0] + " FILE.tar"}
+			}
 			in := io.Reader(a.in)
 			if len(args) == 2 {
 				f, err := os.Open(args[1])
@@ -323,6 +327,9 @@ func (a *app) volume() *cobra.Command {
 			return c.ImportVolume(ctx, env, args[0], in)
 		}),
 		a.onVolumes("remove NAME", "Remove one that no service uses", cobra.ExactArgs(1), func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
+			if err := tui.Confirm(ctx, a.in, a.err, "Remove "+args[0]+" and all data in it?", a.yes); err != nil {
+				return err
+			}
 			return c.RemoveVolume(ctx, env, args[0])
 		}))
 	return cmd
