@@ -134,6 +134,9 @@ func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired ro
 	defer site.Expect()
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
 	outcome, err := rollout.Run(ctx, site, desired, sink)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // the engine stops: the intent stays, and the next engine goes on with it
+	}
 	dep.Result, dep.Ended = outcome.Result, time.Now().UTC()
 	if err != nil {
 		dep.Error = err.Error()
@@ -168,12 +171,12 @@ func (e *Engine) concluded(tx state.Tx, d deployment) error {
 func (e *Engine) desired(d deployment, s *state.Environment) (rollout.Desired, error) {
 	number := s.Last + 1
 	out := rollout.Desired{Environment: d.env, Cause: d.cause, Generation: rollout.Generation{Deployment: number, Release: d.record.ID}}
-	if s.Pending != nil {
+	// What to come back to is recorded with the intent: after a crash half-way something else may serve already.
+	if s.Pending != nil && s.Pending.Desired.Before != nil {
 		out.Before = s.Pending.Desired.Before
-		if out.Before == nil && s.Serving != nil {
-			g := s.Serving.Generation
-			out.Before = &g
-		}
+	} else if s.Serving != nil {
+		g := s.Serving.Generation
+		out.Before = &g
 	}
 	if d.down {
 		return out, nil
@@ -322,7 +325,10 @@ func (e *Engine) resumeAll(ctx context.Context) {
 			}
 			defer give()
 			e.log.Info("go on with deployment", "deployment", dep.Name())
-			d := deployment{env: dep.Environment, cause: dep.Cause, actor: dep.Actor}
+			d := deployment{env: dep.Environment, cause: dep.Cause, actor: dep.Actor, hold: s.Held}
+			if dep.Cause == release.CauseRollback {
+				d.hold = fmt.Sprintf("rolled back to %s by %s", dep.Release.Short(), dep.Actor)
+			}
 			if err := e.rollOut(ctx, dep, pending.Desired, d, event.Discard); err != nil {
 				e.log.Error("deployment that was interrupted", "deployment", dep.Name(), "error", err)
 			}

@@ -51,9 +51,10 @@ func routes(scenes []scene, vips *vipTable, now time.Time) edge.Routes {
 
 func (s scene) addTo(r *edge.Routes, vips *vipTable, now time.Time) {
 	generations := s.generations()
+	seen := map[netip.Addr]bool{} // a replica that generations share sees the first of them, the serving one before all
 	for _, g := range generations {
 		r.Pools = append(r.Pools, s.pools(g, now)...)
-		r.Views = append(r.Views, s.views(g, vips)...)
+		r.Views = append(r.Views, s.views(g, seen, vips)...)
 	}
 	if s.Serving != nil {
 		r.Listeners = append(r.Listeners, s.listeners(generations[0])...)
@@ -171,12 +172,13 @@ func hostAddr(p release.Port) netip.AddrPort {
 
 // views has one view for each service of the generation that asks: its replicas see the services that share a network
 // with them, in the same generation.
-func (s scene) views(g generation, vips *vipTable) []edge.View {
+func (s scene) views(g generation, seen map[netip.Addr]bool, vips *vipTable) []edge.View {
 	var views []edge.View
 	for _, asker := range g.Config.Services {
 		view := edge.View{ID: s.poolID(g, asker.Name)}
 		for _, r := range g.members(asker.Name) {
-			if addr, err := netip.ParseAddr(r.IP); err == nil && s.belongs(g, r) {
+			if addr, err := netip.ParseAddr(r.IP); err == nil && !seen[addr] {
+				seen[addr] = true
 				view.Clients = append(view.Clients, addr)
 			}
 		}
@@ -186,11 +188,6 @@ func (s scene) views(g generation, vips *vipTable) []edge.View {
 		}
 	}
 	return views
-}
-
-// belongs says whether the replica sees this generation: one that several generations share sees the serving one.
-func (s scene) belongs(g generation, r release.Replica) bool {
-	return g.id == "serving" || s.Serving == nil || !slices.Contains(s.Serving.Replicas[r.Service], r.ID)
 }
 
 // gatewayOf is the network whose gateway the replicas of a service ask, their first.
