@@ -76,11 +76,18 @@ func (t Tx) Environments() ([]Environment, error) {
 	return all, err
 }
 
-// StartDeployment numbers and records a deployment and its intent.
+// StartDeployment numbers and records a deployment and its intent. It takes over from one that has not ended.
 func (t Tx) StartDeployment(d release.Deployment, desired rollout.Desired) (Environment, error) {
 	e, err := t.Environment(d.Environment)
 	if err != nil {
 		return e, err
+	}
+	if e.Pending != nil && e.Pending.Deployment.Number != d.Number {
+		left := e.Pending.Deployment
+		left.Result, left.Ended, left.Error = release.Cancelled, d.Started, d.Name()+" took over"
+		if err := t.EndDeployment(left); err != nil {
+			return e, err
+		}
 	}
 	e.Last = d.Number
 	e.Pending = &Pending{Deployment: d, Desired: desired}

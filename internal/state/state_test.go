@@ -153,6 +153,26 @@ func TestPendingDeploymentOutlivesTheProcess(t *testing.T) {
 	})
 }
 
+func TestADeploymentThatAnotherTookOverHasEnded(t *testing.T) {
+	db := open(t, t.TempDir())
+	started := time.Now()
+	for n := 1; n <= 2; n++ {
+		d := release.Deployment{Environment: local, Number: n, Result: release.Running, Started: started}
+		update(t, db, func(tx Tx) error { _, err := tx.StartDeployment(d, rollout.Desired{}); return err })
+	}
+	update(t, db, func(tx Tx) error {
+		left, err := tx.Deployment(local, 1)
+		if left.Result != release.Cancelled || !left.Ended.Equal(started) || left.Error != "local#2 took over" {
+			t.Errorf("the first: %+v", left)
+		}
+		e, err2 := tx.Environment(local)
+		if e.Pending == nil || e.Pending.Deployment.Number != 2 || e.Last != 2 {
+			t.Errorf("the environment: %+v", e)
+		}
+		return errors.Join(err, err2)
+	})
+}
+
 func TestLedgerShowsWhatWasTamperedWith(t *testing.T) {
 	entries := func(db *DB) (all []ledger.Entry) {
 		_ = db.View(func(tx Tx) error {
