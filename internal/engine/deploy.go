@@ -126,11 +126,7 @@ func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, d
 // rollOut brings a recorded deployment to its end and records how it ended.
 func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired rollout.Desired, d deployment, sink event.Sink) error {
 	site := e.machine.Site(dep.Environment)
-	expected := []rollout.Generation{desired.Generation}
-	if desired.Before != nil {
-		expected = append(expected, *desired.Before)
-	}
-	site.Expect(expected...)
+	site.Expect(generations(desired)...)
 	defer site.Expect()
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
 	outcome, err := rollout.Run(ctx, site, desired, sink)
@@ -155,6 +151,15 @@ func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired ro
 		announceAddresses(desired.Generation.Config, sink)
 	}
 	return errors.Join(err, recorded)
+}
+
+// generations are those that may have replicas while the environment is brought to what is desired.
+func generations(desired rollout.Desired) []rollout.Generation {
+	all := []rollout.Generation{desired.Generation}
+	if desired.Before != nil {
+		all = append(all, *desired.Before)
+	}
+	return all
 }
 
 // concluded records what holds from a deployment's success on.
@@ -302,36 +307,5 @@ func announceAddresses(config release.Config, sink event.Sink) {
 			}
 			sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Level: event.Info, Text: text}})
 		}
-	}
-}
-
-// resumeAll goes on with the deployments that an engine before this one left unfinished.
-func (e *Engine) resumeAll(ctx context.Context) {
-	var all []state.Environment
-	if err := e.db.View(func(tx state.Tx) (err error) { all, err = tx.Environments(); return err }); err != nil {
-		e.log.Error("find unfinished deployments", "error", err)
-		return
-	}
-	for _, s := range all {
-		if s.Pending == nil {
-			continue
-		}
-		pending := *s.Pending
-		e.work.Go(func() {
-			dep := pending.Deployment
-			give, err := e.turns.take(ctx, dep.Environment, dep.Name()+", which was interrupted", event.Discard)
-			if err != nil {
-				return
-			}
-			defer give()
-			e.log.Info("go on with deployment", "deployment", dep.Name())
-			d := deployment{env: dep.Environment, cause: dep.Cause, actor: dep.Actor, hold: s.Held}
-			if dep.Cause == release.CauseRollback {
-				d.hold = fmt.Sprintf("rolled back to %s by %s", dep.Release.Short(), dep.Actor)
-			}
-			if err := e.rollOut(ctx, dep, pending.Desired, d, event.Discard); err != nil {
-				e.log.Error("deployment that was interrupted", "deployment", dep.Name(), "error", err)
-			}
-		})
 	}
 }

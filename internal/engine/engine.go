@@ -41,6 +41,7 @@ type Engine struct {
 	cfg     Config
 	log     *slog.Logger
 	started time.Time
+	life    context.Context // ends with the engine, with errStopping as its cause
 	stop    context.CancelFunc
 
 	store    *store.Store
@@ -63,7 +64,9 @@ type Engine struct {
 func Run(ctx context.Context, cfg Config) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	e := &Engine{cfg: cfg, log: slog.New(slog.NewTextHandler(os.Stderr, nil)), started: time.Now(), stop: stop, turns: newTurns()}
+	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer context.AfterFunc(ctx, func() { end(errStopping) })()
+	e := &Engine{cfg: cfg, log: slog.New(slog.NewTextHandler(os.Stderr, nil)), started: time.Now(), life: life, stop: stop, turns: newTurns()}
 	defer func() { err = errors.Join(err, e.close()) }()
 	if err := e.open(ctx); err != nil {
 		return err
@@ -138,7 +141,7 @@ func (e *Engine) adopt(ctx context.Context) error {
 	for _, env := range all {
 		var others []rollout.Generation
 		if env.Pending != nil {
-			others = append(others, env.Pending.Desired.Generation)
+			others = generations(env.Pending.Desired)
 		}
 		if err := e.machine.Adopt(ctx, env.Environment, env.Serving, others...); err != nil {
 			return fmt.Errorf("adopt %s: %w", env.Environment, err)
@@ -152,15 +155,14 @@ func (e *Engine) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	defer e.work.Wait()
-	defer cancel()
-	e.work.Go(func() { e.machine.Supervise(ctx) })
-	e.work.Go(func() { e.superviseEdge(ctx) })
-	e.resumeAll(ctx)
+	defer e.stop()
+	e.work.Go(func() { e.machine.Supervise(e.life) })
+	e.work.Go(func() { e.superviseEdge(e.life) })
+	e.resumeAll()
 	server := &http.Server{
 		Handler: e.handler(), ConnContext: api.ConnContext,
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		BaseContext: func(net.Listener) context.Context { return e.life },
 	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
@@ -170,7 +172,25 @@ func (e *Engine) serve(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	// Calls that run are cut: what they had begun is recorded, and the next engine goes on with it.
+	return shutDown(server)
+}
+
+// errStopping is why calls and rollouts are cut when the engine ends. What they had begun is recorded, and the next engine goes
+// on with it.
+var errStopping error = &release.UserError{
+	Kind: release.KindEngine, Err: errors.New("the engine was stopped"),
+	Hint: "run the same command again: what was begun is found and finished",
+}
+
+// farewell is how long calls that are cut may take to tell their callers.
+const farewell = 2 * time.Second
+
+func shutDown(server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	if server.Shutdown(ctx) == nil {
+		return nil
+	}
 	if err := server.Close(); err != nil {
 		return fmt.Errorf("close API: %w", err)
 	}

@@ -74,8 +74,14 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 
 // finish runs f to its end even if the caller goes away; only the engine's own end cuts it.
 func (e *Engine) finish(ctx context.Context, f func(context.Context) error) error {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	uncut := context.AfterFunc(e.life, func() { cancel(context.Cause(e.life)) })
 	done := make(chan error, 1)
-	e.work.Go(func() { done <- f(context.WithoutCancel(ctx)) })
+	e.work.Go(func() {
+		defer cancel(nil)
+		defer uncut()
+		done <- f(work)
+	})
 	select {
 	case err := <-done:
 		return err

@@ -26,7 +26,7 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 	d := deployment{env: req.Environment, record: rec, cause: release.CauseDeploy, actor: req.Actor, after: req.After, hold: s.Held}
 	if req.Rollback {
 		d.cause = release.CauseRollback
-		d.hold = fmt.Sprintf("rolled back to %s by %s", rec.ID.Short(), req.Actor)
+		d.hold = rolledBack(rec.ID, req.Actor)
 	} else if s.Held != "" && !req.Force && !req.PlanOnly {
 		return &release.UserError{
 			Kind: release.KindConflict, Err: fmt.Errorf("%s is held: %s", req.Environment, s.Held), Hint: "seaworthy resume frees it",

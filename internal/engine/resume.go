@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+)
+
+// resumeAll goes on, in the background, with the deployments that an engine before this one left unfinished. Their turns are
+// taken before anybody can ask for one.
+func (e *Engine) resumeAll() {
+	var all []state.Environment
+	if err := e.db.View(func(tx state.Tx) (err error) { all, err = tx.Environments(); return err }); err != nil {
+		e.log.Error("find unfinished deployments", "error", err)
+		return
+	}
+	for _, s := range all {
+		if s.Pending == nil {
+			continue
+		}
+		name := s.Pending.Deployment.Name()
+		give, err := e.turns.take(e.life, s.Environment, name+", which was interrupted", event.Discard)
+		if err != nil {
+			return // stopped already
+		}
+		e.work.Go(func() {
+			defer give()
+			e.log.Info("go on with deployment", "deployment", name)
+			if err := e.resumeDeployment(*s.Pending, s.Held); err != nil {
+				e.log.Error("deployment that was interrupted", "deployment", name, "error", err)
+			}
+		})
+	}
+}
+
+func (e *Engine) resumeDeployment(p state.Pending, held string) error {
+	dep := p.Deployment
+	d := deployment{env: dep.Environment, cause: dep.Cause, actor: dep.Actor, hold: heldAfter(dep, held)}
+	return e.rollOut(e.life, dep, p.Desired, d, event.Discard)
+}
+
+// heldAfter is why the environment is held once a deployment that was cut has succeeded.
+func heldAfter(dep release.Deployment, held string) string {
+	switch dep.Cause {
+	case release.CauseRollback:
+		return rolledBack(dep.Release, dep.Actor)
+	case release.CauseUp: // it was made in spite of what held
+		return ""
+	}
+	return held
+}
+
+func rolledBack(to release.ID, actor string) string {
+	return fmt.Sprintf("rolled back to %s by %s", to.Short(), actor)
+}
