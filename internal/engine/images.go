@@ -1,12 +1,12 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
-
-	"bytes"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	ctdimages "github.com/containerd/containerd/v2/core/images"
@@ -150,6 +150,40 @@ func (i *images) forget(ctx context.Context, prefix string) (int, error) {
 		n++
 	}
 	return n, nil
+}
+
+// retain takes away the names of images that are not needed: of releases that are not kept, and what was pulled before the
+// given time and is neither released nor pinned.
+func (i *images) retain(ctx context.Context, n needs, before time.Time) (int, error) {
+	ctx = i.store.Context(ctx)
+	all, err := i.store.Images().List(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list images: %w", err)
+	}
+	gone := map[release.ID]bool{}
+	for _, id := range n.superfluous {
+		gone[id] = true
+	}
+	taken := 0
+	for _, record := range all {
+		rest, released := strings.CutPrefix(record.Name, releasePrefix)
+		id, _, _ := strings.Cut(rest, "/")
+		keep := record.CreatedAt.After(before) || strings.HasPrefix(record.Name, buildingPrefix)
+		switch {
+		case released:
+			keep = n.releases[release.ID(id)] || keep && !gone[release.ID(id)]
+		case n.images[release.Digest(record.Target.Digest)]:
+			keep = true
+		}
+		if keep {
+			continue
+		}
+		if err := i.store.Images().Delete(ctx, record.Name); err != nil && !errdefs.IsNotFound(err) {
+			return taken, fmt.Errorf("forget image %s: %w", record.Name, err)
+		}
+		taken++
+	}
+	return taken, nil
 }
 
 // sweep forgets what builds of an earlier engine left.

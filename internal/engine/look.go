@@ -9,7 +9,6 @@ import (
 	"syscall"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
-	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
@@ -141,10 +140,6 @@ func (e *Engine) info(ctx context.Context) (api.EngineInfo, error) {
 		}
 	}
 	return out, nil
-}
-
-func (e *Engine) prune(ctx context.Context, all bool) (int64, error) {
-	return e.builder.Prune(ctx, build.PruneOptions{All: all})
 }
 
 // diskUsed is what a folder takes on the disk, in bytes; hard links count once for each name. Mounts of replicas are left

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -155,90 +154,4 @@ func (e *Engine) removeVolumes(env release.Environment) error {
 		errs = append(errs, e.runtime.RemoveVolume(context.Background(), env, v.Name))
 	}
 	return errors.Join(errs...)
-}
-
-// gc forgets releases beyond those that can be rolled back to, and frees what nothing needs.
-func (e *Engine) gc(ctx context.Context, req api.GCRequest) (api.GCResult, error) {
-	keep := req.Keep
-	if keep <= 0 {
-		keep = e.cfg.Settings.KeepReleases
-	}
-	var out api.GCResult
-	err := e.db.Update(func(tx state.Tx) error {
-		gone, err := superfluous(tx, keep)
-		if err != nil {
-			return err
-		}
-		for _, id := range gone {
-			if err := tx.RemoveRelease(id); err != nil {
-				return err
-			}
-		}
-		out.Releases = gone
-		return tx.Record(ledger.Collected, release.Environment{}, "releases", req.Actor, gone)
-	})
-	if err != nil {
-		return out, err
-	}
-	for _, id := range out.Releases {
-		n, err := e.images.forget(ctx, releasePrefix+string(id)+"/")
-		if err != nil {
-			return out, err
-		}
-		out.Images += n
-	}
-	return out, e.free(ctx, req.All, &out)
-}
-
-func (e *Engine) free(ctx context.Context, all bool, out *api.GCResult) error {
-	before := diskUsed(e.cfg.Root)
-	freed, err := e.prune(ctx, all)
-	if err != nil {
-		return err
-	}
-	out.BuildCache = freed
-	if err := e.store.Collect(ctx); err != nil {
-		return err
-	}
-	out.Freed = max(before-diskUsed(e.cfg.Root), 0)
-	return nil
-}
-
-// superfluous are the releases that no environment serves and that are not among the last that it could go back to.
-func superfluous(tx state.Tx, keep int) ([]release.ID, error) {
-	needed := map[release.ID]bool{}
-	environments, err := tx.Environments()
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range environments {
-		if s.Serving != nil {
-			needed[s.Serving.Generation.Release] = true
-		}
-		if s.Pending != nil {
-			needed[s.Pending.Desired.Generation.Release] = true
-		}
-		all, err := tx.Deployments(s.Environment, 0)
-		if err != nil {
-			return nil, err
-		}
-		kept := map[release.ID]bool{}
-		for _, d := range all {
-			if d.Result == release.Succeeded && len(kept) < keep {
-				kept[d.Release], needed[d.Release] = true, true
-			}
-		}
-	}
-	all, err := tx.Releases("")
-	if err != nil {
-		return nil, err
-	}
-	var gone []release.ID
-	for _, r := range all {
-		// A release that was just made is about to be deployed.
-		if !needed[r.ID] && time.Since(r.Origin().Time) > 24*time.Hour {
-			gone = append(gone, r.ID)
-		}
-	}
-	return gone, nil
 }
