@@ -78,6 +78,11 @@ func (e *Engine) deploy(ctx context.Context, d deployment, sink event.Sink) erro
 	if err != nil {
 		return err
 	}
+	if d.handOver {
+		if err := e.vault.HandOver(d.env, d.secrets); err != nil {
+			return err
+		}
+	}
 	p := rollout.PlanDeploy(observed, desired)
 	if p.Empty() && s.Pending == nil {
 		sink.Emit(p.Event())
@@ -85,11 +90,6 @@ func (e *Engine) deploy(ctx context.Context, d deployment, sink event.Sink) erro
 	}
 	if err := e.checkPorts(observed.Serving, desired.Generation.Config); err != nil {
 		return err
-	}
-	if d.handOver {
-		if err := e.vault.Put(d.env, d.secrets); err != nil {
-			return err
-		}
 	}
 	return e.begin(ctx, d, s, desired, p, sink)
 }
@@ -146,9 +146,11 @@ func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired ro
 		}
 		return e.concluded(tx, d)
 	})
+	recorded = errors.Join(recorded, e.forgetSecrets(dep.Environment))
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
 	if err == nil && recorded == nil {
 		announceAddresses(desired.Generation.Config, sink)
+		e.collectAfterwards()
 	}
 	return errors.Join(err, recorded)
 }
@@ -198,6 +200,9 @@ func (e *Engine) desired(d deployment, s *state.Environment) (rollout.Desired, e
 		return out, err
 	}
 	if err := choosePorts(&config, s); err != nil {
+		return out, err
+	}
+	if err := e.markSecrets(&config, d, s); err != nil {
 		return out, err
 	}
 	out.Generation.Config = config

@@ -159,6 +159,7 @@ func (e *Engine) serve(ctx context.Context) error {
 	defer e.stop()
 	e.work.Go(func() { e.machine.Supervise(e.life) })
 	e.work.Go(func() { e.superviseEdge(e.life) })
+	e.work.Go(func() { e.rotateLogs(e.life) })
 	e.resumeAll()
 	server := &http.Server{
 		Handler: e.handler(), ConnContext: api.ConnContext,
@@ -248,6 +249,6 @@ func (k keeper) KeepServing(_ context.Context, env release.Environment, s rollou
 	})
 }
 
-func (k keeper) Secrets(env release.Environment) (map[string][]byte, error) {
-	return k.engine.vault.Get(env)
+func (k keeper) Secrets(env release.Environment, secrets []release.Secret) (map[string][]byte, error) {
+	return k.engine.vault.Values(env, secrets)
 }

@@ -35,8 +35,11 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 		return err
 	}
 	rec, err := e.record(ctx, env, out, req, prefix, sink)
-	if err != nil || req.Goal == api.GoalRelease {
+	if err != nil {
 		return err
+	}
+	if req.Goal == api.GoalRelease { // deploy, which has no checkout, finds the values
+		return e.vault.HandOver(env, req.Secrets)
 	}
 	d := deployment{env: env, record: rec, cause: release.CauseUp, actor: req.Origin.Actor, secrets: req.Secrets, handOver: true}
 	if req.Goal == api.GoalPlan {

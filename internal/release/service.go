@@ -9,8 +9,8 @@ type Service struct {
 	Name  string `json:"name"`
 	Image Image  `json:"image"`
 
-	Entrypoint  []string          `json:"entrypoint,omitempty"` // nil: the image's
-	Command     []string          `json:"command,omitempty"`    // nil: the image's
+	Entrypoint  []string          `json:"entrypoint,omitzero"` // nil: the image's; empty: none
+	Command     []string          `json:"command,omitzero"`    // nil: the image's; empty: none
 	Environment map[string]string `json:"environment,omitempty"`
 	User        string            `json:"user,omitempty"`
 	GroupAdd    []string          `json:"groupAdd,omitempty"`
@@ -111,6 +111,9 @@ type Secret struct {
 	UID    string `json:"uid,omitempty"`
 	GID    string `json:"gid,omitempty"`
 	Mode   uint32 `json:"mode,omitempty"` // permission bits; 0: 0400
+	// Mark is a keyed digest of the value, so that another value makes another Spec. It is empty in a release: the engine
+	// sets it in what an environment runs.
+	Mark Digest `json:"mark,omitempty"`
 }
 
 // Attachment is a service's place in a network of its environment.
@@ -210,12 +213,12 @@ type UpdatePolicy struct {
 	Order           Order         `json:"order,omitempty"`
 	Parallelism     int           `json:"parallelism,omitempty"` // started at once; 0: all
 	Delay           Duration      `json:"delay,omitempty"`       // between groups of Parallelism
-	Monitor         Duration      `json:"monitor,omitempty"`     // watched for this long after the swap; 0: DefaultMonitor
+	Monitor         Duration      `json:"monitor,omitempty"`     // watched for this long after the swap; 0: not at all
 	FailureAction   FailureAction `json:"failureAction,omitempty"`
 	MaxFailureRatio float64       `json:"maxFailureRatio,omitempty"`
 }
 
-// Defaults of a service's times.
+// Defaults of a service's times. DefaultMonitor is how long a replica that can be asked nothing has to run to count as well.
 const (
 	DefaultStopGrace = 10 * time.Second
 	DefaultMonitor   = 5 * time.Second

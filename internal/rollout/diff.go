@@ -27,6 +27,8 @@ func differences(old, want release.Service) []string {
 			found = append(found, fmt.Sprintf("image %s → %s", old.Image.Digest.Short(), want.Image.Digest.Short()))
 		case "Environment":
 			found = append(found, "environment: "+keyDifferences(old.Environment, want.Environment))
+		case "Secrets":
+			found = append(found, secretDifferences(old.Secrets, want.Secrets)...)
 		default:
 			found = append(found, words(field.Name)+" changed")
 		}
@@ -52,6 +54,34 @@ func keyDifferences(old, want map[string]string) string {
 		}
 	}
 	return strings.Join(found, ", ")
+}
+
+// secretDifferences names the secrets that were added, removed, given another value or put elsewhere.
+func secretDifferences(old, want []release.Secret) []string {
+	byName := func(secrets []release.Secret) map[string]release.Secret {
+		all := map[string]release.Secret{}
+		for _, s := range secrets {
+			all[s.Name] = s
+		}
+		return all
+	}
+	was, is := byName(old), byName(want)
+	var found []string
+	for _, name := range joined(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is))) {
+		a, had := was[name]
+		b, has := is[name]
+		switch {
+		case !had:
+			found = append(found, "secret "+name+" added")
+		case !has:
+			found = append(found, "secret "+name+" removed")
+		case a.Mark != b.Mark:
+			found = append(found, "secret "+name+" changed")
+		case a != b:
+			found = append(found, "secret "+name+" is elsewhere or others may read it")
+		}
+	}
+	return found
 }
 
 // routeDifferences says what is different in how traffic reaches a service whose replicas stay.

@@ -21,8 +21,8 @@ import (
 type Keeper interface {
 	// KeepServing records where traffic of an environment goes.
 	KeepServing(ctx context.Context, env release.Environment, s rollout.Serving) error
-	// Secrets returns the values that replicas of an environment are handed.
-	Secrets(env release.Environment) (map[string][]byte, error)
+	// Secrets returns the values of secrets as they are marked, by name.
+	Secrets(env release.Environment, secrets []release.Secret) (map[string][]byte, error)
 }
 
 // Machine runs environments on this machine.

@@ -110,7 +110,7 @@ func (s *Site) Start(ctx context.Context, r rollout.Replica) error {
 }
 
 func (s *Site) create(ctx context.Context, r rollout.Replica) error {
-	secrets, err := s.machine.keeper.Secrets(s.env)
+	secrets, err := s.machine.keeper.Secrets(s.env, r.Service.Secrets)
 	if err != nil {
 		return err
 	}
