@@ -118,21 +118,11 @@ func (c *converter) service(s types.ServiceConfig) Service {
 		out.Update = c.updatePolicy(s.Name, "update_config", s.Deploy.UpdateConfig)
 		out.Rollback = c.updatePolicy(s.Name, "rollback_config", s.Deploy.RollbackConfig)
 	}
-	c.warnCleared(s)
 	c.mounts(s, &out.Service)
 	c.configs(s, &out.Service)
 	c.secrets(s, &out.Service)
 	c.image(s, &out)
 	return out
-}
-
-// warnCleared is about a command that is set to nothing, which a release cannot tell from one that is not set.
-func (c *converter) warnCleared(s types.ServiceConfig) {
-	for key, command := range map[string][]string{"command": s.Command, "entrypoint": s.Entrypoint} {
-		if command != nil && len(command) == 0 {
-			c.warn(c.at(servicePath(s.Name, key), fmt.Sprintf("an empty %s is ignored: the image's is run", key), "write the command that is to run"))
-		}
-	}
 }
 
 // environment keeps what has a value. A variable that is passed on from a shell that does not count is told apart from one
