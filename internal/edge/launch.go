@@ -47,7 +47,7 @@ func (l Launch) start(ctx context.Context) (Status, error) {
 	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
 		return Status{}, fmt.Errorf("start edge: %w", err)
 	}
-	out, err := os.OpenFile(l.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(l.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return Status{}, fmt.Errorf("start edge: %w", err)
 	}
@@ -81,7 +81,8 @@ func (l Launch) awaitOffice(ctx context.Context, pid int, ended <-chan error) (S
 	}
 }
 
-func (l Launch) logPath() string { return filepath.Join(l.Dir, "edge.log") }
+// LogPath is where the edge's process writes what it has to say.
+func (l Launch) LogPath() string { return filepath.Join(l.Dir, "edge.log") }
 
 func (l Launch) failed(err error) error {
 	if err == nil {
@@ -90,8 +91,8 @@ func (l Launch) failed(err error) error {
 	return &release.UserError{
 		Kind:   release.KindEngine,
 		Err:    fmt.Errorf("start edge: %w", err),
-		Hint:   "see " + l.logPath(),
-		Detail: lastLines(l.logPath()),
+		Hint:   "see " + l.LogPath(),
+		Detail: lastLines(l.LogPath()),
 	}
 }
 

@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,28 +25,25 @@ func (e *Engine) keepBinary() (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("keep own binary: %w", err)
 	}
-	if err := copyExecutable(e.cfg.Binary, path); err != nil {
+	if err := copyFile(e.cfg.Binary, path, 0o755); err != nil {
 		return "", fmt.Errorf("keep own binary: %w", err)
 	}
 	return path, nil
 }
 
-func copyExecutable(from, to string) error {
-	in, err := os.Open(from)
+// dropBinaries removes the copies that no edge is started from any more. One that still hands over runs on without its file.
+func (e *Engine) dropBinaries(kept string) error {
+	all, err := filepath.Glob(filepath.Join(e.cfg.Root, "bin", "edge-*"))
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	tmp := to + ".new"
-	out, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
+	for _, dir := range all {
+		if dir == filepath.Dir(kept) {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove binary of an earlier version: %w", err)
+		}
 	}
-	if _, err := io.Copy(out, in); err != nil {
-		return errors.Join(err, out.Close())
-	}
-	if err := out.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp, to)
+	return nil
 }

@@ -39,7 +39,8 @@ func (e *Engine) gc(ctx context.Context, req api.GCRequest) (api.GCResult, error
 
 // collectAfterwards forgets what a deployment has made superfluous, without anybody waiting for it. The build cache sees to
 // itself.
-func (e *Engine) collectAfterwards(ctx context.Context) {
+func (e *Engine) collectAfterwards() {
+	ctx := e.life
 	e.work.Go(func() {
 		_, images, err := e.forgetReleases(ctx, e.cfg.Settings.KeepReleases, "engine")
 		if err == nil && images > 0 {

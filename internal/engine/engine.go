@@ -125,6 +125,9 @@ func (e *Engine) openMachine(ctx context.Context) error {
 	if e.edge, _, err = e.launch.Ensure(ctx); err != nil {
 		return err
 	}
+	if err := e.dropBinaries(binary); err != nil {
+		return err
+	}
 	if e.machine, err = machine.New(ctx, e.runtime, e.edge, keeper{e}, e.log); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 const UnitName = "seaworthy.service"
 
 // KillMode=process: replicas and edge are in the unit's control group until they have their own, and must not die with it.
+// Restart=on-failure: seaworthy engine stop ends the engine in order, and it stays stopped.
 const unit = `[Unit]
 Description=Seaworthy engine
 Documentation=https://github.com/seaworthyhq/seaworthy
@@ -19,7 +20,7 @@ Wants=network-online.target
 
 [Service]
 ExecStart=%s engine run --root %s
-Restart=always
+Restart=on-failure
 RestartSec=1
 KillMode=process
 Delegate=yes
