@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -128,6 +129,9 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 		var user *release.UserError
 		if errors.As(err, &user) {
 			return nil, user
+		}
+		if at, ok := errors.AsType[*url.Error](err); ok {
+			err = at.Err // the address says nothing
 		}
 		return nil, err
 	}

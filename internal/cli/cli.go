@@ -40,6 +40,8 @@ type app struct {
 	quiet       bool
 	verbose     bool
 	yes         bool
+
+	started bool // this call has started the engine
 }
 
 // Main runs the command line and returns the exit code (docs/exit-codes.md).
@@ -137,7 +139,12 @@ func (a *app) render(call func(event.Sink) error) error {
 		mode = tui.Plain
 	}
 	r := tui.New(tui.Options{Out: a.out, Err: a.err, Mode: mode, Quiet: a.quiet, Verbose: a.verbose})
-	return r.Close(call(r))
+	watched := &watchedSink{Sink: r}
+	err := call(watched)
+	if watched.deployed.Load() && a.started {
+		a.warnUnattended(r)
+	}
+	return r.Close(err)
 }
 
 // result prints what a verb found: as JSON, or as people read it.

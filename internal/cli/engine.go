@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,9 +16,6 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
-
-// startLimit is how long an engine may take to answer before its start counts as failed.
-const startLimit = 30 * time.Second
 
 // Engine is what the CLI needs of the engine it may have to become. It is handed in, since everything else goes through the API.
 type Engine struct {
@@ -45,6 +40,7 @@ func (a *app) addPlain(parent *cobra.Command, commands ...*cobra.Command) {
 
 func (a *app) engineRun() *cobra.Command {
 	var config string
+	var starter int
 	cmd := &cobra.Command{
 		Use:     "run",
 		Short:   "Run the engine in the foreground",
@@ -54,10 +50,15 @@ func (a *app) engineRun() *cobra.Command {
 			if err := needRoot("run an engine"); err != nil {
 				return err
 			}
-			return a.engineParts.Run(cmd.Context(), a.root, config)
+			tell := tellStarter(starter)
+			err := a.engineParts.Run(cmd.Context(), a.root, config)
+			tell(err)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", envOr("SEAWORTHY_CONFIG", a.engineParts.SettingsPath), "settings of the engine (docs/engine.md)")
+	cmd.Flags().IntVar(&starter, starterFlag, 0, "")
+	_ = cmd.Flags().MarkHidden(starterFlag) // it is there
 	return cmd
 }
 
@@ -102,7 +103,7 @@ func (a *app) install(ctx context.Context, unitDir string, start bool) error {
 		return nil
 	}
 	// An engine that was started on demand gives the state root to the one that systemd starts.
-	if err := api.NewClient(a.root).StopEngine(ctx); err != nil && !errors.Is(err, api.ErrNoEngine) {
+	if err := stopEngine(ctx, api.NewClient(a.root)); err != nil && !errors.Is(err, api.ErrNoEngine) {
 		return err
 	}
 	for _, args := range [][]string{{"daemon-reload"}, {"enable", "--now", a.engineParts.UnitName}} {
@@ -126,7 +127,7 @@ func (a *app) engineStop() *cobra.Command {
 		Example: "  sudo seaworthy engine stop",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := api.NewClient(a.root).StopEngine(cmd.Context())
+			err := stopEngine(cmd.Context(), api.NewClient(a.root))
 			if errors.Is(err, api.ErrNoEngine) {
 				fmt.Fprintln(a.out, "no engine is running")
 				return nil
@@ -178,72 +179,4 @@ func needRoot(what string) error {
 		Err:  fmt.Errorf("only root can %s", what),
 		Hint: "sudo " + strings.Join(os.Args, " "),
 	}
-}
-
-// startEngine starts an engine that outlives this process, and waits until it answers.
-func (a *app) startEngine(ctx context.Context, client *api.Client) error {
-	if err := needRoot("start the engine, and none is running"); err != nil {
-		return err
-	}
-	binary, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(a.root, 0o711); err != nil {
-		return fmt.Errorf("make state root: %w", err)
-	}
-	log, err := os.OpenFile(filepath.Join(a.root, "engine.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return fmt.Errorf("open log of the engine: %w", err)
-	}
-	defer log.Close()
-	begin, _ := log.Seek(0, io.SeekEnd)
-	cmd := exec.Command(binary, "engine", "run", "--root", a.root)
-	cmd.Dir = "/"
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start engine: %w", err)
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it did not answer within %s", startLimit))
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { // ends with this process at the latest: the engine is no child to wait for any longer then
-		ended <- cmd.Wait()
-		cancel()
-	}()
-	if err = client.WaitReady(ctx); err == nil {
-		return nil
-	}
-	select {
-	case err = <-ended:
-		if err == nil {
-			err = errors.New("it ended at once")
-		}
-	default:
-	}
-	// Two calls may start one at the same time; the root's lock lets one through, and that one serves both.
-	if client.Reach(context.WithoutCancel(ctx)) == nil {
-		return nil
-	}
-	return &release.UserError{
-		Kind:   release.KindEngine,
-		Err:    fmt.Errorf("start engine: %w", err),
-		Detail: logSince(log.Name(), begin),
-		Hint:   "seaworthy engine run --root " + a.root + " shows more",
-	}
-}
-
-func logSince(path string, offset int64) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.NewSectionReader(f, offset, 1<<20))
-	if err != nil {
-		return ""
-	}
-	all := strings.Split(strings.TrimSpace(string(b)), "\n")
-	return strings.Join(all[max(0, len(all)-20):], "\n")
 }
