@@ -67,7 +67,7 @@ func TestKilledChild(t *testing.T) {
 func TestEngineKilledInTheMiddleOfABuild(t *testing.T) {
 	root := t.TempDir()
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledChild$", "-test.v")
-	child.Env = append(os.Environ(), childRoot+"="+root)
+	child.Env = append(os.Environ(), childRoot+"="+root, "TMPDIR="+t.TempDir()) // it cannot remove what it makes
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/edge"
@@ -78,8 +80,12 @@ func (e *Engine) open(ctx context.Context) error {
 	if err := os.MkdirAll(e.cfg.Root, 0o711); err != nil {
 		return fmt.Errorf("make state root: %w", err)
 	}
+	quietLibraries()
 	var err error
 	if e.store, err = store.Open(ctx, store.Config{Root: e.cfg.Root}); err != nil {
+		return err
+	}
+	if err := e.useOwnTemp(); err != nil {
 		return err
 	}
 	if e.db, err = state.Open(e.cfg.Root); err != nil {
@@ -98,6 +104,28 @@ func (e *Engine) open(ctx context.Context) error {
 		return err
 	}
 	return e.openMachine(ctx)
+}
+
+// quietLibraries has containerd and BuildKit say only what went wrong, and say it where the engine does.
+func quietLibraries() {
+	logrus.SetLevel(logrus.ErrorLevel)
+	logrus.SetOutput(os.Stderr)
+}
+
+// useOwnTemp has temporary files lie in the state root, where an engine that was killed leaves them to the next one.
+func (e *Engine) useOwnTemp() error {
+	dir := filepath.Join(e.cfg.Root, "tmp")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make folder for temporary files: %w", err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look for temporary files: %w", err)
+	}
+	for _, f := range left {
+		_ = os.Remove(filepath.Join(dir, f.Name())) // mount points of BuildKit's above all; one that is in use stays
+	}
+	return os.Setenv("TMPDIR", dir)
 }
 
 func (e *Engine) openBuilder(ctx context.Context) error {

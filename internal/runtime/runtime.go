@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -180,7 +181,24 @@ func (r *Runtime) Close() error {
 		w.end()
 	}
 	r.watchers = nil
+	if len(r.containers) == 0 {
+		removeEmptyFolders(r.dir.run)
+	}
 	return err
+}
+
+// removeEmptyFolders removes dir and the folders in it, as far as there is nothing in them.
+func removeEmptyFolders(dir string) {
+	var all []string
+	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error { // what cannot be read is not empty
+		if err == nil && e.IsDir() {
+			all = append(all, path)
+		}
+		return nil
+	})
+	for _, path := range slices.Backward(all) {
+		_ = os.Remove(path) // fails where something is in it
+	}
 }
 
 // BuildNetwork gives RUN steps of builds their network.
