@@ -115,7 +115,8 @@ func (p *planner) current(r release.Replica) bool {
 // down reports whether the environment is to be empty.
 func (p *planner) down() bool { return !p.desired.Generation.serves() }
 
-// grace is what the replica gets to end: as the configuration says that it was started with, if that is known.
+// grace is what the replica gets to finish what it was asked, and then to end: as the configuration says that it was started
+// with, if that is known. Compose has no word for the first; who grants a process that long to end means requests.
 func (p *planner) grace(r release.Replica) time.Duration {
 	c := p.changes[r.Service]
 	return stopGrace(cmp.Or(c.before, c.want))

@@ -25,16 +25,17 @@ func stopGrace(s *release.Service) time.Duration {
 	return s.StopGrace.Or(release.DefaultStopGrace)
 }
 
-// drainLimit is how long a replica gets to finish what it was asked before. Compose has no word for it; who grants
-// a process that long to end means requests, so it is the same time.
-func drainLimit(s *release.Service) time.Duration { return stopGrace(s) }
+// portLimit is how long a replica that nothing but its port can tell of gets until that answers.
+const portLimit = time.Minute
 
-// wellLimit is when it is known at the latest that a replica does not get healthy. Where the image holds the health check,
-// which is not seen from here, the defaults count.
+// wellLimit is when it is known at the latest that a replica does not get healthy.
 func wellLimit(s release.Service) time.Duration {
 	h := s.Health
-	if h == nil || h.Disabled() {
+	if h == nil {
 		h = &release.Health{}
+	}
+	if len(h.Test) == 0 || h.Disabled() {
+		return time.Duration(h.StartPeriod+s.Update.Monitor) + portLimit
 	}
 	retries := h.Retries
 	if retries == 0 {

@@ -25,28 +25,50 @@ func (s *Site) Await(ctx context.Context, id string, until rollout.Until, limit 
 func (s *Site) awaitEnd(ctx context.Context, id string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it did not end within %s", limit))
 	defer cancel()
-	r, err := s.machine.runtime.Wait(ctx, id)
-	if err != nil {
-		return err
-	}
-	if r.ExitKnown && r.ExitCode == 0 {
-		return nil
-	}
-	return s.failed(ctx, r, exited(r))
+	var granted *restarts
+	return s.watch(ctx, id, func(r release.Replica) (bool, error) {
+		switch {
+		case r.State == release.StateRunning:
+			return false, nil
+		case r.ExitKnown && r.ExitCode == 0:
+			return true, nil
+		}
+		return false, s.retry(ctx, r, &granted)
+	})
 }
 
 func (s *Site) awaitWell(ctx context.Context, id string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not healthy within %s", limit))
 	defer cancel()
+	var granted *restarts
 	return s.watch(ctx, id, func(r release.Replica) (bool, error) {
 		switch {
 		case r.State != release.StateRunning:
-			return false, exited(r)
+			return false, s.retry(ctx, r, &granted)
 		case r.Health == release.HealthUnhealthy:
 			return false, errors.New("it is unhealthy" + detail(s.machine.health.output(id)))
 		}
 		return r.Health != release.HealthStarting, nil
 	})
+}
+
+// retry starts a replica again that has ended before it was well, or says why not.
+func (s *Site) retry(ctx context.Context, r release.Replica, granted **restarts) error {
+	service := s.serviceOf(r)
+	if service == nil {
+		return exited(r)
+	}
+	if *granted == nil {
+		*granted = candidateRestarts(*service)
+	}
+	pause, again := (*granted).next(r)
+	if !again {
+		return exited(r)
+	}
+	if !sleep(ctx, pause) {
+		return exited(r)
+	}
+	return s.startAgain(ctx, r)
 }
 
 func (s *Site) awaitSteady(ctx context.Context, id string, limit time.Duration) error {

@@ -165,12 +165,10 @@ func (h *health) probe(ctx context.Context, id string, p *patient, test release.
 		case ok:
 			failures = 0
 			h.set(id, p, release.HealthHealthy, output)
-		case h.stillStarting(p, started, test):
-			h.set(id, p, p.state, output)
 		default:
 			failures++
 			state := p.state
-			if failures >= cmp.Or(test.Retries, defaultRetries) {
+			if hopeless(p.state, failures, time.Since(started), test) {
 				state = release.HealthUnhealthy
 			}
 			h.set(id, p, state, output)
@@ -179,8 +177,14 @@ func (h *health) probe(ctx context.Context, id string, p *patient, test release.
 	}
 }
 
-func (h *health) stillStarting(p *patient, started time.Time, test release.Health) bool {
-	return p.state == release.HealthStarting && time.Since(started) < time.Duration(test.StartPeriod)
+// hopeless reports whether a replica whose test has failed counts as unhealthy. One that starts is asked more often than its
+// interval says; that must not take from the time that interval and retries give it, so there time counts.
+func hopeless(state release.HealthState, failures int, age time.Duration, test release.Health) bool {
+	retries := cmp.Or(test.Retries, defaultRetries)
+	if state == release.HealthStarting {
+		return age >= time.Duration(test.StartPeriod)+time.Duration(retries)*test.Interval.Or(defaultInterval)
+	}
+	return failures >= retries
 }
 
 func nextPause(state release.HealthState, last time.Duration, test release.Health) time.Duration {

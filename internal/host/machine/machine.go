@@ -32,6 +32,7 @@ type Machine struct {
 	keeper  Keeper
 	log     *slog.Logger
 	health  *health
+	routed  chan struct{} // ready when traffic goes elsewhere than the supervisor knows
 
 	apply sync.Mutex // held while routes are derived and handed over, so that they arrive in order
 	mu    sync.Mutex // guards what is below
@@ -45,7 +46,10 @@ func New(ctx context.Context, rt *runtime.Runtime, client *edge.Client, keeper K
 	if err != nil {
 		return nil, fmt.Errorf("read routes of the edge: %w", err)
 	}
-	m := &Machine{runtime: rt, edge: client, keeper: keeper, log: log, vips: newVIPTable(kept), sites: map[release.Environment]*Site{}}
+	m := &Machine{
+		runtime: rt, edge: client, keeper: keeper, log: log,
+		routed: make(chan struct{}, 1), vips: newVIPTable(kept), sites: map[release.Environment]*Site{},
+	}
 	m.health = newHealth(rt, func(id string) { m.routesChanged() })
 	return m, nil
 }

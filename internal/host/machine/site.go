@@ -142,8 +142,13 @@ func (s *Site) Route(ctx context.Context, serving rollout.Serving) error {
 		m.mu.Lock()
 		s.serving = before
 		m.mu.Unlock()
+		return err
 	}
-	return err
+	select {
+	case m.routed <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
 // Drain returns when the replica has nothing left to do for anybody, or limit has passed; what is left then is cut off.
@@ -192,6 +197,13 @@ func (s *Site) setStopping(id string, stopping bool) {
 	} else {
 		delete(s.stopping, id)
 	}
+}
+
+// serviceOf is what the replica runs, for who does not hold the machine's lock.
+func (s *Site) serviceOf(r release.Replica) *release.Service {
+	s.machine.mu.Lock()
+	defer s.machine.mu.Unlock()
+	return s.service(r)
 }
 
 // service is what the replica runs, by the generations that are known; nil if none has it.

@@ -4,29 +4,24 @@ import (
 	"context"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/rollout"
 	"github.com/seaworthyhq/seaworthy/internal/runtime"
 )
 
-// settled is how long a replica has to run before its next death counts as the first.
-const settled = 30 * time.Second
-
 // Supervise restarts serving replicas that end, with back-off, until ctx ends. They are left out of the routes at once.
 func (m *Machine) Supervise(ctx context.Context) {
-	s := &supervisor{machine: m, pauses: map[string]*backoff.ExponentialBackOff{}, attempts: map[string]int{}, due: make(chan release.Environment)}
+	s := &supervisor{machine: m, ended: map[string]*ending{}, due: make(chan turn)}
 	changes := m.runtime.Watch(ctx)
-	for _, env := range m.runtime.Environments() {
-		s.lookAt(ctx, env)
-	}
+	s.lookAround(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case env := <-s.due:
-			s.lookAt(ctx, env)
+		case <-m.routed: // what has ended before it served
+			s.lookAround(ctx)
+		case t := <-s.due:
+			s.startAgain(ctx, t)
 		case c, ok := <-changes:
 			if !ok {
 				return
@@ -36,18 +31,29 @@ func (m *Machine) Supervise(ctx context.Context) {
 	}
 }
 
+// supervisor knows what has become of replicas that ended. Only the goroutine of Supervise touches it.
 type supervisor struct {
-	machine  *Machine
-	pauses   map[string]*backoff.ExponentialBackOff
-	attempts map[string]int
-	due      chan release.Environment
+	machine *Machine
+	ended   map[string]*ending // by ID of the replica
+	due     chan turn
+}
+
+// ending is what has been done about a replica that ended.
+type ending struct {
+	restarts *restarts
+	waiting  bool // its turn will come
+}
+
+// turn says that a replica is to be started now.
+type turn struct {
+	env release.Environment
+	id  string
 }
 
 func (s *supervisor) changed(ctx context.Context, c runtime.Change) {
 	switch {
 	case c.Removed:
-		delete(s.pauses, c.Replica.ID)
-		delete(s.attempts, c.Replica.ID)
+		delete(s.ended, c.Replica.ID)
 	case c.Replica.State == release.StateExited:
 		s.machine.health.forget(c.Replica.ID)
 		if s.machine.Site(c.Environment).isServing(c.Replica) {
@@ -57,73 +63,70 @@ func (s *supervisor) changed(ctx context.Context, c runtime.Change) {
 	}
 }
 
-// lookAt starts what should run and does not.
-func (s *supervisor) lookAt(ctx context.Context, env release.Environment) {
-	site := s.machine.Site(env)
-	for _, r := range s.machine.runtime.Replicas(env) {
-		if r.State == release.StateRunning || !site.isServing(r) {
-			continue
-		}
-		if err := s.restart(ctx, site, r); err != nil {
-			s.machine.log.Error("restart replica", "replica", r.ID, "error", err)
-			s.schedule(ctx, env, r)
+// lookAround finds what should run and does not, and nobody has said so.
+func (s *supervisor) lookAround(ctx context.Context) {
+	for _, env := range s.machine.runtime.Environments() {
+		site := s.machine.Site(env)
+		for _, r := range s.machine.runtime.Replicas(env) {
+			if r.State != release.StateRunning && site.isServing(r) {
+				s.schedule(ctx, env, r)
+			}
 		}
 	}
 }
 
-func (s *supervisor) restart(ctx context.Context, site *Site, r release.Replica) error {
-	s.machine.mu.Lock()
-	service := site.service(r)
-	s.machine.mu.Unlock()
-	if service == nil || service.OneShot || !wantsRestart(service.Restart, r, s.attempts[r.ID]-1) {
-		return nil
-	}
-	err := site.Start(ctx, rollout.Replica{
-		ID: r.ID, Index: r.Index, Spec: r.Spec, Deployment: r.Deployment, Release: r.Release, Service: *service,
-	})
-	if err == nil {
-		s.machine.routesChanged()
-	}
-	return err
-}
-
-// schedule looks again when the replica's turn has come, if its policy wants it to run.
+// schedule gives the replica its turn after a pause, if its policy wants it to run.
 func (s *supervisor) schedule(ctx context.Context, env release.Environment, r release.Replica) {
-	site := s.machine.Site(env)
-	s.machine.mu.Lock()
-	service := site.service(r)
-	s.machine.mu.Unlock()
-	if service == nil || !wantsRestart(service.Restart, r, s.attempts[r.ID]) {
+	service := s.machine.Site(env).serviceOf(r)
+	if service == nil || service.OneShot {
 		return
 	}
-	pause := s.pause(r, service.Restart)
+	e := s.ended[r.ID]
+	if e == nil || r.Ended.Sub(r.Started) > service.Restart.Window.Or(settled) {
+		e = &ending{restarts: newRestarts(service.Restart), waiting: e != nil && e.waiting}
+		s.ended[r.ID] = e
+	}
+	if e.waiting {
+		return
+	}
+	pause, again := e.restarts.next(r)
+	if !again {
+		return
+	}
+	e.waiting = true
 	time.AfterFunc(pause, func() {
 		select {
-		case s.due <- env:
+		case s.due <- turn{env, r.ID}:
 		case <-ctx.Done():
 		}
 	})
 }
 
-func wantsRestart(p release.Restart, r release.Replica, attempts int) bool {
-	switch {
-	case p.Condition == "none":
-		return false
-	case p.Condition == "on-failure" && r.ExitKnown && r.ExitCode == 0:
-		return false
-	case p.MaxAttempts > 0 && attempts >= p.MaxAttempts:
-		return false
+// startAgain starts a replica whose turn has come, unless that is nobody's wish any more.
+func (s *supervisor) startAgain(ctx context.Context, t turn) {
+	if e := s.ended[t.id]; e != nil {
+		e.waiting = false
 	}
-	return true
+	site := s.machine.Site(t.env)
+	r, err := s.machine.runtime.Replica(t.id)
+	if err != nil || r.State == release.StateRunning || !site.isServing(r) {
+		return
+	}
+	if err := site.startAgain(ctx, r); err != nil {
+		s.machine.log.Error("restart replica", "replica", r.ID, "error", err)
+		s.schedule(ctx, t.env, r)
+		return
+	}
+	s.machine.routesChanged()
 }
 
-func (s *supervisor) pause(r release.Replica, p release.Restart) time.Duration {
-	b := s.pauses[r.ID]
-	if b == nil || r.Ended.Sub(r.Started) > p.Window.Or(settled) {
-		b = backoff.NewExponentialBackOff()
-		b.InitialInterval, b.MaxInterval = 100*time.Millisecond, 30*time.Second
-		s.pauses[r.ID], s.attempts[r.ID] = b, 0
+// startAgain starts a replica that has ended, as the generation it belongs to knows it.
+func (s *Site) startAgain(ctx context.Context, r release.Replica) error {
+	service := s.serviceOf(r)
+	if service == nil {
+		return nil
 	}
-	s.attempts[r.ID]++
-	return max(b.NextBackOff(), time.Duration(p.Delay))
+	return s.Start(ctx, rollout.Replica{
+		ID: r.ID, Index: r.Index, Spec: r.Spec, Deployment: r.Deployment, Release: r.Release, Service: *service,
+	})
 }
