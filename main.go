@@ -26,7 +26,7 @@ func main() {
 	}))
 }
 
-func runEngine(ctx context.Context, root, config string) error {
+func runEngine(ctx context.Context, root, config string, onDemand bool) error {
 	settings, err := engine.LoadSettings(config)
 	if err != nil {
 		return err
@@ -35,5 +35,5 @@ func runEngine(ctx context.Context, root, config string) error {
 	if err != nil {
 		return err
 	}
-	return engine.Run(ctx, engine.Config{Root: root, Binary: binary, Version: version, Settings: settings})
+	return engine.Run(ctx, engine.Config{Root: root, Binary: binary, Version: version, Settings: settings, OnDemand: onDemand})
 }

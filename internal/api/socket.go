@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,18 +14,24 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // SocketName is the engine's socket in its state root.
 const SocketName = "engine.sock"
 
-// Group is the group whose members may use the engine, besides root. Who is in it can do as root does: it is like being in
-// the group docker.
+// Group is the group whose members may use the engine, besides root, where its settings name no other. Who is in it can do as
+// root does: it is like being in the group docker.
 const Group = "seaworthy"
 
-// Listen makes the engine's socket in root, for root and the Group alone. A socket that nobody serves is replaced: who holds
-// the lock of the root is the only one who may call this.
-func Listen(root string) (net.Listener, error) {
+// Listen makes the engine's socket in root, for root and a group alone: by name or number, or Group, if there is one, where
+// it is empty. A socket that nobody serves is replaced: who holds the lock of the root is the only one who may call this.
+func Listen(root, group string) (net.Listener, error) {
+	gid, err := findGroup(group)
+	if err != nil {
+		return nil, err
+	}
 	path := filepath.Join(root, SocketName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove stale socket: %w", err)
@@ -33,18 +40,52 @@ func Listen(root string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on engine socket: %w", err)
 	}
-	mode := fs.FileMode(0o600)
-	if g, err := user.LookupGroup(Group); err == nil {
-		gid, _ := strconv.Atoi(g.Gid)
-		if err := os.Chown(path, 0, gid); err != nil {
-			return nil, errors.Join(err, l.Close())
-		}
-		mode = 0o660
-	}
-	if err := os.Chmod(path, mode); err != nil {
+	if err := admit(path, gid); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// nobody is no group at all.
+const nobody = -1
+
+func findGroup(name string) (gid int, err error) {
+	if gid, err := strconv.Atoi(name); err == nil {
+		return gid, nil
+	}
+	g, err := user.LookupGroup(cmp.Or(name, Group))
+	switch {
+	case err == nil:
+		return strconv.Atoi(g.Gid)
+	case name == "":
+		return nobody, nil
+	}
+	return nobody, &release.UserError{
+		Kind: release.KindUsage, Err: fmt.Errorf("find group of the engine's socket: %w", err), Hint: "groupadd --system " + name,
+	}
+}
+
+// groupOf names the group that may open the socket.
+func groupOf(path string) string {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil || st.Gid == 0 {
+		return Group
+	}
+	id := strconv.FormatUint(uint64(st.Gid), 10)
+	if g, err := user.LookupGroupId(id); err == nil {
+		return g.Name
+	}
+	return id
+}
+
+func admit(path string, gid int) error {
+	if gid == nobody {
+		return os.Chmod(path, 0o600)
+	}
+	if err := os.Chown(path, 0, gid); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o660)
 }
 
 // ConnContext is for http.Server: it notes the caller of each connection.

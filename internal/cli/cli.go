@@ -40,8 +40,6 @@ type app struct {
 	quiet       bool
 	verbose     bool
 	yes         bool
-
-	started bool // this call has started the engine
 }
 
 // Main runs the command line and returns the exit code (docs/exit-codes.md).
@@ -139,12 +137,7 @@ func (a *app) render(call func(event.Sink) error) error {
 		mode = tui.Plain
 	}
 	r := tui.New(tui.Options{Out: a.out, Err: a.err, Mode: mode, Quiet: a.quiet, Verbose: a.verbose})
-	watched := &watchedSink{Sink: r}
-	err := call(watched)
-	if watched.deployed.Load() && a.started {
-		a.warnUnattended(r)
-	}
-	return r.Close(err)
+	return r.Close(call(r))
 }
 
 // result prints what a verb found: as JSON, or as people read it.

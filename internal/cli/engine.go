@@ -19,7 +19,7 @@ import (
 
 // Engine is what the CLI needs of the engine it may have to become. It is handed in, since everything else goes through the API.
 type Engine struct {
-	Run          func(ctx context.Context, root, settings string) error
+	Run          func(ctx context.Context, root, settings string, onDemand bool) error
 	WriteUnit    func(dir, binary, root string) (path string, err error)
 	UnitName     string
 	SettingsPath string
@@ -51,7 +51,7 @@ func (a *app) engineRun() *cobra.Command {
 				return err
 			}
 			tell := tellStarter(starter)
-			err := a.engineParts.Run(cmd.Context(), a.root, config)
+			err := a.engineParts.Run(cmd.Context(), a.root, config, starter != 0)
 			tell(err)
 			return err
 		},

@@ -37,9 +37,6 @@ func (a *app) startEngine(ctx context.Context, client *api.Client) error {
 	defer cancel()
 	for {
 		err := a.startOnce(ctx, client)
-		if err == nil {
-			a.started = true
-		}
 		if release.KindOf(err) != release.KindConflict {
 			return err
 		}

@@ -150,6 +150,7 @@ func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired ro
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
 	if err == nil && recorded == nil {
 		announceAddresses(desired.Generation.Config, sink)
+		e.warnUnattended(d, sink)
 		e.collectAfterwards()
 	}
 	return errors.Join(err, recorded)

@@ -36,6 +36,7 @@ type Config struct {
 	Binary   string // of Seaworthy
 	Version  string
 	Settings Settings
+	OnDemand bool // started by a verb that needed an engine
 }
 
 // Engine is the open state of one engine.
@@ -59,7 +60,8 @@ type Engine struct {
 	images   *images
 	turns    *turns
 
-	work sync.WaitGroup // what goes on without a caller
+	unattended sync.Once      // warns
+	work       sync.WaitGroup // what goes on without a caller
 }
 
 // Run is an engine from its start until ctx ends or it is told to stop. Replicas and edge go on after it.
@@ -182,7 +184,7 @@ func (e *Engine) adopt(ctx context.Context) error {
 }
 
 func (e *Engine) serve(ctx context.Context) error {
-	l, err := api.Listen(e.cfg.Root)
+	l, err := api.Listen(e.cfg.Root, e.cfg.Settings.Group)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ type Settings struct {
 	// KeepReleases is how many releases of an environment stay, to roll back to; 0: 5.
 	KeepReleases int           `yaml:"keepReleases"`
 	Build        BuildSettings `yaml:"build"`
+	// Group is whose members may use the engine, besides root; a name or a number. Empty: seaworthy, if there is one.
+	Group string `yaml:"group"`
 }
 
 // BuildSettings limit what all builds together may take; zero means no limit.

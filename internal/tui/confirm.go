@@ -20,7 +20,7 @@ func Confirm(ctx context.Context, in io.Reader, out io.Writer, question string, 
 	if !IsTerminal(in) {
 		return &release.UserError{
 			Kind: release.KindUsage,
-			Err:  fmt.Errorf("%s: there is no terminal to ask on", Clean(question)),
+			Err:  fmt.Errorf("there is no terminal to ask on: %s", Clean(question)),
 			Hint: "add --yes to go ahead without being asked",
 		}
 	}

@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+// unitDirs is where systemd looks for units of the machine.
+var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+
+// installed says whether one of the directories has the unit, for this state root.
+func installed(dirs []string, root string) bool {
+	for _, dir := range dirs {
+		content, err := os.ReadFile(filepath.Join(dir, UnitName))
+		if err == nil && bytes.Contains(content, []byte(" --root "+root+"\n")) {
+			return true
+		}
+	}
+	return false
+}
+
+// warnUnattended says, with the first deployment that an engine which was started on demand brings up, that nothing starts an
+// engine with the machine: once after each restart of it, and not at every update.
+func (e *Engine) warnUnattended(d deployment, sink event.Sink) {
+	if !e.cfg.OnDemand || d.down || installed(unitDirs, e.cfg.Root) {
+		return
+	}
+	e.unattended.Do(func() {
+		hint := "sudo seaworthy engine install --root " + e.cfg.Root
+		if _, err := os.Stat("/run/systemd/system"); errors.Is(err, fs.ErrNotExist) {
+			hint = "no systemd runs here: have the machine start seaworthy engine run --root " + e.cfg.Root
+		}
+		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
+			Level: event.Warn, Text: "the engine is not installed: after a restart of the machine nothing brings this back", Hint: hint,
+		}})
+	})
+}
