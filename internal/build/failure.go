@@ -133,6 +133,7 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 		stage = p.stageName(v.steps[0])
 	}
 	what := "stage " + stage
+	u.Hint = "correct it, then run the same command again: what was built before it is kept"
 	if u.Kind == release.KindCheck {
 		what = "check " + stage
 		u.Hint = "correct what it found, or leave it out: checks: {" + stage + ": skip} in seaworthy.yaml"
