@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestNetworksKeepServicesApart(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, `services:
+  web: {build: ., ports: ["127.0.0.1:{{port}}:8080"], networks: [front, middle], environment: {VERSION: web}, stop_grace_period: 1s}
+  api: {build: ., expose: ["8080"], networks: [middle], environment: {VERSION: api}, stop_grace_period: 1s}
+  db:  {build: ., expose: ["8080"], networks: [back], environment: {VERSION: db}, stop_grace_period: 1s}
+networks: {front: , middle: , back: {internal: true}}
+`)
+	other := newAppSite(t, `name: stranger
+services:
+  db: {build: ., ports: ["127.0.0.1:{{port}}:8080"], environment: {VERSION: stranger}, stop_grace_period: 1s}
+`)
+	s.up(0)
+	other.up(0)
+	here := *other
+	here.root, here.env = s.root, s.env // the other project once more, on the same engine
+	here.edit("compose.yaml", "127.0.0.1:", "127.0.0.2:")
+	here.up(0)
+
+	if got := s.fetch(query("get", "url", "http://api:8080/version")); got != "api" {
+		t.Errorf("services that share a network: %q", got)
+	}
+	db := s.replicas("db")[0].IP
+	for what, path := range map[string]string{
+		"by name, in another network":              query("ask", "network", "tcp", "addr", "db:7000"),
+		"by address, in another network":           query("ask", "network", "tcp", "addr", db+":7000"),
+		"by address, of another project":           query("ask", "network", "tcp", "addr", here.replicas("db")[0].IP+":7000"),
+		"by address, of another engine's projects": query("ask", "network", "tcp", "addr", other.replicas("db")[0].IP+":7000"),
+	} {
+		if got := s.fetch(path); !strings.HasPrefix(got, "502") {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+}
+
+func TestReplicasReachTheOutsideAndTheHost(t *testing.T) {
+	t.Parallel()
+	outside, port := strangeNamespace(t)
+	s := newAppSite(t, fmt.Sprintf(`services:
+  web:
+    build: .
+    ports: ["127.0.0.1:{{port}}:8080"]
+    hostname: shop.example
+    extra_hosts: ["outside.example=%s", "host.docker.internal=host-gateway"]
+    stop_grace_period: 1s
+  shut:
+    build: .
+    ports: ["127.0.0.1:%d:8080"]
+    networks: [inner]
+    stop_grace_period: 1s
+networks: {inner: {internal: true}}
+`, outside, port))
+	s.up(0)
+	for what, c := range map[string]struct{ path, want string }{
+		"by address":           {query("get", "url", "http://"+outside+":8080/version"), "outside"},
+		"by extra_hosts":       {query("get", "url", "http://outside.example:8080/version"), "outside"},
+		"its own hostname":     {"host", "shop.example"},
+		"its hostname by name": {query("get", "url", "http://shop.example:8080/host"), "shop.example"},
+	} {
+		if got := s.fetch(c.path); got != c.want {
+			t.Errorf("%s: got %q, want %q", what, got, c.want)
+		}
+	}
+	gateway := s.inside("web", "ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p'")
+	if got := s.fetch(query("lookup", "name", "host.docker.internal")); got != gateway {
+		t.Errorf("host-gateway is %q, want %q", got, gateway)
+	}
+	shut := *s
+	shut.port = port
+	if got := shut.fetch(query("get", "url", "http://"+outside+":8080/version")); !strings.HasPrefix(got, "502") {
+		t.Errorf("out of an internal network: %q", got)
+	}
+}
+
+// strangeNamespace is a host outside of this one, as far as replicas can tell: its address, where testdata/app answers, and a port
+// that is free here.
+func strangeNamespace(t *testing.T) (address string, free int) {
+	t.Helper()
+	app, err := appBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "app")
+	if err := os.WriteFile(path, []byte(app), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	free = freePort(t)
+	name := fmt.Sprintf("swout%d", free)
+	at := func(host int) string { return fmt.Sprintf("198.18.%d.%d", free/64%256, free%64*4+host) } // a network of four addresses
+	us, them := at(1), at(2)
+	ip := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %v: %v\n%s", args, err, out)
+		}
+	}
+	ip("netns", "add", name)
+	t.Cleanup(func() { ip("netns", "delete", name) }) // and the pair of interfaces with it
+	ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
+	ip("address", "add", us+"/30", "dev", name)
+	ip("link", "set", name, "up")
+	ip("-n", name, "address", "add", them+"/30", "dev", "eth0")
+	ip("-n", name, "link", "set", "eth0", "up")
+	ip("-n", name, "link", "set", "lo", "up")
+	server := exec.Command("ip", "netns", "exec", name, path)
+	server.Env = append(os.Environ(), "VERSION=outside")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	return them, free
+}
