@@ -54,6 +54,14 @@ func TestReplicasOfANetworkReachEachOther(t *testing.T) {
 	}
 }
 
+func TestTwoEnginesHaveReplicasOfTheSameName(t *testing.T) {
+	first, second := start(t), start(t)
+	first.run("a", first.webServer("ahoy"))
+	second.run("a", second.webServer("hello"))
+	first.answers("a")
+	second.answers("a")
+}
+
 func TestEnvironmentsDoNotReachEachOther(t *testing.T) {
 	e := start(t)
 	other := release.Environment{Project: "test", Name: "other"}

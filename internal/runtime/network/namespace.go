@@ -55,7 +55,7 @@ func (m *Manager) Connect(owner string, endpoints []Endpoint) (path string, err 
 	}
 	way := wayOut(endpoints)
 	for i, e := range endpoints {
-		if err := plug(inside, ns, hostEnd(owner, i), fmt.Sprintf("eth%d", i), e, i == way); err != nil {
+		if err := plug(inside, ns, m.hostEnd(owner, i), fmt.Sprintf("eth%d", i), e, i == way); err != nil {
 			return "", fmt.Errorf("network %s: %w", e.Network.Name, err)
 		}
 	}
@@ -144,8 +144,11 @@ func wayOut(endpoints []Endpoint) int {
 	return 0
 }
 
-// hostEnd names the machine's end of an interface, so that a left-over one is found.
-func hostEnd(owner string, i int) string { return "swv" + digits(owner, fmt.Sprint(i))[:12] }
+// hostEnd names the machine's end of an interface, so that a left-over one is found: this engine's, since another one may
+// have a replica of the same name. It is 15 characters long, as the kernel wants it.
+func (m *Manager) hostEnd(owner string, i int) string {
+	return "swv" + m.cfg.Tag + digits(owner, fmt.Sprint(i))[:8]
+}
 
 func plug(inside *netlink.Handle, ns netns.NsHandle, host, peer string, e Endpoint, way bool) error {
 	bridge, err := netlink.LinkByName(e.Network.Bridge)
