@@ -86,7 +86,7 @@ func (m *Machine) Site(env release.Environment) *Site {
 	defer m.mu.Unlock()
 	s, ok := m.sites[env]
 	if !ok {
-		s = &Site{machine: m, env: env, stopping: map[string]bool{}}
+		s = &Site{machine: m, env: env, stopping: map[string]bool{}, leaving: map[string]bool{}}
 		m.sites[env] = s
 	}
 	return s
@@ -113,7 +113,7 @@ func (m *Machine) Apply(ctx context.Context) error {
 	slices.SortFunc(scenes, func(a, b scene) int { return compareNames(a.Environment, b.Environment) })
 	for _, n := range m.runtime.Networks() {
 		for i := range scenes {
-			if scenes[i].Environment == n.Environment {
+			if scenes[i].Environment == n.Environment && !m.sites[n.Environment].leaving[n.Name] {
 				scenes[i].Networks[n.Name] = network{Name: n.Name, Gateway: n.Gateway, VIPs: n.VIPs, RedirectPort: uint16(n.RedirectPort)}
 			}
 		}

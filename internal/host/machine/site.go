@@ -22,6 +22,7 @@ type Site struct {
 	serving  *rollout.Serving
 	others   []rollout.Generation
 	stopping map[string]bool // replicas that a rollout stops: nobody restarts them
+	leaving  map[string]bool // networks that are being removed: the edge has nothing to do with them any more
 }
 
 var _ rollout.Site = (*Site)(nil)
@@ -181,12 +182,24 @@ func (s *Site) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
-// RemoveNetwork removes the network; the edge lets go of it first.
+// RemoveNetwork removes the network; the edge lets go of it first: once it is removed, another engine may take its addresses.
 func (s *Site) RemoveNetwork(ctx context.Context, name string) error {
-	if err := s.machine.runtime.RemoveNetwork(ctx, s.env, name); err != nil {
+	s.setLeaving(name, true)
+	defer s.setLeaving(name, false)
+	if err := s.machine.Apply(ctx); err != nil {
 		return err
 	}
-	return s.machine.Apply(ctx)
+	return s.machine.runtime.RemoveNetwork(ctx, s.env, name)
+}
+
+func (s *Site) setLeaving(network string, leaving bool) {
+	s.machine.mu.Lock()
+	defer s.machine.mu.Unlock()
+	if leaving {
+		s.leaving[network] = true
+	} else {
+		delete(s.leaving, network)
+	}
 }
 
 func (s *Site) setStopping(id string, stopping bool) {
