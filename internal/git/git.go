@@ -46,16 +46,6 @@ func Look(ctx context.Context, dir string, ignored ...string) Source {
 	return src
 }
 
-// Between counts the commits that lead from one commit to another, and names the newest of them, at most limit.
-func Between(ctx context.Context, dir, from, to string, limit int) []string {
-	out := run(ctx, dir, "log", "--oneline", "--no-decorate", from+".."+to)
-	lines := strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
-	if len(lines) > limit {
-		lines = lines[:limit]
-	}
-	return lines
-}
-
 // prefixOf is the place of dir in its work tree: git's paths are relative to the top. It is asked only if it matters.
 func prefixOf(ctx context.Context, dir string, dirty []string) []byte {
 	if len(dirty) == 0 {
