@@ -34,25 +34,30 @@ func shellVariables() map[string]string {
 // target is the environment that a verb is about which needs no checkout: the one that -e names, whole; else the
 // directory's project with the environment that -e names. Its Name is empty where neither -e nor the directory says it.
 func (a *app) target() (release.Environment, error) {
-	if strings.Contains(a.environment, "/") {
-		env, err := release.ParseEnvironment(a.environment)
-		if err != nil {
-			return env, &release.UserError{Kind: release.KindUsage, Err: err, Hint: "seaworthy status --all lists the environments"}
-		}
-		return env, nil
-	}
-	name, err := project.NameOf(a.dir)
-	if err != nil {
-		return release.Environment{}, noProject(err)
-	}
-	return release.Environment{Project: name, Name: a.environment}, nil
+	env, _, err := a.findTarget()
+	return env, err
 }
 
-// targetEnvironment is target with an environment: local, where nothing says otherwise.
+// targetEnvironment is target with an environment: where -e names none, the one that up would take.
 func (a *app) targetEnvironment() (release.Environment, error) {
-	env, err := a.target()
-	env.Name = cmp.Or(env.Name, project.Local)
+	env, chosen, err := a.findTarget()
+	env.Name = cmp.Or(env.Name, chosen)
 	return env, err
+}
+
+// findTarget is target, and the environment that the directory chooses.
+func (a *app) findTarget() (env release.Environment, chosen string, err error) {
+	if strings.Contains(a.environment, "/") {
+		if env, err = release.ParseEnvironment(a.environment); err != nil {
+			err = &release.UserError{Kind: release.KindUsage, Err: err, Hint: "seaworthy status --all lists the environments"}
+		}
+		return env, env.Name, err
+	}
+	name, chosen, err := project.NameOf(a.dir)
+	if err != nil {
+		return env, "", noProject(err)
+	}
+	return release.Environment{Project: name, Name: a.environment}, chosen, nil
 }
 
 func noProject(err error) error {

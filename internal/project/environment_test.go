@@ -103,7 +103,7 @@ func TestName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := load(t, row.archive, project.Options{Variables: map[string]string{"X": "shell"}})
-			alone, err := project.NameOf(p.Dir)
+			alone, _, err := project.NameOf(p.Dir)
 			if p.Name != row.want || alone != row.want || err != nil {
 				t.Errorf("name is %q, alone %q, want %q: %v", p.Name, alone, row.want, err)
 			}
@@ -112,7 +112,7 @@ func TestName(t *testing.T) {
 }
 
 func TestNothingThereHasNoName(t *testing.T) {
-	if name, err := project.NameOf(t.TempDir()); release.KindOf(err) != release.KindUsage {
+	if name, _, err := project.NameOf(t.TempDir()); release.KindOf(err) != release.KindUsage {
 		t.Errorf("got %q, %v", name, err)
 	}
 }

@@ -36,24 +36,24 @@ func (l *load) nameProject(environment string) {
 	}
 }
 
-// NameOf is the name that Load gives the project of a directory, without reading the rest of it.
-func NameOf(dir string) (string, error) {
+// NameOf is the name that Load gives the project of a directory and the environment that it chooses where none is asked for,
+// without reading the rest of it.
+func NameOf(dir string) (name, environment string, err error) {
 	l, err := begin(context.Background(), Options{Dir: dir})
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if l.settings.doc == nil && l.composeFiles(Local) == nil && l.first("Dockerfile") == nil {
-		return "", &release.UserError{
+		return "", "", &release.UserError{
 			Kind: release.KindUsage, Err: fmt.Errorf("find project: %s has no Dockerfile, no compose file and no %s", l.dir, SettingsFile),
 			Hint: "go to the project's directory, or name it with -C DIR",
 		}
 	}
-	name, err := l.chooseEnvironment()
-	if err != nil {
-		return "", err
+	if environment, err = l.chooseEnvironment(); err != nil {
+		return "", "", err
 	}
-	l.nameProject(name)
-	return l.project.Name, nil
+	l.nameProject(environment)
+	return l.project.Name, environment, nil
 }
 
 // sanitize makes a name of a folder's: in lower case, of letters, digits, - and _.
