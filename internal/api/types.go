@@ -26,7 +26,7 @@ type UpRequest struct {
 	Sessions map[string]string `json:"sessions"`
 	// Ignores are the contents of the ignore files that hold, by the key of the Dockerfile.
 	Ignores map[string][]byte `json:"ignores,omitempty"`
-	Origin   release.Origin    `json:"origin"`
+	Origin  release.Origin    `json:"origin"`
 	// Files are the contents that the project's services mount, by digest.
 	Files map[release.Digest][]byte `json:"files,omitempty"`
 	// Secrets are the values that the services are handed, by name.
@@ -34,6 +34,8 @@ type UpRequest struct {
 	Pull    bool              `json:"pull,omitempty"`    // look tags up again
 	NoCache bool              `json:"noCache,omitempty"` // run every instruction again
 	Force   bool              `json:"force,omitempty"`   // deploy although the environment is held
+	// Keep has a plan's release recorded, with its files and secrets, so that the plan can be run: see Planned.
+	Keep bool `json:"keep,omitempty"`
 }
 
 // DeployRequest asks for a release in an environment. The way back to an earlier one is a deployment too.
@@ -44,9 +46,15 @@ type DeployRequest struct {
 	Actor    string `json:"actor,omitempty"`
 	Rollback bool   `json:"rollback,omitempty"` // and hold the environment until it is resumed
 	PlanOnly bool   `json:"planOnly,omitempty"`
-	// After is the number of the deployment that the plan was made on; if another one came since, the plan is stale. 0: any.
-	After int  `json:"after,omitempty"`
-	Force bool `json:"force,omitempty"`
+	Force    bool   `json:"force,omitempty"` // although the environment is held
+	// Planned is the plan that the deployment has to be; nil: any.
+	Planned *Planned `json:"planned,omitempty"`
+}
+
+// Planned tells a plan that was made before from every other one. A deployment that would come to another plan is refused.
+type Planned struct {
+	After  int            `json:"after"`  // the number of the environment's last deployment; 0: none
+	Digest release.Digest `json:"digest"` // of the plan
 }
 
 // ScaleRequest asks for replica counts, which stay so until the file says otherwise.

@@ -1,18 +1,120 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/git"
+	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
+// commitsShown is how many commits a plan lists.
+const commitsShown = 12
+
+type planOptions struct {
+	upOptions
+	file     string
+	exitCode bool
+}
+
 func (a *app) plan() *cobra.Command {
-	var o upOptions
+	var o planOptions
 	cmd := &cobra.Command{
-		Use: "plan", Short: "What up would do, and why; changes nothing that runs",
-		Example: "  seaworthy plan", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.make(cmd.Context(), api.GoalPlan, o) },
+		Use:   "plan",
+		Short: "What up would do, and why; changes nothing that runs",
+		Long: lines(
+			"Builds and checks as up does, and says what up would do then: what happens to each service and why, the commits",
+			"since the release that serves, the operations in their order, and ports that the world can reach. It deploys",
+			"nothing and records nothing.",
+			"",
+			"With -o the plan is kept in a file, for seaworthy up FILE to run: exactly this plan, or nothing. For that, the release",
+			"is recorded, and its files and the values of its secrets are handed to the engine; the file holds none of them."),
+		Example: lines(
+			"  seaworthy plan",
+			"  seaworthy plan -e staging -o staging.plan && seaworthy up staging.plan",
+			"  seaworthy plan --exit-code || echo there is something to do"),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.makePlan(cmd.Context(), o) },
 	}
 	o.flags(cmd)
+	cmd.Flags().StringVarP(&o.file, "output", "o", "", "keep the plan in this file; records the release")
+	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "end with 11 where there is something to do, with 0 where there is not")
 	return cmd
+}
+
+func (a *app) makePlan(ctx context.Context, o planOptions) error {
+	p, origin, client, err := a.gather(ctx, o.upOptions)
+	if err != nil {
+		return err
+	}
+	refused := p.Environment.Name != project.Local && len(origin.Dirty) > 0 && !o.dirty
+	if refused && o.file != "" {
+		return dirtyError(p.Environment.Name, origin.Dirty)
+	}
+	env := release.Environment{Project: p.Name, Name: p.Environment.Name}
+	since := a.since(ctx, client, env, origin)
+	req := api.UpRequest{Goal: api.GoalPlan, Project: *p, Origin: origin, Pull: o.pull, NoCache: o.noCache, Keep: o.file != ""}
+	var made *event.Plan
+	err = a.render(func(sink event.Sink) error {
+		for _, w := range p.Warnings {
+			sink.Emit(w.Event())
+		}
+		if refused {
+			sink.Emit(message(event.Warn, fmt.Sprintf("up refuses what is not committed: %d paths", len(origin.Dirty)), "git commit them, or say up --dirty"))
+		}
+		err := serveAndRun(ctx, client, p, &req, event.SinkFunc(func(e event.Event) {
+			if e.Plan != nil {
+				e.Plan.Since, made = since, e.Plan
+			}
+			sink.Emit(e)
+		}))
+		if err != nil || made == nil {
+			return err
+		}
+		return a.afterPlan(*made, origin, o.file, sink)
+	})
+	if err == nil && o.exitCode && made != nil && !made.Empty {
+		err = &release.UserError{Kind: release.KindChanges, Err: errors.New("there is something to do")}
+	}
+	return err
+}
+
+// afterPlan keeps the plan, if that is asked for, and says how to run it.
+func (a *app) afterPlan(p event.Plan, origin release.Origin, file string, sink event.Sink) error {
+	switch {
+	case file != "":
+		if err := newPlanFile(p, origin).write(file); err != nil {
+			return err
+		}
+		sink.Emit(message(event.Info, "seaworthy up "+file+" does it", ""))
+	case !p.Empty:
+		sink.Emit(message(event.Info, "seaworthy up does it", ""))
+	}
+	return nil
+}
+
+// since is what the project's history has had since the release that serves was made. An engine that cannot say what serves
+// will say so to the plan too.
+func (a *app) since(ctx context.Context, client *api.Client, env release.Environment, origin release.Origin) *event.Since {
+	found, err := client.Status(ctx, env)
+	if err != nil || len(found) != 1 || found[0].Origin.Commit == "" || origin.Commit == "" {
+		return nil
+	}
+	from := found[0].Origin.Commit
+	r := git.Between(ctx, a.dir, from, origin.Commit, commitsShown)
+	s := &event.Since{Commit: from, More: r.More, Behind: r.Behind, Dirty: origin.Dirty}
+	for _, c := range r.Commits {
+		s.Commits = append(s.Commits, event.Commit{Hash: c.Hash, Subject: c.Subject})
+	}
+	return s
+}
+
+func message(level event.Level, text, hint string) event.Event {
+	return event.Event{Type: event.TypeMessage, Message: &event.Message{Level: level, Text: text, Hint: hint}}
 }

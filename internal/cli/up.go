@@ -39,17 +39,31 @@ func (o *upOptions) flags(cmd *cobra.Command) {
 func (a *app) up() *cobra.Command {
 	var o upOptions
 	cmd := &cobra.Command{
-		Use:   "up",
+		Use:   "up [FILE]",
 		Short: "Build, check, release and deploy: the main job",
 		Long: lines(
 			"Builds the images of the Dockerfile stage by stage with the checks beside them, records the release, and updates",
 			"the environment to it. The old version serves until the new one is proven; if it does not come up, the old one",
-			"goes on serving. With nothing changed there is nothing to do."),
+			"goes on serving. With nothing changed there is nothing to do.",
+			"",
+			"With a FILE that seaworthy plan -o has written it runs exactly that plan, without a checkout and without a build, and",
+			"refuses one that is stale."),
 		Example: lines(
 			"  seaworthy up",
-			"  seaworthy up -e staging"),
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.make(cmd.Context(), api.GoalUp, o) },
+			"  seaworthy up -e staging",
+			"  seaworthy up staging.plan"),
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.make(cmd.Context(), api.GoalUp, o)
+			}
+			for _, flag := range []string{"profile", "pull", "no-cache", "dirty"} {
+				if cmd.Flags().Changed(flag) {
+					return usage(cmd, fmt.Errorf("--%s is for what is built, and a plan is built already", flag))
+				}
+			}
+			return a.runPlan(cmd.Context(), args[0], o.force)
+		},
 	}
 	o.flags(cmd)
 	cmd.Flags().BoolVar(&o.force, "force", false, "deploy although a rollback holds the environment")
@@ -80,6 +94,24 @@ func (a *app) release() *cobra.Command {
 	}
 	o.flags(cmd)
 	return cmd
+}
+
+// runPlan deploys what a plan says, or nothing.
+func (a *app) runPlan(ctx context.Context, path string, force bool) error {
+	f, err := readPlanFile(path)
+	if err != nil {
+		return err
+	}
+	if err := f.isFor(a.environment); err != nil {
+		return err
+	}
+	client, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	req := f.request()
+	req.Force = force
+	return a.render(func(sink event.Sink) error { return client.Deploy(ctx, req, sink) })
 }
 
 // make runs the way from the directory to goal.

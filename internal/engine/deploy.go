@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/rollout"
@@ -26,30 +27,13 @@ type deployment struct {
 	scale    map[string]int // by hand, from now on
 	hold     string         // why the environment is held afterwards
 	down     bool
-	after    int // only if no deployment came after this one; 0: any
+	planned  *api.Planned // the plan that it has to be; nil: any
+	dry      bool         // only planned: nothing is decided for good
 }
 
 // what says for whom others wait.
 func (d deployment) what() string {
 	return fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor)
-}
-
-// plan says what a deployment would do.
-func (e *Engine) plan(ctx context.Context, d deployment, sink event.Sink) error {
-	s, err := e.environment(d.env)
-	if err != nil {
-		return err
-	}
-	desired, err := e.desired(d, &s)
-	if err != nil {
-		return err
-	}
-	observed, err := e.machine.Site(d.env).Observe(ctx)
-	if err != nil {
-		return err
-	}
-	sink.Emit(rollout.PlanDeploy(observed, desired).Event())
-	return nil
 }
 
 // deploy takes the environment's turn, records the intent, rolls out, and records the result.
@@ -63,11 +47,11 @@ func (e *Engine) deploy(ctx context.Context, d deployment, sink event.Sink) erro
 	if err != nil {
 		return err
 	}
-	if d.after != 0 && s.Last != d.after {
-		return &release.UserError{
-			Kind: release.KindConflict, Err: fmt.Errorf("the plan was made on %s#%d, and %s#%d came since", d.env.Name, d.after, d.env.Name, s.Last),
-			Hint: "seaworthy plan makes a new one",
-		}
+	if err := e.checkPlanned(ctx, d, s); err != nil {
+		return err
+	}
+	if d.planned != nil {
+		s.Pins = pinsOf(d.record.Release.Environments[d.env.Name])
 	}
 	desired, err := e.desired(d, &s)
 	if err != nil {
@@ -200,7 +184,7 @@ func (e *Engine) desired(d deployment, s *state.Environment) (rollout.Desired, e
 	if err := applyScale(&config, d.scale, s); err != nil {
 		return out, err
 	}
-	if err := choosePorts(&config, s); err != nil {
+	if err := choosePorts(&config, s, d.dry); err != nil {
 		return out, err
 	}
 	if err := e.markSecrets(&config, d, s); err != nil {
@@ -233,8 +217,8 @@ func applyScale(config *release.Config, wanted map[string]int, s *state.Environm
 	return nil
 }
 
-// choosePorts gives ports that the file leaves open a number that they keep.
-func choosePorts(config *release.Config, s *state.Environment) error {
+// choosePorts gives ports that the file leaves open a number that they keep; while planning, only those that have one.
+func choosePorts(config *release.Config, s *state.Environment, dry bool) error {
 	for i := range config.Services {
 		service := &config.Services[i]
 		service.Ports = slices.Clone(service.Ports)
@@ -246,6 +230,9 @@ func choosePorts(config *release.Config, s *state.Environment) error {
 			key := fmt.Sprintf("%s/%d/%s", service.Name, p.Target, p.Protocol)
 			if s.Ports == nil {
 				s.Ports = map[string]int{}
+			}
+			if s.Ports[key] == 0 && dry {
+				continue
 			}
 			if s.Ports[key] == 0 {
 				free, err := freePort(p.HostIP)

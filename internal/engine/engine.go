@@ -59,6 +59,7 @@ type Engine struct {
 	pipeline *pipeline.Pipeline
 	images   *images
 	turns    *turns
+	makings  makings
 
 	unattended sync.Once      // warns
 	work       sync.WaitGroup // what goes on without a caller

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -27,29 +30,58 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 	}
 	prefix, name := building()
 	defer func() { _, _ = e.images.forget(context.WithoutCancel(ctx), prefix) }() // swept at the next start otherwise
+	noting, made := e.makings.note(req.Project.Name, sink)
 	out, err := e.pipeline.Make(ctx, pipeline.Input{
 		Project: &req.Project, Sessions: req.Sessions, Ignores: req.Ignores, Pull: req.Pull, NoCache: req.NoCache,
 		Pins: known.Pins, ImageName: name,
-	}, sink)
-	if err != nil || req.Goal == api.GoalBuild {
-		return err
-	}
-	rec, err := e.record(ctx, env, out, req, prefix, sink)
+	}, noting)
 	if err != nil {
 		return err
 	}
-	if req.Goal == api.GoalRelease { // deploy, which has no checkout, finds the values
-		return e.vault.HandOver(env, req.Secrets)
+	made(out)
+	d := deployment{
+		env: env, record: state.Record{ID: out.Release.ID(), Release: out.Release}, cause: release.CauseUp, actor: req.Origin.Actor,
+		secrets: req.Secrets, handOver: true,
 	}
-	d := deployment{env: env, record: rec, cause: release.CauseUp, actor: req.Origin.Actor, secrets: req.Secrets, handOver: true}
-	if req.Goal == api.GoalPlan {
-		return e.plan(ctx, d, sink)
+	if req.Goal == api.GoalBuild || req.Goal == api.GoalPlan && !req.Keep {
+		return e.planMade(ctx, d, known, req, sink)
+	}
+	if d.record, err = e.record(ctx, env, out, req, prefix, sink); err != nil {
+		return err
+	}
+	if req.Goal != api.GoalUp { // deploy, and up with the plan, have no checkout: they find the values
+		if err := e.vault.HandOver(env, req.Secrets); err != nil {
+			return err
+		}
+		return e.planMade(ctx, d, known, req, sink)
 	}
 	// From here on the release is acknowledged: the engine finishes, whether the caller stays or not.
 	return e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
 }
 
-// record keeps a release and all that it needs, and acknowledges it.
+// planMade says what deploying what was made would do, if that was asked for.
+func (e *Engine) planMade(ctx context.Context, d deployment, known state.Environment, req api.UpRequest, sink event.Sink) error {
+	if req.Goal != api.GoalPlan {
+		return nil
+	}
+	reasons := imageReasons{makings: &e.makings, project: &req.Project, now: d.record.Release.Bases, read: func(d release.Digest) (ocispec.Image, error) {
+		img, err := e.store.Image(ctx, d)
+		return img.Config, err
+	}}
+	if known.Serving != nil {
+		err := e.db.View(func(tx state.Tx) error {
+			rec, err := tx.Release(known.Serving.Generation.Release)
+			reasons.before = rec.Release.Bases
+			return err
+		})
+		if err != nil && !errors.Is(err, state.ErrNotFound) { // a release that serves may have been collected by hand
+			return err
+		}
+	}
+	return e.plan(ctx, d, reasons.of, sink)
+}
+
+// record keeps a release and all that it needs, and acknowledges it. What tags stand for is kept with it, but not for a plan.
 func (e *Engine) record(ctx context.Context, env release.Environment, out *pipeline.Output, req api.UpRequest, prefix string, sink event.Sink) (state.Record, error) {
 	id := out.Release.ID()
 	if err := e.images.keep(ctx, id, out.Release, prefix, req.Files); err != nil {
@@ -62,7 +94,7 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 			return err
 		}
 		s, err := tx.Environment(env)
-		if err != nil || maps.Equal(s.Pins, out.Pins) || len(out.Pins) == 0 {
+		if err != nil || req.Goal == api.GoalPlan || maps.Equal(s.Pins, out.Pins) || len(out.Pins) == 0 {
 			return err
 		}
 		s.Pins = out.Pins

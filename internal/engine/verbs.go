@@ -22,7 +22,10 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 	if err != nil {
 		return err
 	}
-	d := deployment{env: req.Environment, record: rec, cause: release.CauseDeploy, actor: req.Actor, after: req.After, hold: s.Held}
+	d := deployment{env: req.Environment, record: rec, cause: release.CauseDeploy, actor: req.Actor, planned: req.Planned, hold: s.Held}
+	if req.Planned != nil {
+		d.cause = release.CauseUp
+	}
 	if req.Rollback {
 		d.cause = release.CauseRollback
 		d.hold = rolledBack(rec.ID, req.Actor)
@@ -32,7 +35,7 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 		}
 	}
 	if req.PlanOnly {
-		return e.plan(ctx, d, sink)
+		return e.plan(ctx, d, nil, sink)
 	}
 	return e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
 }
@@ -95,7 +98,7 @@ func (e *Engine) scale(ctx context.Context, req api.ScaleRequest, sink event.Sin
 	}
 	d := deployment{env: req.Environment, record: rec, cause: release.CauseScale, actor: req.Actor, scale: req.Replicas, hold: s.Held}
 	if req.PlanOnly {
-		return e.plan(ctx, d, sink)
+		return e.plan(ctx, d, nil, sink)
 	}
 	return e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
 }

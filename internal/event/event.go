@@ -134,18 +134,74 @@ type Message struct {
 
 // Plan is what a rollout is about to do, as text and as data.
 type Plan struct {
-	Environment release.Environment `json:"environment"`
-	Text        string              `json:"text"`
-	Empty       bool                `json:"empty"` // nothing to do
-	Operations  []Operation         `json:"operations,omitempty"`
+	Environment release.Environment `json:"environment"`       // where
+	Release     release.ID          `json:"release,omitempty"` // what is to serve; empty: nothing, the environment goes down
+	Serving     release.ID          `json:"serving,omitempty"` // what serves now
+	// After is the number of the environment's last deployment; once another one has come, the plan is stale.
+	After      int            `json:"after,omitempty"`
+	Digest     release.Digest `json:"digest,omitempty"`     // of all that the plan does: equal digests are equal plans
+	Text       string         `json:"text"`                 // as the ledger keeps it
+	Empty      bool           `json:"empty"`                // nothing to do
+	Only       bool           `json:"only,omitempty"`       // nothing follows: the plan was asked for, not what it does
+	Changes    []Change       `json:"changes,omitempty"`    // what happens to each service, sorted by name
+	Operations []Operation    `json:"operations,omitempty"` // what is done, each after what it waits for
+	Rounds     []string       `json:"rounds,omitempty"`     // the operations for people, what happens at once in one line
+	Since      *Since         `json:"since,omitempty"`      // what the project's history has had since; of the verb plan only
+}
+
+// ChangeKind says what a plan does to a service.
+type ChangeKind string
+
+// The kinds of changes.
+const (
+	Added     ChangeKind = "added"     // nothing of it serves yet
+	Changed   ChangeKind = "changed"   // its replicas are replaced, started or stopped, or traffic reaches them another way
+	Removed   ChangeKind = "removed"   // nothing of it will serve
+	Unchanged ChangeKind = "unchanged" // it is not touched
+)
+
+// Change is what a plan does to one service.
+type Change struct {
+	Service string     `json:"service"`           // its name
+	Kind    ChangeKind `json:"kind"`              // at a glance
+	Action  string     `json:"action"`            // for people: "replace 2 replicas, start-first"
+	Causes  []string   `json:"causes,omitempty"`  // for people: "environment: LEVEL changed"
+	Because []string   `json:"because,omitempty"` // for people: what made its image another one
+	// Interruption says that the service does not answer for a while, and for how long at most.
+	Interruption string `json:"interruption,omitempty"`
+	Ports        []Port `json:"ports,omitempty"` // of the host, that will lead to it
+}
+
+// Port is a port of the host that leads to a service.
+type Port struct {
+	HostIP    string `json:"hostIP,omitempty"`    // the address it listens on; empty: all
+	Published int    `json:"published,omitempty"` // its number; 0: the engine chooses one
+	Target    int    `json:"target"`              // the port in the replica
+	Protocol  string `json:"protocol"`            // tcp or udp
+	World     bool   `json:"world,omitempty"`     // reachable from other machines, if no firewall is in between
+}
+
+// Since is what has come into a project's history since the release that serves was made.
+type Since struct {
+	Commit  string   `json:"commit"`            // that release was made from
+	Commits []Commit `json:"commits,omitempty"` // since then, the newest first
+	More    int      `json:"more,omitempty"`    // commits that are not listed
+	Behind  int      `json:"behind,omitempty"`  // commits that serve and are not in this checkout
+	Dirty   []string `json:"dirty,omitempty"`   // paths that are not committed
+}
+
+// Commit is one commit, for people.
+type Commit struct {
+	Hash    string `json:"hash"`    // as git abbreviates it
+	Subject string `json:"subject"` // the first line of its message
 }
 
 // Operation is one call of a rollout and its cause.
 type Operation struct {
-	Key   string   `json:"key"`
-	Text  string   `json:"text"`
-	Cause string   `json:"cause,omitempty"`
-	After []string `json:"after,omitempty"`
+	Key   string   `json:"key"`             // the same for the same operation of a later plan
+	Text  string   `json:"text"`            // for people: "start web 1"
+	Cause string   `json:"cause,omitempty"` // for people
+	After []string `json:"after,omitempty"` // keys of the operations that come before
 }
 
 // Release says that a release is recorded.

@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"fmt"
+	"net/netip"
 
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -13,18 +15,47 @@ type Change struct {
 	Causes  []string // "image 1a2b3c4d5e6f → 99aa88bb77cc"
 	// Interruption says that the service does not answer for a while, and for how long at most; else empty.
 	Interruption string
+	Kind         event.ChangeKind
+	Ports        []release.Port // of the host, that will lead to the service
 }
 
 // describe is the change for people.
 func (p *planner) describe(c *change) Change {
-	d := Change{Service: c.name, Action: p.action(c), Causes: p.causes(c)}
+	d := Change{Service: c.name, Action: p.action(c), Causes: p.causes(c), Kind: event.Changed}
 	if d.Action == "unchanged" && len(d.Causes) > 0 {
 		d.Action = "route anew"
+	}
+	switch {
+	case c.want == nil:
+		d.Kind = event.Removed
+	case d.Action == "unchanged":
+		d.Kind = event.Unchanged
+	case c.before == nil:
+		d.Kind = event.Added
+	}
+	if c.want != nil {
+		d.Ports = c.want.Ports
 	}
 	if limit, held := p.held[c.name]; held {
 		d.Interruption = fmt.Sprintf("requests to %s wait while it is replaced, at most %s", c.name, people(limit))
 	}
 	return d
+}
+
+func (c Change) event() event.Change {
+	e := event.Change{Service: c.Service, Kind: c.Kind, Action: c.Action, Causes: c.Causes, Interruption: c.Interruption}
+	for _, port := range c.Ports {
+		e.Ports = append(e.Ports, event.Port{
+			HostIP: port.HostIP, Published: port.Published, Target: port.Target, Protocol: port.Protocol, World: world(port.HostIP),
+		})
+	}
+	return e
+}
+
+// world reports whether a port on that address of the host can be reached from other machines.
+func world(hostIP string) bool {
+	ip, err := netip.ParseAddr(hostIP)
+	return err != nil || !ip.IsLoopback()
 }
 
 func (p *planner) action(c *change) string {

@@ -1,7 +1,10 @@
 package rollout
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -22,12 +25,27 @@ func (p Plan) Empty() bool { return len(p.Operations) == 0 }
 // Event is the plan as it goes to who listens.
 func (p Plan) Event() event.Event {
 	plan := &event.Plan{Environment: p.Environment, Text: p.String(), Empty: p.Empty()}
+	for _, c := range p.Changes {
+		plan.Changes = append(plan.Changes, c.event())
+	}
 	for _, op := range p.Operations {
 		plan.Operations = append(plan.Operations, event.Operation{
 			Key: op.Key, Text: op.String(), Cause: op.Cause, After: op.After,
 		})
 	}
+	for _, round := range rounds(p.Operations) {
+		plan.Rounds = append(plan.Rounds, strings.Join(sentences(round), "; "))
+	}
 	return event.Event{Type: event.TypePlan, Plan: plan}
+}
+
+// Digest is that of all that the plan does: what each replica runs as well as what String shows. Equal digests are equal plans.
+func (p Plan) Digest() release.Digest {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(fmt.Sprintf("plan cannot be written as JSON: %v", err)) // only a type that JSON does not know
+	}
+	return release.DigestOf(b)
 }
 
 // Kind says which call an operation is.

@@ -26,16 +26,6 @@ func messageLines(o Output, opts Options, m event.Message) []string {
 	return lines
 }
 
-// planLines are a plan's text, set apart.
-func planLines(o Output, p event.Plan) []string {
-	lines := cleanLines(p.Text)
-	if len(lines) == 0 {
-		return nil
-	}
-	lines[0] = o.Paint(Strong, lines[0])
-	return append(append([]string{""}, lines...), "")
-}
-
 // logLine is a line of a log with the name of who wrote it before it.
 func (v *view) logLine(o Output, l event.Log) string {
 	return o.Paint(Dim, "["+v.logName(l)+"]") + " " + Clean(l.Line)

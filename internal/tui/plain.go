@@ -219,7 +219,7 @@ func (p *plain) finish(err error) error {
 		if !p.open {
 			p.held = p.keep
 		}
-	} else if stages := p.view.stageSummary(p.out, p.Options, now); len(stages) > 0 {
+	} else if stages := p.view.stageSummary(p.out, p.Options, now); len(stages) > 0 && !p.view.planned() { // a plan is the last word
 		if !p.Quiet {
 			p.held = append(p.held, "")
 		}

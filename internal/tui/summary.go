@@ -200,6 +200,8 @@ func (v *view) outcome(o Output, err error, now time.Time) string {
 		return ""
 	case v.plan != nil && v.plan.Empty:
 		return o.Paint(Good, "✓") + " " + Clean(v.plan.Environment.String()) + " is up to date" + v.releaseSuffix() + took
+	case v.planned():
+		return planOutcome(o, *v.plan) + took
 	case v.release != nil:
 		known := "recorded"
 		if v.release.Known {

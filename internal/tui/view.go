@@ -191,10 +191,13 @@ func (v *view) idle() bool {
 	})
 }
 
-// decided reports whether the outcome is known: the deployment has ended, or there is none to make.
+// decided reports whether the outcome is known: the deployment has ended, or there is none to make or asked for.
 func (v *view) decided() bool {
-	return v.deployment != nil && v.deployment.Result != release.Running || v.plan != nil && v.plan.Empty
+	return v.deployment != nil && v.deployment.Result != release.Running || v.plan != nil && v.plan.Empty || v.planned()
 }
+
+// planned reports whether a plan was all that was asked for.
+func (v *view) planned() bool { return v.plan != nil && v.plan.Only }
 
 // newMessages returns the messages that came since the last call.
 func (v *view) newMessages() []event.Message {

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+)
+
+// plan says what a deployment would do, and changes nothing. because says what made a service's image another one.
+func (e *Engine) plan(ctx context.Context, d deployment, because func(was, is release.Service) []string, sink event.Sink) error {
+	s, err := e.environment(d.env)
+	if err != nil {
+		return err
+	}
+	p, desired, err := e.planOf(ctx, d, s)
+	if err != nil {
+		return err
+	}
+	shown := p.Event()
+	shown.Plan.Only, shown.Plan.Digest, shown.Plan.After = true, p.Digest(), s.Last
+	shown.Plan.Release = desired.Generation.Release
+	if s.Serving != nil {
+		shown.Plan.Serving = s.Serving.Generation.Release
+		explainImages(shown.Plan.Changes, s.Serving.Generation.Config, desired.Generation.Config, because)
+	}
+	if s.Held != "" {
+		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
+			Level: event.Warn, Text: fmt.Sprintf("%s is held: %s", d.env, s.Held), Hint: "seaworthy resume frees it; up --force deploys all the same",
+		}})
+	}
+	sink.Emit(shown)
+	return nil
+}
+
+// planOf is the plan that a deployment would be now. Nothing that it decides is kept.
+func (e *Engine) planOf(ctx context.Context, d deployment, s state.Environment) (rollout.Plan, rollout.Desired, error) {
+	d.dry = true
+	desired, err := e.desired(d, &s)
+	if err != nil {
+		return rollout.Plan{}, desired, err
+	}
+	observed, err := e.machine.Site(d.env).Observe(ctx)
+	if err != nil {
+		return rollout.Plan{}, desired, err
+	}
+	return rollout.PlanDeploy(observed, desired), desired, nil
+}
+
+// checkPlanned refuses a deployment that is not the plan which was asked for.
+func (e *Engine) checkPlanned(ctx context.Context, d deployment, s state.Environment) error {
+	if d.planned == nil {
+		return nil
+	}
+	stale := &release.UserError{Kind: release.KindConflict, Hint: "seaworthy plan -o FILE makes a new one"}
+	if s.Last != d.planned.After {
+		stale.Err = fmt.Errorf("the plan is stale: %s#%d was deployed since", d.env.Name, s.Last)
+		return stale
+	}
+	p, _, err := e.planOf(ctx, d, s)
+	if err != nil {
+		return err
+	}
+	if p.Digest() != d.planned.Digest {
+		stale.Err = fmt.Errorf("the plan is stale: what was found in %s makes another one now", d.env)
+		stale.Detail = p.String()
+		return stale
+	}
+	return nil
+}
+
+// pinsOf are the images that tags stand for in a configuration.
+func pinsOf(config release.Config) map[string]release.Image {
+	pins := map[string]release.Image{}
+	for _, s := range config.Services {
+		if s.Image.Stage == "" {
+			pins[s.Image.Ref] = s.Image
+		}
+	}
+	return pins
+}
+
+// explainImages says for each service whose image is another one what made it so.
+func explainImages(changes []event.Change, was, is release.Config, because func(was, is release.Service) []string) {
+	if because == nil {
+		return
+	}
+	for i := range changes {
+		old, fresh := was.Service(changes[i].Service), is.Service(changes[i].Service)
+		if old != nil && fresh != nil && old.Image.Digest != fresh.Image.Digest {
+			changes[i].Because = because(*old, *fresh)
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/distribution/reference"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/pipeline"
+	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// maxMakings is how many makings of a project are remembered.
+const maxMakings = 50
+
+// makings remember, while the engine runs, which instructions ran when releases were made: once they have run they come from
+// cache, and the build that a plan is about no longer says what was new.
+type makings struct {
+	mu  sync.Mutex // guards all
+	all map[string][]making
+}
+
+// making is one way from a project to images.
+type making struct {
+	ran    []event.Instruction
+	images []release.Digest
+}
+
+// note returns a sink that passes on what a pipeline tells, and what to call with what came out of it.
+func (m *makings) note(name string, sink event.Sink) (event.Sink, func(*pipeline.Output)) {
+	var mu sync.Mutex
+	var one making
+	noting := event.SinkFunc(func(e event.Event) {
+		if in := e.Instruction; in != nil && in.State == event.Done && in.Line > 0 && !isFrom(in.Text) {
+			mu.Lock()
+			one.ran = append(one.ran, *in)
+			mu.Unlock()
+		}
+		sink.Emit(e)
+	})
+	return noting, func(out *pipeline.Output) {
+		for _, img := range out.Release.Images() {
+			one.images = append(one.images, img.Digest)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.all == nil {
+			m.all = map[string][]making{}
+		}
+		m.all[name] = append(m.all[name], one)
+		m.all[name] = m.all[name][max(0, len(m.all[name])-maxMakings):]
+	}
+}
+
+// isFrom reports whether an instruction begins a stage: that is looked up in each build.
+func isFrom(text string) bool {
+	word, _, _ := strings.Cut(text, " ")
+	return strings.EqualFold(word, "FROM")
+}
+
+// between are the instructions that have run since the image was was made, and whether is is the older one of the two.
+func (m *makings) between(name string, was, is release.Digest) (ran []event.Instruction, older bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := m.all[name]
+	first := func(d release.Digest) int {
+		return slices.IndexFunc(all, func(one making) bool { return slices.Contains(one.images, d) })
+	}
+	from, to := first(was), first(is) // from is -1 for what was made before this engine started
+	if to >= 0 && to <= from {
+		return nil, true
+	}
+	for _, one := range all[from+1:] {
+		ran = append(ran, one.ran...)
+	}
+	return ran, false
+}
+
+// imageReasons says what made a service's image another one.
+type imageReasons struct {
+	makings *makings
+	project *project.Project
+	before  []release.Base // of the release that serves
+	now     []release.Base
+	read    func(release.Digest) (ocispec.Image, error)
+}
+
+func (r imageReasons) of(was, is release.Service) []string {
+	if is.Image.Stage == "" {
+		return pulledReasons(was.Image, is.Image)
+	}
+	service := r.project.Environment.Service(is.Name)
+	if service == nil || service.Build == nil {
+		return nil
+	}
+	stages, bases := r.reach(service.Build.Stage)
+	reasons := r.baseReasons(bases)
+	ran, older := r.makings.between(r.project.Name, was.Image.Digest, is.Image.Digest)
+	if older && len(reasons) == 0 {
+		return []string{"as it was made before"}
+	}
+	if reasons = append(reasons, rootReasons(stages, ran)...); len(reasons) > 0 {
+		return reasons
+	}
+	return r.contentReasons(was.Image.Digest, is.Image.Digest)
+}
+
+// contentReasons compares the images themselves, where what made them is not known any more.
+func (r imageReasons) contentReasons(was, is release.Digest) []string {
+	old, err := r.read(was)
+	if err != nil {
+		return nil // a plan does not fail for want of a reason
+	}
+	fresh, err := r.read(is)
+	if err != nil {
+		return nil
+	}
+	layer := 0
+	for _, h := range fresh.History {
+		if h.EmptyLayer {
+			continue
+		}
+		if layer >= len(fresh.RootFS.DiffIDs) {
+			break
+		}
+		if layer >= len(old.RootFS.DiffIDs) || old.RootFS.DiffIDs[layer] != fresh.RootFS.DiffIDs[layer] {
+			return []string{"from the layer on of: " + firstLine(strings.TrimSuffix(h.CreatedBy, " # buildkit"))}
+		}
+		layer++
+	}
+	return []string{"its configuration, not its content"}
+}
+
+func pulledReasons(was, is release.Image) []string {
+	switch {
+	case was.Stage != "":
+		return []string{"it is no longer built, but " + is.Ref}
+	case was.Ref != is.Ref:
+		return []string{was.Ref + " → " + is.Ref}
+	}
+	return []string{is.Ref + " stands for another image now"}
+}
+
+// reach are the stages that the one with this key is made of, itself last, and the images that they begin with or take from.
+func (r imageReasons) reach(key string) (stages []*project.Stage, bases []string) {
+	seen := map[string]bool{}
+	var visit func(string)
+	visit = func(key string) {
+		s := r.project.Stage(key)
+		if s == nil || seen[key] {
+			return
+		}
+		seen[key] = true
+		for _, e := range append([]project.Edge{s.From}, s.Copies...) {
+			visit(e.Stage)
+			if e.Image != "" {
+				bases = append(bases, e.Image)
+			}
+		}
+		stages = append(stages, s)
+	}
+	visit(key)
+	return stages, bases
+}
+
+// baseReasons are the base images that stand for others than in the release that serves.
+func (r imageReasons) baseReasons(used []string) []string {
+	var reasons []string
+	for _, b := range r.now {
+		i := slices.IndexFunc(r.before, func(o release.Base) bool { return o.Ref == b.Ref })
+		if i >= 0 && r.before[i].Digest != b.Digest && slices.ContainsFunc(used, func(ref string) bool { return familiar(ref) == b.Ref }) {
+			reasons = append(reasons, fmt.Sprintf("base %s %s → %s", b.Ref, r.before[i].Digest.Short(), b.Digest.Short()))
+		}
+	}
+	return reasons
+}
+
+// familiar is an image's reference as releases write that of a base: "golang:1.26".
+func familiar(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return reference.FamiliarString(reference.TagNameOnly(named))
+}
+
+// rootReasons are the instructions that ran first in their stages: what follows them ran because of them, and so did what
+// copies from a stage in which anything ran.
+func rootReasons(stages []*project.Stage, ran []event.Instruction) []string {
+	slices.SortStableFunc(ran, func(a, b event.Instruction) int { return cmp.Compare(a.Line, b.Line) })
+	runs := map[string]bool{}
+	var reasons []string
+	for _, s := range stages {
+		i := slices.IndexFunc(ran, func(in event.Instruction) bool { return slices.Contains(in.Steps, s.Key) })
+		if i < 0 {
+			continue
+		}
+		runs[s.Key] = true
+		in := ran[i]
+		if follows := slices.ContainsFunc(append([]project.Edge{s.From}, s.Copies...), func(e project.Edge) bool {
+			return runs[e.Stage] && (e.Line == in.Line || e.Kind == project.EdgeFrom)
+		}); !follows {
+			reasons = append(reasons, fmt.Sprintf("%s: %s (%s:%d)", s.Name, firstLine(in.Text), cmp.Or(in.File, "Dockerfile"), in.Line))
+		}
+	}
+	return reasons
+}
+
+// firstLine is what a list shows of an instruction.
+func firstLine(text string) string {
+	const limit = 80
+	line, _, more := strings.Cut(text, "\n")
+	line = strings.TrimSuffix(line, " \\")
+	if len(line) > limit {
+		line, more = strings.ToValidUTF8(line[:limit], ""), true
+	}
+	if more {
+		line += " …"
+	}
+	return line
+}
