@@ -53,7 +53,7 @@ func addBridge(name string, gateway netip.Addr) (netlink.Link, error) {
 // uplinkMTU is that of the interface with the default route: what leaves a replica should fit it.
 func uplinkMTU() int {
 	const ethernet = 1500
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	routes, err := whole(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return ethernet
 	}
@@ -77,6 +77,18 @@ func removeLink(name string) error {
 		return err
 	}
 	return netlink.LinkDel(link)
+}
+
+// whole lists once more while what is listed changes under the kernel's hands: other engines come and go on this machine.
+func whole[T any](list func() ([]T, error)) ([]T, error) {
+	const attempts = 100
+	for range attempts {
+		all, err := list()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
+	return list()
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {

@@ -204,7 +204,7 @@ func hardwareAddress(ip netip.Addr) net.HardwareAddr {
 
 // reapBridges removes bridges of this engine's that have no record.
 func (m *Manager) reapBridges() error {
-	links, err := netlink.LinkList()
+	links, err := whole(netlink.LinkList)
 	if err != nil {
 		return fmt.Errorf("list links: %w", err)
 	}
