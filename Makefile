@@ -48,10 +48,10 @@ lint: ## golangci-lint and govulncheck, as tools/go.mod pins them
 	$(GO) tool -modfile=tools/go.mod golangci-lint run
 	$(GO) tool -modfile=tools/go.mod govulncheck ./...
 
-bench: ## Seaworthy beside its peers, in ratios; takes a while
+bench: ## Seaworthy beside its peers, in ratios (docs/bench.md); MEASURE=unchanged,status takes only these
 	@tools/packages $(RUN) $(BASES) $(TEST) $(BENCH)
 	@$(MAKE) --no-print-directory build bases
-	$(GO) run ./bench/edge
+	$(GO) run ./bench -run '$(MEASURE)'
 
 generate: ## what is generated from the types: schema and docs
 	$(GO) generate ./...

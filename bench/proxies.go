@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/edge"
 )
@@ -28,9 +24,10 @@ const (
 
 var replicas = []string{"127.0.3.1", "127.0.3.2"}
 
-type bench struct {
+// proxyBench is proxies before the same replicas.
+type proxyBench struct {
+	lab     *lab
 	dir     string
-	started []*exec.Cmd
 	proxies []*proxy
 }
 
@@ -51,29 +48,35 @@ func replica(addr string) int {
 	return 1
 }
 
-func newBench(ctx context.Context) (*bench, error) {
-	dir, err := os.MkdirTemp("", "seaworthy-bench-edge-")
-	b := &bench{dir: dir}
-	if err != nil {
-		return b, err
+func (l *lab) proxyBench(ctx context.Context) (*proxyBench, error) {
+	if err := need("wrk", "nginx", "haproxy"); err != nil {
+		return nil, err
 	}
+	dir, err := l.folder("p")
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	b := &proxyBench{lab: l, dir: dir}
 	for _, ip := range replicas {
 		addr := fmt.Sprintf("%s:%d", ip, replicaPort)
-		if _, err := b.start(ctx, addr, os.Args[0], "replica", addr); err != nil {
+		if _, err := b.start(ctx, "replica-"+ip, addr, self, "replica", addr); err != nil {
 			return b, err
 		}
 	}
-	return b, errors.Join(b.startNginx(ctx), b.startHAProxy(ctx), b.startEdge(ctx))
+	return b, errors.Join(b.startEdge(ctx), b.startNginx(ctx), b.startHAProxy(ctx))
 }
 
-func (b *bench) startEdge(ctx context.Context) error {
+func (b *proxyBench) startEdge(ctx context.Context) error {
 	c := edge.NewClient(b.dir)
-	cmd := exec.Command(os.Args[0], "edge", "--dir", b.dir)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
+	d, err := startDaemon(b.dir, "edge", b.lab.o.seaworthy, "edge", "--dir", b.dir)
+	if err != nil {
 		return err
 	}
-	b.started = append(b.started, cmd)
+	b.lab.later(d.stop)
 	if _, err := c.WaitReady(ctx); err != nil {
 		return err
 	}
@@ -82,15 +85,14 @@ func (b *bench) startEdge(ctx context.Context) error {
 		pool.Upstreams = append(pool.Upstreams, edge.Upstream{ID: ip, Addr: netip.MustParseAddr(ip)})
 	}
 	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), edgePort)
-	fmt.Printf("edge: %d MB resident when idle\n", resident(cmd.Process.Pid)>>20)
-	b.proxies = append(b.proxies, &proxy{"edge", edgePort, cmd.Process.Pid})
+	b.proxies = append(b.proxies, &proxy{"edge", edgePort, d.pid()})
 	return c.Apply(ctx, edge.Routes{
 		Pools:     []edge.Pool{pool},
 		Listeners: []edge.Listener{{Addr: addr, Protocol: edge.TCP, Pool: "web", Port: replicaPort}},
 	})
 }
 
-func (b *bench) startNginx(ctx context.Context) error {
+func (b *proxyBench) startNginx(ctx context.Context) error {
 	conf := fmt.Sprintf(`
 daemon off; worker_processes auto; pid %[1]s/nginx.pid; error_log stderr crit;
 events { worker_connections 4096; }
@@ -109,7 +111,7 @@ http {
 	return b.add(ctx, "nginx", nginxPort, "nginx", "-p", b.dir, "-c", path)
 }
 
-func (b *bench) startHAProxy(ctx context.Context) error {
+func (b *proxyBench) startHAProxy(ctx context.Context) error {
 	conf := fmt.Sprintf(`
 global
   maxconn 8192
@@ -140,13 +142,13 @@ func each(format string) string {
 	return s.String()
 }
 
-func (b *bench) write(name, text string) (string, error) {
+func (b *proxyBench) write(name, text string) (string, error) {
 	path := filepath.Join(b.dir, name)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
-func (b *bench) add(ctx context.Context, name string, port int, command ...string) error {
-	pid, err := b.start(ctx, fmt.Sprintf("127.0.0.1:%d", port), command...)
+func (b *proxyBench) add(ctx context.Context, name string, port int, command ...string) error {
+	pid, err := b.start(ctx, name, fmt.Sprintf("127.0.0.1:%d", port), command...)
 	if err != nil {
 		return err
 	}
@@ -155,31 +157,17 @@ func (b *bench) add(ctx context.Context, name string, port int, command ...strin
 }
 
 // start runs a command and waits until its address takes connections.
-func (b *bench) start(ctx context.Context, addr string, command ...string) (int, error) {
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Stdout, cmd.Stderr = io.Discard, os.Stderr
-	if err := cmd.Start(); err != nil {
+func (b *proxyBench) start(ctx context.Context, name, addr string, command ...string) (int, error) {
+	d, err := startDaemon(b.dir, name, command...)
+	if err != nil {
 		return 0, err
 	}
-	b.started = append(b.started, cmd)
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	b.lab.later(d.stop)
+	return d.pid(), d.ready(ctx, func() error {
 		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			return cmd.Process.Pid, conn.Close()
+		if err != nil {
+			return err
 		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
-			return 0, fmt.Errorf("start %s: %w", command[0], err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-func (b *bench) close() error {
-	for _, cmd := range b.started {
-		cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it has ended
-	}
-	for _, cmd := range b.started {
-		cmd.Wait() //nolint:errcheck // it was told to end
-	}
-	return os.RemoveAll(b.dir)
+		return conn.Close()
+	})
 }
