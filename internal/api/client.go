@@ -205,7 +205,7 @@ func (c *Client) WaitReady(ctx context.Context) error {
 		if err == nil {
 			return conn.Close()
 		}
-		if !errors.Is(err, ErrNoEngine) {
+		if !errors.Is(err, ErrNoEngine) && ctx.Err() == nil {
 			return err
 		}
 		select {

@@ -46,16 +46,24 @@ func Stream[Request any](f func(context.Context, Request, event.Sink) error) htt
 		}
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		out := &eventWriter{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+		defer out.end()
 		err := f(r.Context(), req, out)
 		out.Emit(event.Event{Type: event.TypeEnd, End: &event.End{Error: event.NewError(err)}})
 	})
 }
 
-// eventWriter writes events as lines, each at once.
+// eventWriter writes events as lines, each at once. What goes on after the answer has ended tells nobody.
 type eventWriter struct {
-	mu    sync.Mutex // guards enc
+	mu    sync.Mutex // guards what is below
 	enc   *json.Encoder
 	flush func() error
+	ended bool
+}
+
+func (w *eventWriter) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
 }
 
 func (w *eventWriter) Emit(e event.Event) {
@@ -67,6 +75,9 @@ func (w *eventWriter) Emit(e event.Event) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.ended {
+		return
+	}
 	if w.enc.Encode(e) == nil {
 		_ = w.flush()
 	}
