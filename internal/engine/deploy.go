@@ -29,6 +29,7 @@ type deployment struct {
 	down     bool
 	planned  *api.Planned // the plan that it has to be; nil: any
 	dry      bool         // only planned: nothing is decided for good
+	after    func() error // belongs to the environment's turn, after success; may be nil
 }
 
 // what says for whom others wait.
@@ -36,13 +37,32 @@ func (d deployment) what() string {
 	return fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor)
 }
 
-// deploy takes the environment's turn, records the intent, rolls out, and records the result.
-func (e *Engine) deploy(ctx context.Context, d deployment, sink event.Sink) error {
-	give, err := e.turns.take(ctx, d.env, d.what(), sink)
+// request is a deployment that is decided on when the environment's turn has come: until then something else may serve in it.
+type request struct {
+	env    release.Environment
+	what   string // for whom others wait
+	decide func() (deployment, error)
+}
+
+// deploy takes the environment's turn and deploys.
+func (e *Engine) deploy(ctx context.Context, r request, sink event.Sink) error {
+	give, err := e.turns.take(ctx, r.env, r.what, sink)
 	if err != nil {
 		return err
 	}
 	defer give()
+	d, err := r.decide()
+	if err != nil {
+		return err
+	}
+	if err := e.deployNow(ctx, d, sink); err != nil || d.after == nil {
+		return err
+	}
+	return d.after()
+}
+
+// deployNow records the intent, rolls out, and records the result.
+func (e *Engine) deployNow(ctx context.Context, d deployment, sink event.Sink) error {
 	s, err := e.environment(d.env)
 	if err != nil {
 		return err

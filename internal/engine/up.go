@@ -22,10 +22,9 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 	if err != nil {
 		return err
 	}
-	if req.Goal == api.GoalUp && known.Held != "" && !req.Force {
-		return &release.UserError{
-			Kind: release.KindConflict, Err: fmt.Errorf("%s is held: %s", env, known.Held),
-			Hint: "seaworthy resume frees it; up --force deploys all the same",
+	if req.Goal == api.GoalUp {
+		if err := refuseHeld(known, req.Force); err != nil {
+			return err
 		}
 	}
 	prefix, name := building()
@@ -56,7 +55,26 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 		return e.planMade(ctx, d, known, req, sink)
 	}
 	// From here on the release is acknowledged: the engine finishes, whether the caller stays or not.
-	return e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
+	return e.finish(ctx, func(ctx context.Context) error {
+		return e.deploy(ctx, request{env: env, what: d.what(), decide: func() (deployment, error) {
+			s, err := e.environment(env)
+			if err != nil {
+				return d, err
+			}
+			return d, refuseHeld(s, req.Force) // it may have been rolled back meanwhile
+		}}, sink)
+	})
+}
+
+// refuseHeld is the error of a deployment into an environment that a rollback holds.
+func refuseHeld(s state.Environment, force bool) error {
+	if s.Held == "" || force {
+		return nil
+	}
+	return &release.UserError{
+		Kind: release.KindConflict, Err: fmt.Errorf("%s is held: %s", s.Environment, s.Held),
+		Hint: "seaworthy resume frees it; --force deploys all the same",
+	}
 }
 
 // planMade says what deploying what was made would do, if that was asked for.

@@ -14,13 +14,27 @@ import (
 )
 
 func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink event.Sink) error {
-	rec, err := e.findRelease(req.Environment, req.Release, req.Rollback)
+	decide := func() (deployment, error) { return e.decideRelease(req) }
+	d, err := decide() // what is wrong now is said now
 	if err != nil {
 		return err
 	}
+	if req.PlanOnly {
+		return e.plan(ctx, d, nil, sink)
+	}
+	return e.finish(ctx, func(ctx context.Context) error {
+		return e.deploy(ctx, request{env: d.env, what: d.what(), decide: decide}, sink)
+	})
+}
+
+func (e *Engine) decideRelease(req api.DeployRequest) (deployment, error) {
+	rec, err := e.findRelease(req.Environment, req.Release, req.Rollback)
+	if err != nil {
+		return deployment{}, err
+	}
 	s, err := e.environment(req.Environment)
 	if err != nil {
-		return err
+		return deployment{}, err
 	}
 	d := deployment{env: req.Environment, record: rec, cause: release.CauseDeploy, actor: req.Actor, planned: req.Planned, hold: s.Held}
 	if req.Planned != nil {
@@ -29,15 +43,9 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 	if req.Rollback {
 		d.cause = release.CauseRollback
 		d.hold = rolledBack(rec.ID, req.Actor)
-	} else if s.Held != "" && !req.Force && !req.PlanOnly {
-		return &release.UserError{
-			Kind: release.KindConflict, Err: fmt.Errorf("%s is held: %s", req.Environment, s.Held), Hint: "seaworthy resume frees it",
-		}
+		return d, nil
 	}
-	if req.PlanOnly {
-		return e.plan(ctx, d, nil, sink)
-	}
-	return e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
+	return d, refuseHeld(s, req.Force || req.PlanOnly)
 }
 
 // findRelease finds a release by name; without one, the one that serves or, for a rollback, the one that served before it.
@@ -88,19 +96,29 @@ func servedBefore(tx state.Tx, env release.Environment, now rollout.Generation) 
 }
 
 func (e *Engine) scale(ctx context.Context, req api.ScaleRequest, sink event.Sink) error {
-	rec, err := e.findRelease(req.Environment, "", false)
+	decide := func() (deployment, error) { return e.decideScale(req) }
+	d, err := decide()
 	if err != nil {
 		return err
 	}
-	s, err := e.environment(req.Environment)
-	if err != nil {
-		return err
-	}
-	d := deployment{env: req.Environment, record: rec, cause: release.CauseScale, actor: req.Actor, scale: req.Replicas, hold: s.Held}
 	if req.PlanOnly {
 		return e.plan(ctx, d, nil, sink)
 	}
-	return e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
+	return e.finish(ctx, func(ctx context.Context) error {
+		return e.deploy(ctx, request{env: d.env, what: "scale by " + req.Actor, decide: decide}, sink)
+	})
+}
+
+// decideScale scales what serves.
+func (e *Engine) decideScale(req api.ScaleRequest) (deployment, error) {
+	rec, err := e.findRelease(req.Environment, "", false)
+	if err != nil {
+		return deployment{}, err
+	}
+	s, err := e.environment(req.Environment)
+	return deployment{
+		env: req.Environment, record: rec, cause: release.CauseScale, actor: req.Actor, scale: req.Replicas, hold: s.Held,
+	}, err
 }
 
 func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink event.Sink) error {
@@ -130,21 +148,27 @@ func (e *Engine) resume(ctx context.Context, req api.ServicesRequest) (struct{},
 }
 
 func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.Sink) error {
-	rec, err := e.findRelease(req.Environment, "", false)
-	switch {
-	case err == nil:
-		d := deployment{env: req.Environment, record: rec, cause: release.CauseDown, actor: req.Actor, down: true}
-		err = e.finish(ctx, func(ctx context.Context) error { return e.deploy(ctx, d, sink) })
-	case release.KindOf(err) == release.KindNotFound:
-		err = nil
+	decide := func() (deployment, error) {
+		rec, err := e.findRelease(req.Environment, "", false)
+		if release.KindOf(err) == release.KindNotFound {
+			err = nil // nothing serves: what a deployment has left is taken down all the same
+		}
+		return deployment{
+			env: req.Environment, record: rec, cause: release.CauseDown, actor: req.Actor, down: true,
+			after: func() error { return e.clear(req.Environment, req.Volumes) },
+		}, err
 	}
-	if err != nil {
+	return e.finish(ctx, func(ctx context.Context) error {
+		return e.deploy(ctx, request{env: req.Environment, what: "down by " + req.Actor, decide: decide}, sink)
+	})
+}
+
+// clear removes what an environment that is down has kept.
+func (e *Engine) clear(env release.Environment, volumes bool) error {
+	if err := e.vault.Remove(env); err != nil || !volumes {
 		return err
 	}
-	if err := e.vault.Remove(req.Environment); err != nil || !req.Volumes {
-		return err
-	}
-	return e.removeVolumes(req.Environment)
+	return e.removeVolumes(env)
 }
 
 func (e *Engine) removeVolumes(env release.Environment) error {
