@@ -27,6 +27,7 @@ const (
 	PathStatus   = "/v1/status"
 	PathHistory  = "/v1/history"
 	PathReleases = "/v1/releases"
+	PathLedger   = "/v1/ledger"
 	PathVolumes  = "/v1/volumes"
 	PathEngine   = "/v1/engine"
 )
@@ -93,6 +94,20 @@ func (c *Client) Release(ctx context.Context, env release.Environment, name stri
 	q.Set("name", name)
 	var out ReleaseInfo
 	return out, c.call(ctx, http.MethodGet, PathReleases+"?"+q.Encode(), nil, &out)
+}
+
+// Ledger returns the entries about an environment, or all without one, the last one first, at most limit (0: all).
+func (c *Client) Ledger(ctx context.Context, env release.Environment, limit int) ([]LedgerEntry, error) {
+	q := query(env)
+	q.Set("limit", strconv.Itoa(limit))
+	var out []LedgerEntry
+	return out, c.call(ctx, http.MethodGet, PathLedger+"?"+q.Encode(), nil, &out)
+}
+
+// VerifyLedger has the whole ledger read, and says whether it is as it was written.
+func (c *Client) VerifyLedger(ctx context.Context) (LedgerState, error) {
+	var out LedgerState
+	return out, c.call(ctx, http.MethodGet, PathLedger+"/state", nil, &out)
 }
 
 // Volumes lists the volumes of an environment.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/project"
@@ -98,11 +99,39 @@ type ServiceStatus struct {
 	Replicas []release.Replica `json:"replicas"`
 }
 
-// ReleaseInfo is a release and where it came from.
+// ReleaseInfo is a release, where it came from and where it went.
 type ReleaseInfo struct {
-	ID      release.ID       `json:"id"`
-	Release release.Release  `json:"release"`
-	Origins []release.Origin `json:"origins"`
+	ID          release.ID            `json:"id"`
+	Release     release.Release       `json:"release"`
+	Origins     []release.Origin      `json:"origins"`     // oldest first
+	Serving     []release.Environment `json:"serving"`     // where it serves now
+	Deployments []release.Deployment  `json:"deployments"` // of it, the last one first
+}
+
+// LedgerEntry is one record of the ledger. Its hash is over its own JSON without the hash itself.
+type LedgerEntry struct {
+	Sequence    uint64          `json:"seq"`
+	Time        time.Time       `json:"time"`
+	Kind        string          `json:"kind"`
+	Environment string          `json:"environment,omitempty"` // project/name
+	Subject     string          `json:"subject"`               // release id, or production#42
+	Actor       string          `json:"actor"`
+	Data        json.RawMessage `json:"data,omitempty"`
+	Previous    release.Digest  `json:"previous,omitempty"` // hash of the entry before
+	Hash        release.Digest  `json:"hash"`
+}
+
+// LedgerState says whether the ledger is as it was written.
+type LedgerState struct {
+	Entries uint64         `json:"entries"` // that follow from each other, from the first
+	Head    release.Digest `json:"head"`    // hash of the last of them
+	Broken  *LedgerBreak   `json:"broken,omitempty"`
+}
+
+// LedgerBreak is where the chain breaks.
+type LedgerBreak struct {
+	Sequence uint64 `json:"seq"`
+	Reason   string `json:"reason"`
 }
 
 // HistoryEntry is a deployment and the origin of its release.

@@ -15,8 +15,8 @@ func (a *app) history() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:     "history",
-		Short:   "The deployments of an environment, the last one first",
-		Example: "  seaworthy history\n  seaworthy history -e production -n 5",
+		Short:   "The deployments of an environment, the last one first: why, by whom, how long, with what result",
+		Example: lines("  seaworthy history", "  seaworthy history -e production -n 5"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			env, err := a.targetEnvironment()
@@ -52,6 +52,9 @@ func writeHistory(out tui.Output, env release.Environment, found []api.HistoryEn
 		table.Add(tui.Text(d.Name()), tui.Text(d.Release.Short()), tui.Text(string(d.Cause)),
 			toneOf(d.Result).Cell(string(d.Result)), tui.Text(took),
 			tui.Text(tui.Ago(d.Started, now)), tui.Text(d.Actor), tui.Text(originOf(d.Origin)))
+		if d.Error != "" {
+			table.Note(d.Error)
+		}
 	}
 	return table.Write(out)
 }

@@ -2,19 +2,27 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
 func (a *app) show() *cobra.Command {
 	return &cobra.Command{
-		Use: "show [RELEASE]", Short: "What a release consists of and where it came from",
-		Example: "  seaworthy show\n  seaworthy show local#2", Args: cobra.MaximumNArgs(1),
+		Use:   "show [RELEASE]",
+		Short: "What a release consists of, where it came from, and where it is deployed",
+		Example: lines(
+			"  seaworthy show                 # the one that serves",
+			"  seaworthy show r-1a2b3c4d",
+			"  seaworthy show local#2         # the one of a deployment"),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := a.targetEnvironment()
 			if err != nil {
@@ -28,22 +36,126 @@ func (a *app) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.result(info, func(out tui.Output) error { return writeRelease(out, info) })
+			return a.result(info, func(out tui.Output) error { return writeRelease(out, info, time.Now()) })
 		},
 	}
 }
 
-func writeRelease(out tui.Output, info api.ReleaseInfo) error {
-	fmt.Fprintln(out, info.ID)
-	for _, o := range info.Origins {
-		fmt.Fprintf(out, "  made by %s %s %s\n", o.Actor, tui.Ago(o.Time, time.Now()), originOf(o))
+func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time) error {
+	fmt.Fprintf(out, "%s\n  of %s\n", out.Paint(tui.Strong, string(info.ID)), info.Release.Project)
+	for _, o := range slices.Backward(info.Origins) {
+		writeOrigin(out, o, now)
 	}
-	table := tui.NewTable("image", "digest", "platform")
+	for _, env := range info.Serving {
+		fmt.Fprintf(out, "  %s in %s\n", out.Paint(tui.Good, "serves"), env)
+	}
+	for _, write := range []func(tui.Output, api.ReleaseInfo) error{writeImages, writeConfigs} {
+		if err := write(out, info); err != nil {
+			return err
+		}
+	}
+	return writeDeployments(out, info, now)
+}
+
+func writeOrigin(out tui.Output, o release.Origin, now time.Time) {
+	fmt.Fprintln(out, "  "+joinWords("made", tui.Ago(o.Time, now), "by", o.Actor, prefixed("from ", originOf(o)), prefixed("on ", o.Branch)))
+	for _, path := range o.Dirty {
+		fmt.Fprintln(out, out.Paint(tui.Dim, "    not committed: "+tui.Clean(path)))
+	}
+	for _, c := range o.Checks {
+		tone := tui.Good
+		if c.Result == release.CheckSkipped {
+			tone = tui.Warning
+		}
+		fmt.Fprintf(out, "    check %s %s%s\n", tui.Clean(c.Stage), out.Paint(tone, string(c.Result)), out.Paint(tui.Dim, prefixed(": ", tui.Clean(c.Why))))
+	}
+}
+
+// writeImages lists each image once, with the services that run it, and what the built ones began with.
+func writeImages(out tui.Output, info api.ReleaseInfo) error {
+	users := map[release.Digest][]string{}
+	for _, config := range info.Release.Environments {
+		for _, s := range config.Services {
+			if !slices.Contains(users[s.Image.Digest], s.Name) {
+				users[s.Image.Digest] = append(users[s.Image.Digest], s.Name)
+			}
+		}
+	}
+	for stage, img := range info.Release.Lifecycle {
+		users[img.Digest] = append(users[img.Digest], stage)
+	}
+	table := tui.NewTable("image", "made of", "digest", "platform")
 	for _, img := range info.Release.Images() {
-		table.Add(tui.Text(img.Ref), tui.Text(string(img.Digest)), tui.Text(img.Platform))
+		slices.Sort(users[img.Digest])
+		of := img.Ref
+		if img.Stage != "" {
+			of = "stage " + img.Stage
+		}
+		table.Add(tui.Text(strings.Join(users[img.Digest], " ")), tui.Text(of), tui.Text(string(img.Digest)), tui.Text(img.Platform))
 	}
 	for _, b := range info.Release.Bases {
-		table.Add(tui.Text(b.Ref+" (base)"), tui.Text(string(b.Digest)), tui.Text(""))
+		table.Add(tui.Dim.Cell("(base)"), tui.Text(b.Ref), tui.Text(string(b.Digest)), tui.Text(""))
+	}
+	fmt.Fprintln(out)
+	return table.Write(out)
+}
+
+func writeConfigs(out tui.Output, info api.ReleaseInfo) error {
+	table := tui.NewTable("environment", "service", "replicas", "ports", "volumes", "secrets", "environment variables")
+	for _, name := range slices.Sorted(maps.Keys(info.Release.Environments)) {
+		for _, s := range info.Release.Environments[name].Services {
+			table.Add(tui.Text(name), tui.Text(s.Name), tui.Text(fmt.Sprint(s.Replicas)), tui.Text(strings.Join(Addresses(s.Ports), " ")),
+				tui.Text(strings.Join(volumesOf(s), " ")), tui.Text(strings.Join(secretsOf(s), " ")),
+				tui.Text(strings.Join(slices.Sorted(maps.Keys(s.Environment)), " ")))
+		}
+	}
+	fmt.Fprintln(out)
+	return table.Write(out)
+}
+
+func volumesOf(s release.Service) []string {
+	var names []string
+	for _, m := range s.Mounts {
+		if m.Kind == release.MountVolume {
+			names = append(names, m.Source)
+		}
+	}
+	return names
+}
+
+func secretsOf(s release.Service) []string {
+	var names []string
+	for _, secret := range s.Secrets {
+		names = append(names, secret.Name)
+	}
+	return names
+}
+
+func writeDeployments(out tui.Output, info api.ReleaseInfo, now time.Time) error {
+	fmt.Fprintln(out)
+	if len(info.Deployments) == 0 {
+		_, err := fmt.Fprintln(out, "not deployed yet; seaworthy deploy "+info.ID.Short()+" does it")
+		return err
+	}
+	table := tui.NewTable("deployment", "why", "result", "when", "by")
+	for _, d := range info.Deployments {
+		table.Add(tui.Text(fmt.Sprintf("%s#%d", d.Environment, d.Number)), tui.Text(string(d.Cause)), toneOf(d.Result).Cell(string(d.Result)),
+			tui.Text(tui.Ago(d.Started, now)), tui.Text(d.Actor))
+		if d.Error != "" {
+			table.Note(d.Error)
+		}
 	}
 	return table.Write(out)
+}
+
+// joinWords joins what is not empty.
+func joinWords(words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
 }

@@ -196,6 +196,8 @@ func Addresses(ports []release.Port) []string {
 		}
 		addr := net.JoinHostPort(host, strconv.Itoa(p.Published))
 		switch {
+		case p.Published == 0:
+			addr = "a port of " + host
 		case p.Protocol == "udp":
 			addr = "udp://" + addr
 		case p.AppProtocol == "" || strings.HasPrefix(p.AppProtocol, "http"):

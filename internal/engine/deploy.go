@@ -11,6 +11,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/ledger"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/rollout"
 	"github.com/seaworthyhq/seaworthy/internal/state"
@@ -175,8 +176,12 @@ func (e *Engine) concluded(tx state.Tx, d deployment) error {
 	if err != nil {
 		return err
 	}
+	fresh := d.hold != "" && d.hold != s.Held
 	s.Held = d.hold
-	return tx.PutEnvironment(s)
+	if err := tx.PutEnvironment(s); err != nil || !fresh {
+		return err
+	}
+	return tx.Record(ledger.EnvironmentHeld, d.env, d.env.String(), d.actor, d.hold)
 }
 
 // desired is what the environment shall come to. It writes replica counts and ports that it decides on into s.

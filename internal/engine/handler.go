@@ -8,7 +8,6 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/release"
-	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
 // handler is the API: one line a call.
@@ -30,9 +29,13 @@ func (e *Engine) handler() http.Handler {
 		return e.history(environmentOf(r), limit)
 	}))
 	mux.Handle("GET "+api.PathReleases, look(func(r *http.Request) (api.ReleaseInfo, error) {
-		rec, err := e.findRelease(environmentOf(r), r.FormValue("name"), false)
-		return releaseInfo(rec), err
+		return e.show(environmentOf(r), r.FormValue("name"))
 	}))
+	mux.Handle("GET "+api.PathLedger, look(func(r *http.Request) ([]api.LedgerEntry, error) {
+		limit, _ := strconv.Atoi(r.FormValue("limit")) // none: all
+		return e.ledger(environmentOf(r), limit)
+	}))
+	mux.Handle("GET "+api.PathLedger+"/state", look(func(*http.Request) (api.LedgerState, error) { return e.verifyLedger() }))
 	mux.Handle("GET "+api.PathVolumes, look(func(r *http.Request) ([]api.VolumeInfo, error) { return e.volumes(environmentOf(r)) }))
 	mux.HandleFunc("GET "+api.PathVolumes+"/{name}", e.exportVolume)
 	mux.Handle("PUT "+api.PathVolumes+"/{name}", look(func(r *http.Request) (struct{}, error) {
@@ -64,10 +67,6 @@ func look[Response any](f func(*http.Request) (Response, error)) http.Handler {
 
 func environmentOf(r *http.Request) release.Environment {
 	return release.Environment{Project: r.FormValue("project"), Name: r.FormValue("environment")}
-}
-
-func releaseInfo(r state.Record) api.ReleaseInfo {
-	return api.ReleaseInfo{ID: r.ID, Release: r.Release, Origins: r.Origins}
 }
 
 // session hands the connection of a build session to the builder, for as long as it lasts.

@@ -38,6 +38,7 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 		return err
 	}
 	made(out)
+	req.Origin.Checks = out.Checks
 	d := deployment{
 		env: env, record: state.Record{ID: out.Release.ID(), Release: out.Release}, cause: release.CauseUp, actor: req.Origin.Actor,
 		secrets: req.Secrets, handOver: true,

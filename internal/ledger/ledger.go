@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -22,10 +23,10 @@ const (
 	ReleaseMade       Kind = "release"            // Data: release.Origin
 	DeploymentStarted Kind = "deployment-started" // Data: release.Deployment
 	DeploymentEnded   Kind = "deployment-ended"   // Data: release.Deployment
-	EnvironmentHeld   Kind = "held"               // after a rollback: up refuses until resumed
+	EnvironmentHeld   Kind = "held"               // Data: why; after a rollback up refuses until resumed
 	EnvironmentFreed  Kind = "resumed"
 	EnvironmentGone   Kind = "removed" // Data: what was removed with it
-	Collected         Kind = "collected"
+	Collected         Kind = "collected"          // Data: the releases that were forgotten
 )
 
 // Entry is one record of the ledger.
@@ -89,34 +90,55 @@ func Read(bucket *bbolt.Bucket, f func(Entry) error) error {
 
 // BrokenError says where a chain does not hold.
 type BrokenError struct {
-	Sequence uint64
+	Sequence uint64 // of the first entry that is not what was written
 	Reason   string
 }
 
 func (e *BrokenError) Error() string {
-	return fmt.Sprintf("ledger entry %d: %s", e.Sequence, e.Reason)
+	return fmt.Sprintf("ledger entry %d %s", e.Sequence, e.Reason)
 }
 
-// Verify reads the whole chain and returns a *BrokenError for the first entry that does not follow from the one before.
-func Verify(bucket *bbolt.Bucket) error {
-	var previous Entry
-	return Read(bucket, func(e Entry) error {
-		if e.Sequence != previous.Sequence+1 {
-			return &BrokenError{e.Sequence, fmt.Sprintf("follows entry %d", previous.Sequence)}
-		}
-		if e.Previous != previous.Hash {
-			return &BrokenError{e.Sequence, "is chained to another entry than the one before it"}
-		}
-		hash, err := e.hash()
-		if err != nil {
-			return err
-		}
-		if hash != e.Hash {
-			return &BrokenError{e.Sequence, "its content does not have its hash"}
-		}
-		previous = e
-		return nil
+// Verify reads the whole chain, and returns its last entry. The error is a *BrokenError for the first entry that does not follow
+// from the one before.
+func Verify(bucket *bbolt.Bucket) (last Entry, err error) {
+	err = bucket.ForEach(func(k, v []byte) error {
+		e, err := follows(last, k, v)
+		last = e
+		return err
 	})
+	if err == nil && bucket.Sequence() > last.Sequence { // entries get their numbers from the bucket, which forgets none
+		err = &BrokenError{last.Sequence + 1, fmt.Sprintf("is missing: %d entries were written", bucket.Sequence())}
+	}
+	return last, err
+}
+
+// follows reads the entry that is kept under k, which has to be the one after previous.
+func follows(previous Entry, k, v []byte) (Entry, error) {
+	next := previous.Sequence + 1
+	if !bytes.Equal(k, key(next)) {
+		return previous, &BrokenError{next, "is missing"}
+	}
+	var e Entry
+	if err := json.Unmarshal(v, &e); err != nil {
+		return previous, &BrokenError{next, "cannot be read"}
+	}
+	hash, err := e.hash()
+	if err != nil {
+		return previous, err
+	}
+	whole, err := json.Marshal(e)
+	if err != nil {
+		return previous, err
+	}
+	switch {
+	case e.Sequence != next:
+		return previous, &BrokenError{next, fmt.Sprintf("is entry %d", e.Sequence)}
+	case hash != e.Hash || !bytes.Equal(v, whole): // what is not hashed must not be there either
+		return previous, &BrokenError{next, "was changed: its content does not have its hash"}
+	case e.Previous != previous.Hash:
+		return previous, &BrokenError{next, "is chained to another entry than the one before it"}
+	}
+	return e, nil
 }
 
 func key(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }

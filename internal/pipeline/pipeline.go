@@ -52,6 +52,7 @@ type Input struct {
 type Output struct {
 	Release release.Release
 	Pins    map[string]release.Image // of the references that the project uses
+	Checks  []release.Check          // that gate it, in the order of the Dockerfiles
 }
 
 // Make builds, checks and pulls, and returns the release. Nothing is recorded; the images are in the store.
@@ -71,7 +72,25 @@ func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return m.output()
+	out, err := m.output()
+	if err == nil {
+		out.Checks = checks(g)
+	}
+	return out, err
+}
+
+// checks are what became of the checks of a graph, all of whose targets were built.
+func checks(g *graph.Graph) []release.Check {
+	var all []release.Check
+	for _, n := range g.Nodes {
+		switch {
+		case n.Skipped:
+			all = append(all, release.Check{Stage: n.Name, Result: release.CheckSkipped, Why: n.Why})
+		case n.Role == graph.Check && n.Built:
+			all = append(all, release.Check{Stage: n.Name, Result: release.CheckPassed, Why: n.Why})
+		}
+	}
+	return all
 }
 
 func announce(g *graph.Graph, p *project.Project, sink event.Sink) {

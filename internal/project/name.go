@@ -46,7 +46,7 @@ func NameOf(dir string) (name, environment string, err error) {
 	if l.settings.doc == nil && l.composeFiles(Local) == nil && l.first("Dockerfile") == nil {
 		return "", "", &release.UserError{
 			Kind: release.KindUsage, Err: fmt.Errorf("find project: %s has no Dockerfile, no compose file and no %s", l.dir, SettingsFile),
-			Hint: "go to the project's directory, or name it with -C DIR",
+			Hint: "go to the project's directory, name it with -C DIR, or name what runs: -e project/environment",
 		}
 	}
 	if environment, err = l.chooseEnvironment(); err != nil {

@@ -26,7 +26,7 @@ func (r Record) Origin() release.Origin {
 }
 
 // PutRelease records a release and says whether equal content was known before. A known release from the same commit with
-// the same dirty paths is not recorded again.
+// the same dirty paths and checks is not recorded again.
 func (t Tx) PutRelease(r release.Release, origin release.Origin) (Record, bool, error) {
 	id := r.ID()
 	rec := Record{ID: id, Release: r}
@@ -43,7 +43,7 @@ func (t Tx) PutRelease(r release.Release, origin release.Origin) (Record, bool, 
 
 func sameSource(o release.Origin) func(release.Origin) bool {
 	return func(other release.Origin) bool {
-		return o.Commit == other.Commit && o.Tag == other.Tag && slices.Equal(o.Dirty, other.Dirty)
+		return o.Commit == other.Commit && o.Tag == other.Tag && slices.Equal(o.Dirty, other.Dirty) && slices.Equal(o.Checks, other.Checks)
 	}
 }
 

@@ -24,6 +24,7 @@ func (t Tone) Cell(text string) Cell { return Cell{Text: text, Tone: t} }
 type Table struct {
 	header []string
 	rows   [][]Cell
+	notes  map[int][]string // by row, below it
 }
 
 const (
@@ -32,7 +33,7 @@ const (
 )
 
 // NewTable returns a table with these headings; none, no heading line.
-func NewTable(header ...string) *Table { return &Table{header: header} }
+func NewTable(header ...string) *Table { return &Table{header: header, notes: map[int][]string{}} }
 
 // Add adds a row.
 func (t *Table) Add(cells ...Cell) {
@@ -43,11 +44,18 @@ func (t *Table) Add(cells ...Cell) {
 	t.rows = append(t.rows, row)
 }
 
+// Note sets a text below the row that was added last, across all columns.
+func (t *Table) Note(text string) {
+	row := len(t.rows) - 1
+	t.notes[row] = append(t.notes[row], cleanLines(text)...)
+}
+
 // Write writes the table in one write.
 func (t *Table) Write(w io.Writer) error {
 	o := Describe(w, ColorAuto)
-	rows := t.rows
+	rows, first := t.rows, 0
 	if len(t.header) > 0 {
+		first = 1
 		head := make([]Cell, len(t.header))
 		for i, h := range t.header {
 			head[i] = Dim.Cell(h)
@@ -56,8 +64,11 @@ func (t *Table) Write(w io.Writer) error {
 	}
 	widths := fit(naturalWidths(rows), o.Width)
 	var b strings.Builder
-	for _, row := range rows {
+	for i, row := range rows {
 		b.WriteString(renderRow(o, row, widths) + "\n")
+		for _, note := range t.notes[i-first] {
+			b.WriteString(cut("  "+o.Paint(Dim, note), o.Width) + "\n")
+		}
 	}
 	_, err := io.WriteString(o, b.String())
 	return err

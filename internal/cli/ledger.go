@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+func (a *app) ledger() *cobra.Command {
+	var limit int
+	var verify bool
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "The record of everything that was done on this engine, each entry chained to the one before",
+		Long: lines(
+			"Lists what the engine has recorded, the last entry first: releases, deployments with their actor, cause, plan and result,",
+			"holds, and what was collected. It is one chain for the whole engine; -e shows the entries about one environment.",
+			"",
+			"--verify reads the whole chain and says where an entry was changed, removed, or put in between. Who can write the",
+			"engine's files could write a new chain: keep the head that it prints, and compare."),
+		Example: lines(
+			"  seaworthy ledger -n 5",
+			"  seaworthy ledger -e hrefcounter/production --json",
+			"  seaworthy ledger --verify"),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var env release.Environment // without -e: of all
+			if a.environment != "" {
+				var err error
+				if env, err = a.targetEnvironment(); err != nil {
+					return err
+				}
+			}
+			client, err := a.connect(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if verify {
+				state, err := client.VerifyLedger(cmd.Context())
+				return errors.Join(err, a.verified(state))
+			}
+			found, err := client.Ledger(cmd.Context(), env, limit)
+			if err != nil {
+				return err
+			}
+			return a.result(found, func(out tui.Output) error { return writeLedger(out, found, time.Now()) })
+		},
+	}
+	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "how many; 0: all")
+	cmd.Flags().BoolVar(&verify, "verify", false, "recompute the whole chain")
+	return cmd
+}
+
+// verified says whether the chain holds; a broken one is an error.
+func (a *app) verified(s api.LedgerState) error {
+	err := a.result(s, func(out tui.Output) error {
+		if s.Broken != nil {
+			return nil
+		}
+		_, err := fmt.Fprintf(out, "%s %d entries, each follows from the one before\n  head %s\n", out.Paint(tui.Good, "✓"), s.Entries, s.Head)
+		return err
+	})
+	if err != nil || s.Broken == nil {
+		return err
+	}
+	return &release.UserError{
+		Kind: release.KindInternal, Err: fmt.Errorf("the ledger is not as it was written: entry %d %s", s.Broken.Sequence, s.Broken.Reason),
+		Detail: fmt.Sprintf("%d entries before it follow from each other", s.Entries),
+		Hint:   "somebody has written to the engine's state.db; a backup of it has the entries as they were",
+	}
+}
+
+func writeLedger(out tui.Output, found []api.LedgerEntry, now time.Time) error {
+	if len(found) == 0 {
+		_, err := fmt.Fprintln(out, "nothing is recorded yet")
+		return err
+	}
+	table := tui.NewTable("entry", "what", "about", "by", "when", "hash")
+	for _, e := range found {
+		what, about, tone := described(e)
+		table.Add(tui.Text(fmt.Sprint(e.Sequence)), tone.Cell(what), tui.Text(about), tui.Text(e.Actor), tui.Text(tui.Ago(e.Time, now)),
+			tui.Dim.Cell(e.Hash.Short()))
+	}
+	return table.Write(out)
+}
+
+// described is an entry for people. An entry of a kind that this CLI does not know is shown as it is.
+func described(e api.LedgerEntry) (what, about string, tone tui.Tone) {
+	about = e.Subject
+	switch e.Kind {
+	case "release":
+		var o release.Origin
+		_ = json.Unmarshal(e.Data, &o) // without it the entry says less
+		return "release made", joinWords(release.ID(e.Subject).Short(), originOf(o)), tui.Normal
+	case "deployment-started", "deployment-ended":
+		var d release.Deployment
+		if json.Unmarshal(e.Data, &d) != nil {
+			break
+		}
+		about = fmt.Sprintf("%s#%d: %s of %s", d.Environment, d.Number, d.Cause, d.Release.Short())
+		if e.Kind == "deployment-started" {
+			return "started", about, tui.Normal
+		}
+		return string(d.Result), about, toneOf(d.Result)
+	case "collected":
+		var ids []release.ID
+		if json.Unmarshal(e.Data, &ids) == nil {
+			about = fmt.Sprintf("%d releases", len(ids))
+		}
+	}
+	return e.Kind, about, tui.Normal
+}
