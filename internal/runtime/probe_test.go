@@ -37,6 +37,24 @@ func TestProbeRunsTheTest(t *testing.T) {
 	}
 }
 
+func TestAnOpenPortIsSeenWithoutBeingTouched(t *testing.T) {
+	e := start(t)
+	// It ends with the first connection.
+	e.run("web-1", e.service("nc", "-l", "-p", "8080"))
+	for !e.Listens("web-1", 8080, 9090) {
+		if err := t.Context().Err(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if e.Listens("web-1", 80, 9090) {
+		t.Error("ports are seen that nobody opened")
+	}
+	if got := e.sh("web-1", "ps | grep -c '[n]c -l'"); got != "1" {
+		t.Errorf("%s listen, want the one that was looked at", got)
+	}
+}
+
 func TestExecGivesInputAndExitCode(t *testing.T) {
 	e := start(t)
 	e.run("web-1", e.service("sleep", "600"))

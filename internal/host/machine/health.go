@@ -23,6 +23,8 @@ const (
 const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = time.Second
+	// glance is the time between two looks at whether a port is open, which cost next to nothing.
+	glance = time.Millisecond
 )
 
 // health asks replicas whether they are well.
@@ -137,7 +139,7 @@ func (h *health) set(id string, p *patient, state release.HealthState, output st
 func (h *health) ask(ctx context.Context, id string, p *patient, s release.Service) {
 	switch {
 	case s.Health != nil && len(s.Health.Test) > 0 && !s.Health.Disabled():
-		h.probe(ctx, id, p, *s.Health)
+		h.probe(ctx, id, p, s)
 	case len(portsOf(s)) > 0 && !s.Health.Disabled():
 		h.knock(ctx, id, p, portsOf(s))
 	default:
@@ -146,13 +148,15 @@ func (h *health) ask(ctx context.Context, id string, p *patient, s release.Servi
 }
 
 // probe runs the health test for as long as the replica is followed.
-func (h *health) probe(ctx context.Context, id string, p *patient, test release.Health) {
-	started := time.Now()
+func (h *health) probe(ctx context.Context, id string, p *patient, s release.Service) {
+	test, started := *s.Health, time.Now()
 	failures, pause := 0, firstPause
 	if p.state == release.HealthHealthy {
-		pause = test.Interval.Or(defaultInterval)
+		sleep(ctx, test.Interval.Or(defaultInterval))
+	} else {
+		h.awaitPort(ctx, id, portsOf(s), firstPause)
 	}
-	for sleep(ctx, pause) {
+	for ; ctx.Err() == nil; sleep(ctx, pause) {
 		ok, output, err := h.runtime.Probe(ctx, id, test)
 		if ctx.Err() != nil {
 			return
@@ -194,9 +198,19 @@ func nextPause(state release.HealthState, last time.Duration, test release.Healt
 	return min(2*last, test.StartInterval.Or(lastPause), test.Interval.Or(lastPause))
 }
 
+// awaitPort waits until one of the ports is open, for a while: a replica that listens can be asked at once, and one that is asked
+// too early has to be asked twice.
+func (h *health) awaitPort(ctx context.Context, id string, ports []int, limit time.Duration) {
+	for waited := time.Duration(0); waited < limit; waited += glance {
+		if h.runtime.Listens(id, ports...) || !sleep(ctx, glance) {
+			return
+		}
+	}
+}
+
 // knock waits until one of the ports answers; from then on the replica counts as well while it runs.
 func (h *health) knock(ctx context.Context, id string, p *patient, ports []int) {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := glance; ; pause = min(2*pause, lastPause) {
 		for _, port := range ports {
 			if conn, err := h.runtime.Dial(ctx, id, port); err == nil {
 				_ = conn.Close() // only whether it answers counts
