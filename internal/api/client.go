@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,10 +27,22 @@ import (
 // ErrNoEngine means that nobody serves the socket.
 var ErrNoEngine = errors.New("no engine is running")
 
+// versionHeader has the engine's version, in each of its answers.
+const versionHeader = "Seaworthy-Version"
+
 // Client talks to the engine of one state root.
 type Client struct {
-	socket string
-	http   *http.Client
+	socket  string
+	http    *http.Client
+	version atomic.Pointer[string]
+}
+
+// EngineVersion is the version of the engine that answered last; empty before it has.
+func (c *Client) EngineVersion() string {
+	if v := c.version.Load(); v != nil {
+		return *v
+	}
+	return ""
 }
 
 // NewClient is a client of the engine of root. It connects at the first call.
@@ -134,6 +147,9 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 			err = at.Err // the address says nothing
 		}
 		return nil, err
+	}
+	if v := resp.Header.Get(versionHeader); v != "" {
+		c.version.Store(&v)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		defer resp.Body.Close()

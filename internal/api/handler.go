@@ -93,6 +93,14 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	return nil
 }
 
+// WithVersion has each answer of a handler say which version of the engine it is from.
+func WithVersion(version string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(versionHeader, version)
+		h.ServeHTTP(w, r)
+	})
+}
+
 // WriteError answers with an error in the form that Client reads.
 func WriteError(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError

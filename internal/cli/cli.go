@@ -31,6 +31,7 @@ type app struct {
 	version  string
 
 	engineParts Engine
+	client      *api.Client // once connected
 
 	root        string
 	dir         string
@@ -53,6 +54,7 @@ func Main(version string, args []string, engine Engine) int {
 	cmd := a.command()
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
+	a.noteVersion()
 	if exit, ok := errors.AsType[exitError](err); ok {
 		return exit.code
 	}
@@ -155,6 +157,7 @@ func (a *app) connect(ctx context.Context) (*api.Client, error) {
 	if errors.Is(err, api.ErrNoEngine) {
 		err = a.startEngine(ctx, client)
 	}
+	a.client = client
 	return client, err
 }
 

@@ -196,7 +196,7 @@ func (e *Engine) serve(ctx context.Context) error {
 	e.work.Go(func() { e.rotateLogs(e.life) })
 	e.resumeAll()
 	server := &http.Server{
-		Handler: e.handler(), ConnContext: api.ConnContext,
+		Handler: api.WithVersion(e.cfg.Version, e.handler()), ConnContext: api.ConnContext,
 		BaseContext: func(net.Listener) context.Context { return e.life },
 	}
 	done := make(chan error, 1)
@@ -253,6 +253,9 @@ func (e *Engine) close() error {
 	var errs []error
 	if e.machine != nil {
 		e.machine.Close()
+		if !e.machine.Serves() { // nothing of this engine is left then
+			errs = append(errs, e.edge.Stop(ctx))
+		}
 	}
 	if e.builder != nil {
 		errs = append(errs, e.builder.Close(), e.runtime.BuildNetwork().RemoveBuild(ctx))

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"io"
+
 	"github.com/seaworthyhq/seaworthy/internal/event"
 )
 
@@ -44,4 +46,12 @@ func (v *view) nameOf(key string) string {
 		return Clean(s.Name)
 	}
 	return Clean(key)
+}
+
+// Note writes a message to w, for people.
+func Note(w io.Writer, m event.Message) {
+	o := Describe(w, ColorAuto)
+	for _, line := range messageLines(o, Options{}, m) {
+		_, _ = io.WriteString(o, line+"\n") // nobody is left to tell
+	}
 }

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+func (a *app) engineRestart() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restart",
+		Short: "Replace the engine by one of this version; what runs goes on running",
+		Long: lines(
+			"Stops the engine and starts one of this binary, through systemd where that is what starts it. The new engine takes",
+			"over the replicas and finishes what the old one had begun; the edge hands its sockets over, so no connection is lost."),
+		Example: "  sudo seaworthy engine restart",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := needRoot("restart the engine"); err != nil {
+				return err
+			}
+			return a.restartEngine(cmd.Context())
+		},
+	}
+}
+
+func (a *app) restartEngine(ctx context.Context) error {
+	if exec.CommandContext(ctx, "systemctl", "is-active", "--quiet", a.engineParts.UnitName).Run() == nil {
+		if out, err := exec.CommandContext(ctx, "systemctl", "restart", a.engineParts.UnitName).CombinedOutput(); err != nil {
+			return &release.UserError{
+				Kind: release.KindEngine, Err: fmt.Errorf("restart %s: %w", a.engineParts.UnitName, err), Detail: string(out),
+				Hint: "journalctl -u " + a.engineParts.UnitName + " says why",
+			}
+		}
+	} else if err := stopEngine(ctx, api.NewClient(a.root)); err != nil && !errors.Is(err, api.ErrNoEngine) {
+		return err
+	}
+	client, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	info, err := client.Engine(ctx)
+	if err != nil {
+		return err
+	}
+	return a.result(info, func(out tui.Output) error {
+		_, err := fmt.Fprintf(out, "engine %s runs, process %d\n", info.Version, info.PID)
+		return err
+	})
+}
+
+// noteVersion says when the engine is of another version than the command that spoke to it.
+func (a *app) noteVersion() {
+	if a.client == nil || a.json || a.quiet {
+		return
+	}
+	if engine := a.client.EngineVersion(); engine != "" && engine != a.version {
+		tui.Note(a.err, event.Message{
+			Level: event.Warn, Text: fmt.Sprintf("the engine is %s, this is %s", engine, a.version),
+			Hint: "seaworthy engine restart replaces it; what runs goes on running",
+		})
+	}
+}
