@@ -1,6 +1,7 @@
 package runtime_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -74,6 +75,25 @@ func TestKernelKillsWhatTakesTooMuchMemory(t *testing.T) {
 	e.run("web-1", svc)
 	if rep := e.ended("web-1"); !rep.OOMKilled {
 		t.Errorf("ended as %+v", rep)
+	}
+}
+
+func TestStartThatIsCutAtAnyMomentLeavesNothing(t *testing.T) {
+	e := start(t) // and looks in the end that nothing is left
+	svc := e.service("sleep", "1000")
+	for delay := time.Duration(0); delay < 60*time.Millisecond; delay += 2 * time.Millisecond {
+		if err := e.Create(t.Context(), spec("web-1", svc)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), delay)
+		err := e.Start(ctx, "web-1")
+		cancel()
+		if rep, rerr := e.Replica("web-1"); rerr != nil || (err == nil) != (rep.State == release.StateRunning) {
+			t.Errorf("cut after %s: %v, but the replica is %s (%v)", delay, err, rep.State, rerr)
+		}
+		if err := e.Remove(t.Context(), "web-1"); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

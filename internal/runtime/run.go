@@ -130,6 +130,9 @@ func (n *run) status(ctx context.Context) (tasktypes.Status, error) {
 	return resp.Status, nil
 }
 
+// patience is how long a shim is waited for.
+const patience = 5 * time.Second
+
 // dismiss gives up what is left of an ended process and ends the shim.
 func (n *run) dismiss(ctx context.Context) error {
 	ctx = inNamespace(ctx)
@@ -142,10 +145,19 @@ func (n *run) dismiss(ctx context.Context) error {
 	}
 	select {
 	case <-n.lost:
-	case <-time.After(5 * time.Second): // a shim that hangs is not waited for; its replica is gone
+	case <-time.After(patience): // a shim that hangs is not waited for; its replica is gone
 	case <-ctx.Done():
 	}
 	return errors.Join(err, n.close())
+}
+
+// abandon ends a process that may have been made or started, or not: whoever asked went away meanwhile.
+func (n *run) abandon(ctx context.Context) error {
+	_ = n.kill(ctx, unix.SIGKILL) // there may be nothing to kill
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_ = n.wait(limited) // a shim lets go of nothing that runs
+	return n.dismiss(ctx)
 }
 
 // clearAway does what the shim of a replica would have done, had it not been killed: nothing of the replica runs afterwards.

@@ -53,7 +53,7 @@ func (r *Runtime) start(ctx context.Context, c *container, again bool) (err erro
 	defer func() {
 		if err != nil {
 			clean := context.WithoutCancel(ctx)
-			_ = run.dismiss(clean) // clearAway does what it could not
+			_ = run.abandon(clean) // clearAway does what it could not
 			err = errors.Join(err, r.clearAway(clean, c.id))
 			c.mu.Lock()
 			c.run = nil
