@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -17,6 +18,8 @@ import (
 type Site struct {
 	machine *Machine
 	env     release.Environment
+
+	again sync.Mutex // held while a replica that has ended is started again
 
 	// Guarded by machine.mu.
 	serving  *rollout.Serving
@@ -97,6 +100,11 @@ func (s *Site) Start(ctx context.Context, r rollout.Replica) error {
 			return err
 		}
 	}
+	return s.start(ctx, r)
+}
+
+// start starts a replica that has been made.
+func (s *Site) start(ctx context.Context, r rollout.Replica) error {
 	err := s.machine.runtime.Start(ctx, r.ID)
 	if errors.Is(err, runtime.ErrSecretsGone) {
 		if err = s.recreate(ctx, r); err == nil {
@@ -166,14 +174,14 @@ func (s *Site) Drain(ctx context.Context, id string, limit time.Duration) error 
 
 // Stop asks the replica to end and kills it after grace.
 func (s *Site) Stop(ctx context.Context, id string, grace time.Duration) error {
-	s.setStopping(id, true)
+	s.leaveEnded(id)
 	s.machine.health.forget(id)
 	return s.machine.runtime.Stop(ctx, id, grace)
 }
 
 // Remove forgets a stopped replica.
 func (s *Site) Remove(ctx context.Context, id string) error {
-	s.setStopping(id, true)
+	s.leaveEnded(id)
 	s.machine.health.forget(id)
 	if err := s.machine.runtime.Remove(ctx, id); err != nil {
 		return err
@@ -200,6 +208,13 @@ func (s *Site) setLeaving(network string, leaving bool) {
 	} else {
 		delete(s.leaving, network)
 	}
+}
+
+// leaveEnded says that nobody starts the replica again if it ends; one who is just doing so has done it afterwards.
+func (s *Site) leaveEnded(id string) {
+	s.again.Lock()
+	defer s.again.Unlock()
+	s.setStopping(id, true)
 }
 
 func (s *Site) setStopping(id string, stopping bool) {

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -120,13 +121,25 @@ func (s *supervisor) startAgain(ctx context.Context, t turn) {
 	s.machine.routesChanged()
 }
 
-// startAgain starts a replica that has ended, as the generation it belongs to knows it.
+// startAgain starts a replica that has ended, as the generation it belongs to knows it, unless a rollout is done with it.
 func (s *Site) startAgain(ctx context.Context, r release.Replica) error {
+	s.again.Lock()
+	defer s.again.Unlock()
 	service := s.serviceOf(r)
-	if service == nil {
+	if service == nil || s.isStopping(r.ID) {
 		return nil
 	}
-	return s.Start(ctx, rollout.Replica{
+	err := s.start(ctx, rollout.Replica{
 		ID: r.ID, Index: r.Index, Spec: r.Spec, Deployment: r.Deployment, Release: r.Release, Service: *service,
 	})
+	if errors.Is(err, runtime.ErrNotFound) { // removed meanwhile
+		return nil
+	}
+	return err
+}
+
+func (s *Site) isStopping(id string) bool {
+	s.machine.mu.Lock()
+	defer s.machine.mu.Unlock()
+	return s.stopping[id]
 }
