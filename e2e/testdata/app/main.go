@@ -65,6 +65,12 @@ func misbehave() {
 			os.Exit(1)
 		}
 	}
+	if suffix := os.Getenv("FAIL_SUFFIX"); suffix != "" {
+		if name, _ := os.Hostname(); strings.HasSuffix(name, suffix) {
+			fmt.Println("failing as", name)
+			os.Exit(1)
+		}
+	}
 	sick.Store(os.Getenv("SICK") != "")
 	after("SICK_AFTER", func() { sick.Store(true) })
 	after("EXIT_AFTER", func() { os.Exit(3) })
