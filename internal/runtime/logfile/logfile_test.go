@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/runtime/logfile"
 )
@@ -155,4 +156,31 @@ func TestFollowingEndsWithItsContext(t *testing.T) {
 		cancel()
 	}
 	t.Error("it ended without saying why")
+}
+
+func TestAFullDiskHoldsNobodyUp(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("mount a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	w := writer(t, filepath.Join(dir, "log"), 1<<20)
+	write(t, w, "before\n")
+	filler := filepath.Join(dir, "filler")
+	if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	write(t, w, strings.Repeat(strings.Repeat("x", 1000)+"\n", 50))
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	write(t, w, "after\n")
+	got := read(t, filepath.Join(dir, "log"), logfile.Options{})
+	if len(got) < 3 || got[0] != "before" || got[len(got)-1] != "after" || !strings.Contains(got[len(got)-2], "lines could not be written") {
+		t.Errorf("the log has %d lines: %.200q", len(got), got)
+	}
 }

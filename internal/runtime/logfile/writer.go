@@ -21,9 +21,11 @@ type Writer struct {
 	// Redact blanks what must not be written; nil leaves lines as they are.
 	Redact func(line []byte) []byte
 
-	mu   sync.Mutex // guards what is below
-	file *os.File
-	size int64
+	mu      sync.Mutex // guards what is below
+	file    *os.File   // nil after a rotation that failed
+	size    int64
+	torn    bool // the file ends in the middle of a line
+	dropped int  // lines that could not be written since the last that could
 }
 
 // Open makes the folder and opens the file to append to.
@@ -49,15 +51,14 @@ func (w *Writer) open() error {
 	return nil
 }
 
-// Copy writes the lines of r under the name of stream until r ends.
+// Copy writes the lines of r under the name of stream until r ends. What cannot be written, on a full disk, is left out, and how
+// much that was is said as soon as it can be: whoever writes to r must not have to wait.
 func (w *Writer) Copy(stream string, r io.Reader) error {
 	lines := bufio.NewReaderSize(r, MaxLine)
 	for {
 		text, err := lines.ReadSlice('\n')
 		if len(text) > 0 {
-			if werr := w.write(stream, trimEnd(text), errors.Is(err, bufio.ErrBufferFull)); werr != nil {
-				return werr
-			}
+			w.write(Line{Time: time.Now().UTC(), Stream: stream, Line: w.redacted(trimEnd(text)), Partial: errors.Is(err, bufio.ErrBufferFull)})
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrClosed) {
 			return nil
@@ -78,29 +79,61 @@ func trimEnd(text []byte) []byte {
 	return text
 }
 
-func (w *Writer) write(stream string, text []byte, partial bool) error {
+func (w *Writer) redacted(text []byte) string {
 	if w.Redact != nil {
 		text = w.Redact(text)
 	}
-	b, err := json.Marshal(Line{Time: time.Now().UTC(), Stream: stream, Line: string(text), Partial: partial})
+	return string(text)
+}
+
+func (w *Writer) write(line Line) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dropped > 0 {
+		said := Line{Time: line.Time, Stream: line.Stream, Line: fmt.Sprintf("[%d lines could not be written]", w.dropped)}
+		if w.append(said) != nil {
+			w.dropped++
+			return
+		}
+		w.dropped = 0
+	}
+	if w.append(line) != nil {
+		w.dropped++
+	}
+}
+
+func (w *Writer) append(line Line) error {
+	b, err := json.Marshal(line)
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.size+int64(len(b)) > w.MaxSize && w.size > 0 {
-		if err := w.rotate(); err != nil {
-			return fmt.Errorf("rotate log: %w", err)
-		}
+	if err := w.makeRoom(int64(len(b))); err != nil {
+		return err
+	}
+	if w.torn {
+		b = append([]byte{'\n'}, b...)
 	}
 	n, err := w.file.Write(append(b, '\n'))
 	w.size += int64(n)
+	w.torn = err != nil && (w.torn || n > 0)
 	return err
+}
+
+func (w *Writer) makeRoom(bytes int64) error {
+	switch {
+	case w.file == nil:
+		return w.open()
+	case w.size+bytes > w.MaxSize && w.size > 0:
+		return w.rotate()
+	}
+	return nil
 }
 
 // rotate renames log.json to log.1.json and so on; the oldest is overwritten.
 func (w *Writer) rotate() error {
-	if err := w.file.Close(); err != nil {
+	err := w.file.Close()
+	w.file, w.torn = nil, false
+	if err != nil {
 		return err
 	}
 	for i := w.Keep - 1; i > 0; i-- {
@@ -125,5 +158,8 @@ func rotated(dir string, i int) string {
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.file == nil {
+		return nil
+	}
 	return w.file.Close()
 }
