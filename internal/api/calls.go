@@ -35,22 +35,22 @@ const (
 // Up runs a project's way to a running service, or the part of it that the request says. Until the release event, ending ctx
 // cancels; after it the engine finishes alone.
 func (c *Client) Up(ctx context.Context, req UpRequest, sink event.Sink) error {
-	return c.stream(ctx, http.MethodPost, PathUp, req, sink)
+	return c.stream(ctx, PathUp, req, sink)
 }
 
 // Deploy puts a release into an environment.
 func (c *Client) Deploy(ctx context.Context, req DeployRequest, sink event.Sink) error {
-	return c.stream(ctx, http.MethodPost, PathDeploy, req, sink)
+	return c.stream(ctx, PathDeploy, req, sink)
 }
 
 // Scale sets replica counts.
 func (c *Client) Scale(ctx context.Context, req ScaleRequest, sink event.Sink) error {
-	return c.stream(ctx, http.MethodPost, PathScale, req, sink)
+	return c.stream(ctx, PathScale, req, sink)
 }
 
 // Restart restarts services, one replica after the other.
 func (c *Client) Restart(ctx context.Context, req ServicesRequest, sink event.Sink) error {
-	return c.stream(ctx, http.MethodPost, PathRestart, req, sink)
+	return c.stream(ctx, PathRestart, req, sink)
 }
 
 // Resume frees an environment that a rollback holds.
@@ -60,12 +60,12 @@ func (c *Client) Resume(ctx context.Context, req ServicesRequest) error {
 
 // Down stops and removes what an environment runs.
 func (c *Client) Down(ctx context.Context, req ServicesRequest, sink event.Sink) error {
-	return c.stream(ctx, http.MethodPost, PathDown, req, sink)
+	return c.stream(ctx, PathDown, req, sink)
 }
 
 // Logs emits what replicas wrote.
 func (c *Client) Logs(ctx context.Context, req LogsRequest, sink event.Sink) error {
-	return c.stream(ctx, http.MethodPost, PathLogs, req, sink)
+	return c.stream(ctx, PathLogs, req, sink)
 }
 
 // GC collects what nothing needs.

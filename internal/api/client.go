@@ -87,8 +87,8 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 }
 
 // stream sends in and hands each event of the answer to sink. The error is the one that the stream ended with.
-func (c *Client) stream(ctx context.Context, method, path string, in any, sink event.Sink) error {
-	resp, err := c.send(ctx, method, path, in)
+func (c *Client) stream(ctx context.Context, path string, in any, sink event.Sink) error {
+	resp, err := c.send(ctx, http.MethodPost, path, in)
 	if err != nil {
 		return err
 	}

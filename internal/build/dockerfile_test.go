@@ -134,7 +134,7 @@ func TestDockerfiles(t *testing.T) {
 			}
 			src := session.Sources{Dirs: map[string]string{"extra": named}, Secrets: map[string][]byte{"token": []byte("hush-secret")}}
 			dir := project(t, files)
-			src.Dirs[build.DockerfileDir] = dir
+			src.Dirs[session.DockerfileDir] = dir
 			req := y.requestWith(t, dir, src, "=web")
 			if tc.with != nil {
 				tc.with(&req)

@@ -21,6 +21,8 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 	fstypes "github.com/tonistiigi/fsutil/types"
+
+	usersession "github.com/seaworthyhq/seaworthy/internal/build/session"
 )
 
 const (
@@ -120,7 +122,7 @@ func (c *watchedClient) Solve(ctx context.Context, req client.SolveRequest) (*cl
 	if err != nil {
 		return nil, err
 	}
-	if graph.isOnly("local://"+DockerfileDir) && c.solve.req.Dockerfile != nil {
+	if graph.isOnly("local://"+usersession.DockerfileDir) && c.solve.req.Dockerfile != nil {
 		res := client.NewResult()
 		res.SetRef(c.solve.files())
 		return res, nil

@@ -123,7 +123,7 @@ func (y *yard) requestWith(t testing.TB, dir string, src session.Sources, target
 	if src.Dirs == nil {
 		src.Dirs = map[string]string{}
 	}
-	src.Dirs[build.ContextDir] = dir
+	src.Dirs[session.ContextDir] = dir
 	dockerfile, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)

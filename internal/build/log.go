@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client"
@@ -14,7 +15,7 @@ func (p *progress) log(l *client.VertexLog) {
 	if v.partial == nil {
 		v.partial = map[int][]byte{}
 	}
-	rest := append(v.partial[l.Stream], l.Data...)
+	rest := slices.Concat(v.partial[l.Stream], l.Data)
 	for {
 		line, after, found := bytes.Cut(rest, []byte("\n"))
 		if !found {

@@ -11,13 +11,8 @@ import (
 	"github.com/moby/buildkit/util/entitlements"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
+	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/release"
-)
-
-// Names under which a session offers what belongs to the build itself (session.Sources.Dirs).
-const (
-	ContextDir    = "context"    // the build context
-	DockerfileDir = "dockerfile" // the folder of the Dockerfile; only asked for when Request.Dockerfile is nil
 )
 
 // Request is one build: a Dockerfile, what it is built from, and the stages to build of it. All targets are built
@@ -25,9 +20,9 @@ const (
 type Request struct {
 	// Session is the id of the session that serves the context (HandleSession).
 	Session string
-	// Context is empty for the session's ContextDir, or a URL that BuildKit knows: a git repository, an archive.
+	// Context is empty for session.ContextDir, or a URL that BuildKit knows: a git repository, an archive.
 	Context string
-	// Dockerfile is the content; nil lets BuildKit read Filename from the DockerfileDir, or from the context where that is
+	// Dockerfile is the content; nil lets BuildKit read Filename from session.DockerfileDir, or from the context where that is
 	// a URL.
 	Dockerfile []byte
 	// Filename is the Dockerfile's name, for people and for finding it; empty means "Dockerfile".
@@ -131,7 +126,7 @@ func (r *Request) attributes() map[string]string {
 		attrs["context"] = r.Context
 	}
 	if r.Dockerfile != nil {
-		attrs["dockerfilekey"] = DockerfileDir
+		attrs["dockerfilekey"] = session.DockerfileDir
 	}
 	if r.NoCache {
 		attrs["no-cache"] = ""

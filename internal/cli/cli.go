@@ -93,7 +93,7 @@ service up on this machine; run again, it updates the service without a failed r
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print every instruction and every line of log")
 	flags.BoolVarP(&a.yes, "yes", "y", false, "answer what is asked with yes")
 	root.MarkFlagsMutuallyExclusive("json", "plain")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.SetFlagErrorFunc(usage)
 	root.AddGroup(
 		&cobra.Group{ID: "life", Title: "From Dockerfile to running service:"},
 		&cobra.Group{ID: "look", Title: "Look:"},

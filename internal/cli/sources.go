@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -16,7 +15,7 @@ import (
 func sourcesOf(p *project.Project, d *project.Dockerfile) (session.Sources, error) {
 	src := session.Sources{Dirs: map[string]string{}, Secrets: map[string][]byte{}, SSH: map[string][]string{}}
 	if !d.Remote {
-		src.Dirs[build.ContextDir] = d.Context
+		src.Dirs[session.ContextDir] = d.Context
 	}
 	for name, place := range d.NamedContexts {
 		if filepath.IsAbs(place) {

@@ -133,23 +133,21 @@ func (i *images) name(ctx context.Context, name string, desc ocispec.Descriptor)
 }
 
 // forget takes the names with this prefix away; what nothing else names is collected.
-func (i *images) forget(ctx context.Context, prefix string) (int, error) {
+func (i *images) forget(ctx context.Context, prefix string) error {
 	ctx = i.store.Context(ctx)
 	all, err := i.store.Images().List(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("list images: %w", err)
+		return fmt.Errorf("list images: %w", err)
 	}
-	n := 0
 	for _, record := range all {
 		if !strings.HasPrefix(record.Name, prefix) {
 			continue
 		}
 		if err := i.store.Images().Delete(ctx, record.Name); err != nil && !errdefs.IsNotFound(err) {
-			return n, fmt.Errorf("forget image %s: %w", record.Name, err)
+			return fmt.Errorf("forget image %s: %w", record.Name, err)
 		}
-		n++
 	}
-	return n, nil
+	return nil
 }
 
 // retain takes away the names of images that are not needed: of releases that are not kept, and what was pulled before the
@@ -188,6 +186,5 @@ func (i *images) retain(ctx context.Context, n needs, before time.Time) (int, er
 
 // sweep forgets what builds of an earlier engine left.
 func (i *images) sweep(ctx context.Context) error {
-	_, err := i.forget(ctx, buildingPrefix)
-	return err
+	return i.forget(ctx, buildingPrefix)
 }

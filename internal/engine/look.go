@@ -24,18 +24,14 @@ func (e *Engine) status(env release.Environment) ([]api.EnvironmentStatus, error
 			if env.Project != "" && s.Environment.Project != env.Project || env.Name != "" && s.Environment.Name != env.Name {
 				continue
 			}
-			one, err := e.statusOf(tx, s)
-			if err != nil {
-				return err
-			}
-			out = append(out, one)
+			out = append(out, e.statusOf(tx, s))
 		}
 		return nil
 	})
 	return out, err
 }
 
-func (e *Engine) statusOf(tx state.Tx, s state.Environment) (api.EnvironmentStatus, error) {
+func (e *Engine) statusOf(tx state.Tx, s state.Environment) api.EnvironmentStatus {
 	out := api.EnvironmentStatus{Environment: s.Environment, Held: s.Held}
 	if s.Pending != nil {
 		out.Pending = &s.Pending.Deployment
@@ -44,7 +40,7 @@ func (e *Engine) statusOf(tx state.Tx, s state.Environment) (api.EnvironmentStat
 		out.Last = &last
 	}
 	if s.Serving == nil || len(s.Serving.Generation.Config.Services) == 0 {
-		return out, nil
+		return out
 	}
 	g := s.Serving.Generation
 	out.Release = g.Release
@@ -59,7 +55,7 @@ func (e *Engine) statusOf(tx state.Tx, s state.Environment) (api.EnvironmentStat
 		_, scaled := s.Scale[service.Name]
 		out.Services = append(out.Services, serviceStatus(service, s.Serving.Replicas[service.Name], replicas, scaled))
 	}
-	return out, nil
+	return out
 }
 
 func serviceStatus(service release.Service, members []string, all []release.Replica, scaled bool) api.ServiceStatus {
@@ -148,7 +144,7 @@ func diskUsed(dir string) int64 {
 	var total int64
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error { // what goes away meanwhile counts nothing
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // it has gone meanwhile
 		}
 		if d.IsDir() && strings.HasSuffix(path, "/rootfs") {
 			return filepath.SkipDir

@@ -28,7 +28,7 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 		}
 	}
 	prefix, name := building()
-	defer func() { _, _ = e.images.forget(context.WithoutCancel(ctx), prefix) }() // swept at the next start otherwise
+	defer func() { _ = e.images.forget(context.WithoutCancel(ctx), prefix) }() // swept at the next start otherwise
 	noting, made := e.makings.note(req.Project.Name, sink)
 	out, err := e.pipeline.Make(ctx, pipeline.Input{
 		Project: &req.Project, Sessions: req.Sessions, Ignores: req.Ignores, Pull: req.Pull, NoCache: req.NoCache,

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 

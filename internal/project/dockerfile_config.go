@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 

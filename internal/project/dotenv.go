@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 )
@@ -55,7 +56,7 @@ var dotenvLine = regexp.MustCompile(`^line (\d+): (.*)$`)
 func dotenvProblem(src *source, err error) Problem {
 	p := Problem{Severity: Error, File: src.name, Message: "this is no file of variables", Hint: "write NAME=value, one a line"}
 	if m := dotenvLine.FindStringSubmatch(err.Error()); m != nil {
-		fmt.Sscan(m[1], &p.Line)
+		p.Line, _ = strconv.Atoi(m[1]) // digits, as the pattern says
 	}
 	return p
 }

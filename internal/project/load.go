@@ -151,9 +151,9 @@ func (l *load) environment(name string, asked bool) (*Environment, error) {
 }
 
 func (c *converter) fromCompose(ctx context.Context, files []string) {
-	before := len(c.list.of(Error))
+	before := len(c.list.errors())
 	c.read(files)
-	if len(c.list.of(Error)) > before || !c.load(ctx) {
+	if len(c.list.errors()) > before || !c.load(ctx) {
 		return
 	}
 	c.judge()

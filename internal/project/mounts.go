@@ -12,6 +12,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/go-units"
+
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -60,12 +61,12 @@ func (c *converter) bind(s types.ServiceConfig, v types.ServiceVolumeConfig, out
 		return
 	}
 	if err == nil && inside && v.ReadOnly {
-		if files, why := c.carry(source, v.Target, info); why == "" {
+		files, why := c.carry(source, v.Target, info)
+		if why == "" {
 			out.Files = append(out.Files, files...)
 			return
-		} else {
-			c.warn(at(fmt.Sprintf("%s is bound from the host: %s", relative(c.dir, source), why), "the release does not carry it: make it smaller, or copy it into the image"))
 		}
+		c.warn(at(fmt.Sprintf("%s is bound from the host: %s", relative(c.dir, source), why), "the release does not carry it: make it smaller, or copy it into the image"))
 	} else {
 		c.warn(at(fmt.Sprintf("%s is a path of the host: it is neither carried with the release nor backed up", relative(c.dir, source)), "use a named volume for data; a file of the project that is mounted read-only (:ro) is carried"))
 	}

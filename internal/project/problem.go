@@ -78,7 +78,7 @@ func (p Problem) Event() event.Event {
 type Problems []Problem
 
 func (ps Problems) Error() string {
-	errors := ps.of(Error)
+	errors := ps.errors()
 	if len(errors) != 1 {
 		return fmt.Sprintf("%d problems", len(errors))
 	}
@@ -97,19 +97,20 @@ func (ps Problems) Render() string {
 	return strings.Join(texts, "\n\n")
 }
 
-func (ps Problems) of(s Severity) Problems {
-	var of Problems
+// errors are those that stop.
+func (ps Problems) errors() Problems {
+	var errors Problems
 	for _, p := range ps {
-		if p.Severity == s {
-			of = append(of, p)
+		if p.Severity == Error {
+			errors = append(errors, p)
 		}
 	}
-	return of
+	return errors
 }
 
 // asError is nil without a problem that stops, and otherwise the error that the user is shown.
 func (ps Problems) asError(dir string) error {
-	errors := ps.of(Error)
+	errors := ps.errors()
 	if len(errors) == 0 {
 		return nil
 	}
@@ -140,7 +141,7 @@ func (f *findings) add(ps ...Problem) {
 	}
 }
 
-func (f *findings) failed() bool { return len(f.list.of(Error)) > 0 }
+func (f *findings) failed() bool { return len(f.list.errors()) > 0 }
 
 // sorted is by file and position; what has no position comes first.
 func (f *findings) sorted() Problems {

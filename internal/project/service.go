@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -73,7 +74,7 @@ func servicePath(name string, more ...string) trail { return trail{"services", n
 
 // resolveFiles reads env_file and label_file, after it has reported the missing ones at their place.
 func (c *converter) resolveFiles() {
-	before := len(c.list.of(Error))
+	before := len(c.list.errors())
 	for _, s := range c.project.Services {
 		for _, f := range s.EnvFiles {
 			if _, err := os.Stat(f.Path); err != nil && bool(f.Required) {
@@ -86,7 +87,7 @@ func (c *converter) resolveFiles() {
 			}
 		}
 	}
-	if len(c.list.of(Error)) > before {
+	if len(c.list.errors()) > before {
 		return
 	}
 	resolved, err := c.project.WithServicesEnvironmentResolved(true)

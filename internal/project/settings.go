@@ -1,8 +1,9 @@
 package project
 
 import (
-	"github.com/seaworthyhq/seaworthy/schema"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/seaworthyhq/seaworthy/schema"
 )
 
 //go:generate go test -run ^TestGenerated -update .

@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/schema"
 	"github.com/rogpeppe/go-internal/txtar"
+
 	published "github.com/seaworthyhq/seaworthy/schema"
 )
 

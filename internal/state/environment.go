@@ -129,14 +129,12 @@ func (t Tx) Deployment(env release.Environment, number int) (release.Deployment,
 func (t Tx) Deployments(env release.Environment, limit int) ([]release.Deployment, error) {
 	prefix := append([]byte(env.String()), 0)
 	c := t.tx.Bucket(bucketDeployments).Cursor()
-	k, v := c.Seek(append([]byte(env.String()), 1))
-	if k == nil {
-		k, v = c.Last()
-	} else {
-		k, v = c.Prev()
+	last := c.Prev // before the first key that is beyond the environment's
+	if beyond, _ := c.Seek(append([]byte(env.String()), 1)); beyond == nil {
+		last = c.Last
 	}
 	var all []release.Deployment
-	for ; k != nil && bytes.HasPrefix(k, prefix) && (limit == 0 || len(all) < limit); k, v = c.Prev() {
+	for k, v := last(); k != nil && bytes.HasPrefix(k, prefix) && (limit == 0 || len(all) < limit); k, v = c.Prev() {
 		var d release.Deployment
 		if err := json.Unmarshal(v, &d); err != nil {
 			return nil, fmt.Errorf("read deployments of %s: %w", env, err)

@@ -91,7 +91,9 @@ func (t Tx) Ledger(f func(ledger.Entry) error) error {
 }
 
 // VerifyLedger reads the whole chain; see ledger.Verify.
-func (t Tx) VerifyLedger() (last ledger.Entry, err error) { return ledger.Verify(t.tx.Bucket(bucketLedger)) }
+func (t Tx) VerifyLedger() (last ledger.Entry, err error) {
+	return ledger.Verify(t.tx.Bucket(bucketLedger))
+}
 
 func put(b *bbolt.Bucket, key []byte, v any) error {
 	raw, err := json.Marshal(v)

@@ -84,7 +84,7 @@ func (t *vt) control(seq string) {
 		t.sync = seq == ansi.SetModeSynchronizedOutput
 	case seq == ansi.SetModeTextCursorEnable, seq == ansi.ResetModeTextCursorEnable:
 		t.hidden = seq == ansi.ResetModeTextCursorEnable
-	case seq == ansi.CursorUp1:
+	case seq == ansi.CUU1:
 		t.y = max(0, t.y-1)
 	case strings.HasSuffix(seq, "m"):
 	default:

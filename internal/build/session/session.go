@@ -35,9 +35,15 @@ const State = ".seaworthy"
 // the Upgrade header and the other headers.
 type Dialer func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error)
 
+// Names under which a session offers what belongs to the build itself (Sources.Dirs).
+const (
+	ContextDir    = "context"    // the build context
+	DockerfileDir = "dockerfile" // the folder of the Dockerfile; only asked for when the engine has no copy of it
+)
+
 // Sources is what the engine may ask for. It can ask for nothing else.
 type Sources struct {
-	// Dirs are the folders it may read, by name: "context", and one for each named context that is a folder.
+	// Dirs are the folders it may read, by name: ContextDir, and one for each named context that is a folder.
 	Dirs map[string]string
 	// Layouts are folders that hold OCI image layouts, by the name that an oci-layout:// context gives.
 	Layouts map[string]string

@@ -1,6 +1,7 @@
 package names
 
 import (
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -74,7 +75,7 @@ func ask(q *dns.Msg, server string, tcp bool) (*dns.Msg, error) {
 	out.Id = dns.Id()
 	udp := &dns.Client{Net: "udp", Timeout: askTimeout, UDPSize: dns.DefaultMsgSize}
 	m, _, err := udp.Exchange(out, server)
-	if err == nil && !(m.Truncated && tcp) {
+	if err == nil && (!m.Truncated || !tcp) {
 		return m, nil
 	}
 	if err != nil && !tcp && isTimeout(err) {
@@ -85,6 +86,6 @@ func ask(q *dns.Msg, server string, tcp bool) (*dns.Msg, error) {
 }
 
 func isTimeout(err error) bool {
-	t, ok := err.(net.Error)
+	t, ok := errors.AsType[net.Error](err)
 	return ok && t.Timeout()
 }
