@@ -14,10 +14,10 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/runtime/logfile"
 )
 
-// The files that a shim hands to its log writer, as containerd's binary logging has it.
+// The numbers of the files that a shim hands to its log writer, as containerd's binary logging has it.
 const (
-	stdoutFD = 3
-	stderrFD = 4
+	StdoutFD = 3
+	StderrFD = 4
 	readyFD  = 5
 )
 
@@ -53,8 +53,8 @@ func writeLog(args []string) error {
 		return fmt.Errorf("say ready: %w", err)
 	}
 	copied := make(chan error, 2)
-	go func() { copied <- w.Copy("stdout", os.NewFile(stdoutFD, "stdout")) }()
-	go func() { copied <- w.Copy("stderr", os.NewFile(stderrFD, "stderr")) }()
+	go func() { copied <- w.Copy("stdout", os.NewFile(StdoutFD, "stdout")) }()
+	go func() { copied <- w.Copy("stderr", os.NewFile(StderrFD, "stderr")) }()
 	return errors.Join(<-copied, <-copied, w.Close())
 }
 

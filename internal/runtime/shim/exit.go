@@ -147,7 +147,21 @@ type service struct {
 // Create starts the replica's process and holds it before its first instruction.
 func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
 	s.once.Do(func() { close(s.used) })
-	return s.TTRPCTaskService.Create(ctx, r)
+	resp, err := s.TTRPCTaskService.Create(ctx, r)
+	if err == nil {
+		go s.keepLog(r.ID, r.Stdout)
+	}
+	return resp, err
+}
+
+func (s *service) keepLog(id, uri string) {
+	o, err := holdOutput(id, uri)
+	if err != nil {
+		log.L.WithError(err).Error("log writer will not be replaced")
+	}
+	if o != nil {
+		o.keepWriter(s.recorder.recorded)
+	}
 }
 
 // Wait returns when the process has ended.
