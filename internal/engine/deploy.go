@@ -132,11 +132,14 @@ func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, d
 func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired rollout.Desired, d deployment, sink event.Sink) error {
 	site := e.machine.Site(dep.Environment)
 	site.Expect(generations(desired)...)
-	defer site.Expect()
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
 	outcome, err := rollout.Run(ctx, site, desired, sink)
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // the engine stops: the intent stays, and the next engine goes on with it
+	}
+	site.Expect()
+	if err := e.machine.Apply(ctx); err != nil { // what only the rollout needed
+		e.log.Error("apply routes after a rollout", "error", err)
 	}
 	dep.Result, dep.Ended = outcome.Result, time.Now().UTC()
 	if err != nil {
