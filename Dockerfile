@@ -10,6 +10,8 @@ COPY . .
 ENV CGO_ENABLED=0
 ARG VERSION=unversioned
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    go build -trimpath -buildvcs=false -ldflags="-s -w" -o internal/program/embedded/ \
+        ./internal/edge/server/seaworthy-edge ./internal/runtime/shim/seaworthy-shim ./internal/runtime/aide/seaworthy-aide && \
     go build -trimpath -buildvcs=false -ldflags="-s -w -X main.version=${VERSION}" -o /out/seaworthy .
 
 # Gates the release though nothing copies from it: go vet, and the tests that need neither an engine nor root's machine.

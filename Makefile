@@ -12,6 +12,9 @@ BASES = mmdebstrap
 TEST  = busybox-static iproute2 curl jq wrk
 BENCH = nginx haproxy docker.io
 
+# What Seaworthy carries within itself: the small programs that run beside what serves.
+PROGRAMS = ./internal/edge/server/seaworthy-edge ./internal/runtime/shim/seaworthy-shim ./internal/runtime/aide/seaworthy-aide
+
 export CGO_ENABLED = 0
 SHELL = /bin/bash
 
@@ -22,7 +25,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/seaworthy, one static binary
-	$(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -o internal/runtime/embedded/ ./internal/runtime/shim/seaworthy-shim ./internal/runtime/aide/seaworthy-aide
+	$(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -o internal/program/embedded/ $(PROGRAMS)
 	$(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/seaworthy .
 
 bases: ## base images for machines that reach no public registry, in .cache/bases

@@ -70,7 +70,7 @@ func (s *site) shims() []int {
 }
 
 func endProcess(pid int) error {
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("end process %d: %w", pid, err)
 	}
 	return poll(context.Background(), func() error {

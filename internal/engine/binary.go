@@ -1,48 +1,47 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"github.com/seaworthyhq/seaworthy/internal/edge"
+	"github.com/seaworthyhq/seaworthy/internal/program"
 )
 
-// keepBinary copies the running binary to a place of its own, so that the edge goes on when Seaworthy is replaced. Copies
-// have the name of what they are a copy of: size and time of change, which is all that tells builds of one version apart.
-func (e *Engine) keepBinary() (string, error) {
-	info, err := os.Stat(e.cfg.Binary)
+// edgeProgram is the name of the edge's own program, and of the folders that its copies are in.
+const edgeProgram = "seaworthy-edge"
+
+// installEdge lays the edge's program out in a place of its own, so that the edge goes on when Seaworthy is replaced. Its version
+// is its content: a newer Seaworthy with the same edge in it has nothing to hand over.
+func (e *Engine) installEdge() (edge.Launch, error) {
+	installed, err := program.Install(e.binaries(), e.cfg.Binary, edgeProgram, edgeProgram)
 	if err != nil {
-		return "", fmt.Errorf("find own binary: %w", err)
+		return edge.Launch{}, fmt.Errorf("install edge: %w", err)
 	}
-	tag := fmt.Sprintf("%s-%x-%x", strings.ReplaceAll(e.cfg.Version, "/", "-"), info.Size(), info.ModTime().UnixNano())
-	dir := filepath.Join(e.cfg.Root, "bin", "edge-"+tag)
-	path := filepath.Join(dir, "seaworthy")
-	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return path, err
+	launch := edge.Launch{
+		Binary: filepath.Join(installed.Dir, edgeProgram), Dir: filepath.Join(e.cfg.Root, "edge"), Version: filepath.Base(installed.Dir),
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("keep own binary: %w", err)
+	if installed.Self {
+		launch.Args = []string{"edge"} // what makes Seaworthy an edge
 	}
-	if err := copyFile(e.cfg.Binary, path, 0o755); err != nil {
-		return "", fmt.Errorf("keep own binary: %w", err)
-	}
-	return path, nil
+	return launch, nil
 }
 
-// dropBinaries removes the copies that no edge is started from any more. One that still hands over runs on without its file.
-func (e *Engine) dropBinaries(kept string) error {
-	all, err := filepath.Glob(filepath.Join(e.cfg.Root, "bin", "edge-*"))
+func (e *Engine) binaries() string { return filepath.Join(e.cfg.Root, "bin") }
+
+// dropEdges removes the copies that no edge is started from any more. One that still hands over runs on without its file.
+func (e *Engine) dropEdges(kept edge.Launch) error {
+	all, err := filepath.Glob(filepath.Join(e.binaries(), edgeProgram+"-*"))
 	if err != nil {
 		return err
 	}
 	for _, dir := range all {
-		if dir == filepath.Dir(kept) {
+		if dir == filepath.Dir(kept.Binary) {
 			continue
 		}
 		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("remove binary of an earlier version: %w", err)
+			return fmt.Errorf("remove edge of an earlier version: %w", err)
 		}
 	}
 	return nil

@@ -148,15 +148,14 @@ func (e *Engine) openBuilder(ctx context.Context) error {
 }
 
 func (e *Engine) openMachine(ctx context.Context) error {
-	binary, err := e.keepBinary()
-	if err != nil {
+	var err error
+	if e.launch, err = e.installEdge(); err != nil {
 		return err
 	}
-	e.launch = edge.Launch{Binary: binary, Args: []string{"edge"}, Dir: filepath.Join(e.cfg.Root, "edge"), Version: filepath.Base(filepath.Dir(binary))}
 	if e.edge, _, err = e.launch.Ensure(ctx); err != nil {
 		return err
 	}
-	if err := e.dropBinaries(binary); err != nil {
+	if err := e.dropEdges(e.launch); err != nil {
 		return err
 	}
 	if e.machine, err = machine.New(ctx, e.runtime, e.edge, keeper{e}, e.log); err != nil {
