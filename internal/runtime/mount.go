@@ -53,6 +53,9 @@ func (b *specBuilder) mounts(ctx context.Context, s *specs.Spec) error {
 	if svc.Init {
 		inner = append(inner, bind(b.runtime.programs.init, initPath, "ro"))
 	}
+	if b.keepsStdinOpen() {
+		inner = append(inner, bind(b.runtime.programs.init, stdinPath, "ro")) // the same program, told apart by its name
+	}
 	slices.SortStableFunc(inner, func(a, b specs.Mount) int { return depth(a.Destination) - depth(b.Destination) })
 	s.Mounts = append(s.Mounts, inner...)
 	return nil

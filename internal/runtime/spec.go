@@ -31,8 +31,11 @@ type specBuilder struct {
 	rootfs    string // mounted
 }
 
-// initPath is where a service that wants an init finds it: in a file system that is not the image's.
-const initPath = "/dev/" + aide.InitName
+// Where a service that wants an init, or an open standard input, finds them: in a file system that is not the image's.
+const (
+	initPath  = "/dev/" + aide.InitName
+	stdinPath = "/dev/" + aide.StdinName
+)
 
 func (b *specBuilder) build(ctx context.Context) (*specs.Spec, error) {
 	svc := b.spec.Service
@@ -129,12 +132,18 @@ func (b *specBuilder) process(s *specs.Spec) error {
 			Hint: "add a command to the service or a CMD to the Dockerfile",
 		}
 	}
+	if b.keepsStdinOpen() {
+		p.Args = append([]string{stdinPath}, p.Args...)
+	}
 	if svc.Init {
 		p.Args = append([]string{initPath}, p.Args...)
 	}
 	p.Rlimits, err = rlimits(svc.Ulimits)
 	return err
 }
+
+// keepsStdinOpen: a terminal's input is open by itself.
+func (b *specBuilder) keepsStdinOpen() bool { return b.spec.Service.StdinOpen && !b.spec.Service.TTY }
 
 // arguments are entrypoint and command. As with Docker, who replaces the entrypoint loses the image's command.
 func arguments(image ocispec.ImageConfig, svc release.Service) []string {

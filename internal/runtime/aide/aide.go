@@ -1,5 +1,5 @@
-// Package aide is the two small processes at a replica's side: the one that writes its log, and the init that may run inside
-// it. They are one program, told apart by the name it is run as.
+// Package aide is what small help a replica has at its side: the process that writes its log, the init that may run inside it,
+// and what keeps its standard input open. They are one program, told apart by the name it is run as.
 //
 // There are as many as there are replicas, and each start waits for one: nothing here may import more than it needs.
 package aide
@@ -14,24 +14,28 @@ import (
 
 // Names of the program, and the names that it is run as.
 const (
-	Program  = "seaworthy-aide"
-	LogName  = "seaworthy-log"
-	InitName = "seaworthy-init"
+	Program   = "seaworthy-aide"
+	LogName   = "seaworthy-log"
+	InitName  = "seaworthy-init"
+	StdinName = "seaworthy-stdin"
 )
 
 // Invoked reports whether this process has been started to play one of the parts.
 func Invoked() bool {
 	name := filepath.Base(os.Args[0])
-	return name == LogName || name == InitName
+	return name == LogName || name == InitName || name == StdinName
 }
 
 // Main plays the part and exits the process.
 func Main() {
 	var code int
 	var err error
-	if filepath.Base(os.Args[0]) == InitName {
+	switch filepath.Base(os.Args[0]) {
+	case InitName:
 		code, err = runInit(os.Args[1:])
-	} else {
+	case StdinName:
+		code, err = keepStdinOpen(os.Args[1:])
+	default:
 		err = writeLog(os.Args[1:])
 	}
 	if err != nil {
