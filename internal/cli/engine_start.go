@@ -102,6 +102,7 @@ func (a *app) spawnEngine() (*spawned, error) {
 	}
 	cmd := exec.Command(binary, "engine", "run", "--root", root, "--"+starterFlag, "3")
 	cmd.Dir = "/"
+	cmd.Env = engineEnvironment(os.Environ())
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{tell} // the first is number 3
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
