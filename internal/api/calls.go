@@ -28,6 +28,9 @@ const (
 	PathHistory  = "/v1/history"
 	PathReleases = "/v1/releases"
 	PathLedger   = "/v1/ledger"
+	PathExport   = "/v1/export"
+	PathFiles    = "/v1/files"
+	PathImages   = "/v1/images"
 	PathVolumes  = "/v1/volumes"
 	PathEngine   = "/v1/engine"
 )

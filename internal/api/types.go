@@ -108,6 +108,13 @@ type ReleaseInfo struct {
 	Deployments []release.Deployment  `json:"deployments"` // of it, the last one first
 }
 
+// ExportInfo is what an environment runs of a release, or would run.
+type ExportInfo struct {
+	Environment release.Environment `json:"environment"`
+	Release     release.ID          `json:"release"`
+	Config      release.Config      `json:"config"`
+}
+
 // LedgerEntry is one record of the ledger. Its hash is over its own JSON without the hash itself.
 type LedgerEntry struct {
 	Sequence    uint64          `json:"seq"`

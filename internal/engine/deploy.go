@@ -203,10 +203,7 @@ func (e *Engine) desired(d deployment, s *state.Environment) (rollout.Desired, e
 	}
 	config, ok := d.record.Release.Environments[d.env.Name]
 	if !ok {
-		return out, &release.UserError{
-			Kind: release.KindNotFound, Err: fmt.Errorf("release %s has no configuration for %s", d.record.ID.Short(), d.env.Name),
-			Hint: "make one that has: seaworthy release -e " + d.env.Name,
-		}
+		return out, noConfiguration(d.record.ID, d.env)
 	}
 	config.Services = slices.Clone(config.Services)
 	if err := applyScale(&config, d.scale, s); err != nil {
@@ -220,6 +217,13 @@ func (e *Engine) desired(d deployment, s *state.Environment) (rollout.Desired, e
 	}
 	out.Generation.Config = config
 	return out, nil
+}
+
+func noConfiguration(id release.ID, env release.Environment) error {
+	return &release.UserError{
+		Kind: release.KindNotFound, Err: fmt.Errorf("release %s has no configuration for %s", id.Short(), env.Name),
+		Hint: "make one that has: seaworthy release -e " + env.Name,
+	}
 }
 
 // applyScale sets replica counts that were chosen by hand, as long as the file says the number that it said then.

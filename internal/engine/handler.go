@@ -36,6 +36,11 @@ func (e *Engine) handler() http.Handler {
 		return e.ledger(environmentOf(r), limit)
 	}))
 	mux.Handle("GET "+api.PathLedger+"/state", look(func(*http.Request) (api.LedgerState, error) { return e.verifyLedger() }))
+	mux.Handle("GET "+api.PathExport, look(func(r *http.Request) (api.ExportInfo, error) {
+		return e.export(environmentOf(r), r.FormValue("name"))
+	}))
+	mux.HandleFunc("GET "+api.PathFiles+"/{digest}", e.exportFile)
+	mux.HandleFunc("GET "+api.PathImages, e.exportImages)
 	mux.Handle("GET "+api.PathVolumes, look(func(r *http.Request) ([]api.VolumeInfo, error) { return e.volumes(environmentOf(r)) }))
 	mux.HandleFunc("GET "+api.PathVolumes+"/{name}", e.exportVolume)
 	mux.Handle("PUT "+api.PathVolumes+"/{name}", look(func(r *http.Request) (struct{}, error) {

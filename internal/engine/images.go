@@ -30,6 +30,9 @@ const (
 	releasePrefix  = "seaworthy.local/release/"
 )
 
+// fileMediaType is that of the records of what is no image: contents that a release carries.
+const fileMediaType = "application/octet-stream"
+
 // images are the images of this engine: pulled, read, and kept by name.
 type images struct {
 	store    *store.Store
@@ -87,7 +90,7 @@ func (i *images) keep(ctx context.Context, id release.ID, r release.Release, bui
 		}
 	}
 	for d, b := range files {
-		desc := ocispec.Descriptor{MediaType: "application/octet-stream", Digest: digest.Digest(d), Size: int64(len(b))}
+		desc := ocispec.Descriptor{MediaType: fileMediaType, Digest: digest.Digest(d), Size: int64(len(b))}
 		if err := i.keepFile(ctx, releasePrefix+string(id)+"/file-"+d.Short(), desc, b); err != nil {
 			return err
 		}
