@@ -59,7 +59,9 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", c.socket)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("%w at %s", ErrNoEngine, c.socket)
+		return nil, &release.UserError{
+			Kind: release.KindEngine, Err: fmt.Errorf("%w at %s", ErrNoEngine, c.socket), Hint: "run the same command again: up and others start one",
+		}
 	case errors.Is(err, fs.ErrPermission):
 		return nil, &release.UserError{
 			Kind: release.KindDenied,
@@ -146,7 +148,7 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 		if at, ok := errors.AsType[*url.Error](err); ok {
 			err = at.Err // the address says nothing
 		}
-		return nil, err
+		return nil, lost(ctx, err)
 	}
 	if v := resp.Header.Get(versionHeader); v != "" {
 		c.version.Store(&v)
