@@ -293,7 +293,8 @@ func (s *site) ended(pid int) {
 	s.t.Helper()
 	s.eventually(fmt.Sprintf("process %d ends", pid), func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		return err != nil || strings.Contains(string(stat), ") Z ")
+		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid)) // files are open until the last one is gone
+		return err != nil || strings.Contains(string(stat), ") Z ") && len(threads) <= 1
 	})
 }
 
