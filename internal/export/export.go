@@ -151,7 +151,7 @@ func (x *exporter) header() []string {
 		}
 	}
 	if len(x.Notes) > 0 {
-		lines = append(lines, "", "What is not as Seaworthy runs it:")
+		lines = append(lines, "", "What to know before Docker runs it:")
 		for _, note := range x.Notes {
 			lines = append(lines, "  "+note)
 		}

@@ -28,6 +28,9 @@ func (x *exporter) service(s release.Service) error {
 	out.WorkloadSpec = types.WorkloadSpec{
 		DependsOn: dependsOn(s.DependsOn), Ports: ports(s), Expose: expose(s.Expose), HealthCheck: health(s.Health), Tty: s.TTY, StdinOpen: s.StdinOpen,
 	}
+	if s.Health != nil && s.Health.StartInterval != 0 {
+		x.Notes = append(x.Notes, s.Name+" has a start_interval, which Docker knows from version 25 on")
+	}
 	if s.Init {
 		out.Init = &s.Init
 	}
