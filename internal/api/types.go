@@ -185,7 +185,7 @@ type VolumeInfo struct {
 // GCRequest asks for what nothing needs to be collected.
 type GCRequest struct {
 	Keep  int    `json:"keep,omitempty"` // releases per environment that can be rolled back to; 0: the engine's setting
-	All   bool   `json:"all,omitempty"`  // the whole build cache too
+	All   bool   `json:"all,omitempty"`  // the whole build cache too, not only what was not used for a week
 	Actor string `json:"actor,omitempty"`
 }
 

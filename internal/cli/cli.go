@@ -21,6 +21,8 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
+//go:generate go test -run ^TestReferenceIsInStep$ -update .
+
 // DefaultRoot is the state root unless --root or SEAWORTHY_ROOT says otherwise.
 const DefaultRoot = "/var/lib/seaworthy"
 

@@ -127,13 +127,19 @@ func (a *app) engineStop() *cobra.Command {
 		Example: "  sudo seaworthy engine stop",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := stopEngine(cmd.Context(), api.NewClient(a.root))
-			if errors.Is(err, api.ErrNoEngine) {
+			client := api.NewClient(a.root)
+			info, err := client.Engine(cmd.Context())
+			if err == nil {
+				err = tui.Busy(a.err, "stopping the engine", func() error { return stopEngine(cmd.Context(), client) })
+			}
+			switch {
+			case errors.Is(err, api.ErrNoEngine):
 				fmt.Fprintln(a.out, "no engine is running")
 				return nil
-			}
-			if err == nil {
-				fmt.Fprintln(a.out, "engine stopped; replicas go on running")
+			case err == nil && info.Replicas > 0:
+				fmt.Fprintf(a.out, "engine stopped; %d replicas go on running\n", info.Replicas)
+			case err == nil:
+				fmt.Fprintln(a.out, "engine stopped")
 			}
 			return err
 		},

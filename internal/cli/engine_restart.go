@@ -40,7 +40,7 @@ func (a *app) restartEngine(ctx context.Context) error {
 				Hint: "journalctl -u " + a.engineParts.UnitName + " says why",
 			}
 		}
-	} else if err := stopEngine(ctx, api.NewClient(a.root)); err != nil && !errors.Is(err, api.ErrNoEngine) {
+	} else if err := tui.Busy(a.err, "stopping the engine", func() error { return stopEngine(ctx, api.NewClient(a.root)) }); err != nil && !errors.Is(err, api.ErrNoEngine) {
 		return err
 	}
 	client, err := a.connect(ctx)

@@ -12,14 +12,22 @@ import (
 func (a *app) gc() *cobra.Command {
 	var req api.GCRequest
 	cmd := &cobra.Command{
-		Use: "gc", Short: "Collect what nothing needs, and say how much", Example: "  seaworthy gc", Args: cobra.NoArgs,
+		Use: "gc", Short: "Collect what nothing needs, and say how much",
+		Long: lines(
+			"Forgets releases beyond those that can be rolled back to, with their images, and build cache that was not used for",
+			"a week. Releases are collected after each deployment too, and the build cache keeps itself within a limit."),
+		Example: "  seaworthy gc\n  seaworthy gc --all --keep 1", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.connect(cmd.Context())
 			if err != nil {
 				return err
 			}
 			req.Actor = actor()
-			done, err := client.GC(cmd.Context(), req)
+			var done api.GCResult
+			err = tui.Busy(a.err, "collecting what nothing needs", func() (err error) {
+				done, err = client.GC(cmd.Context(), req)
+				return err
+			})
 			if err != nil {
 				return err
 			}
@@ -31,6 +39,6 @@ func (a *app) gc() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&req.Keep, "keep", 0, "releases of each environment that can be rolled back to; 0: the engine's setting")
-	cmd.Flags().BoolVar(&req.All, "all", false, "the whole build cache too")
+	cmd.Flags().BoolVar(&req.All, "all", false, "the whole build cache too, which makes the next build slow")
 	return cmd
 }

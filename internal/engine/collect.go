@@ -15,6 +15,9 @@ import (
 // released.
 const youth = 24 * time.Hour
 
+// cacheAge is how long build cache that no build uses stays when gc is asked for: what makes the next build fast.
+const cacheAge = 7 * 24 * time.Hour
+
 // gc forgets releases beyond those that can be rolled back to, frees what nothing needs, and says how much that was.
 func (e *Engine) gc(ctx context.Context, req api.GCRequest) (api.GCResult, error) {
 	keep := req.Keep
@@ -27,7 +30,11 @@ func (e *Engine) gc(ctx context.Context, req api.GCRequest) (api.GCResult, error
 	if out.Releases, out.Images, err = e.forgetReleases(ctx, keep, req.Actor); err != nil {
 		return out, err
 	}
-	if out.BuildCache, err = e.builder.Prune(ctx, build.PruneOptions{All: req.All}); err != nil {
+	unused := build.PruneOptions{KeepFor: cacheAge}
+	if req.All {
+		unused = build.PruneOptions{All: true}
+	}
+	if out.BuildCache, err = e.builder.Prune(ctx, unused); err != nil {
 		return out, err
 	}
 	if err := e.store.Collect(ctx); err != nil {
