@@ -8,9 +8,6 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// silence is how long something goes on without a word about it.
-const silence = 400 * time.Millisecond
-
 // Busy runs something that reports nothing as it goes, and says on a terminal that it goes on, and for how long. What it
 // says is gone when it is done.
 func Busy(w io.Writer, what string, run func() error) error {
@@ -23,7 +20,7 @@ func Busy(w io.Writer, what string, run func() error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(silence):
+	case <-time.After(patience):
 	}
 	o := Describe(w, ColorAuto)
 	ticks := time.NewTicker(tick)
