@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,11 +78,29 @@ networks: {inner: {internal: true}}
 	if got := s.fetch(query("lookup", "name", "host.docker.internal")); got != gateway {
 		t.Errorf("host-gateway is %q, want %q", got, gateway)
 	}
+	host := hostListener(t, gateway)
+	if got := s.fetch(query("get", "url", "http://host.docker.internal:"+host)); got != "the host" {
+		t.Errorf("what listens at the host's side of the network: %q", got)
+	}
 	shut := *s
 	shut.port = port
 	if got := shut.fetch(query("get", "url", "http://"+outside+":8080/version")); !strings.HasPrefix(got, "502") {
 		t.Errorf("out of an internal network: %q", got)
 	}
+}
+
+// hostListener answers at an address of this machine; it returns the port.
+func hostListener(t *testing.T, address string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the host") })}
+	go func() { _ = server.Serve(l) }() // until the test ends
+	t.Cleanup(func() { _ = server.Close() })
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }
 
 // strangeNamespace is a host outside of this one, as far as replicas can tell: its address, where testdata/app answers, and a port

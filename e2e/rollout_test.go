@@ -284,6 +284,83 @@ func TestReplicasThatEndAreRestartedAsTheirPolicySays(t *testing.T) {
 	}
 }
 
+func TestAReplicaThatFallsIllIsLeftOutUntilItIsWell(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, strings.Replace(pairOfReplicas, "interval: 500ms", "interval: 200ms", 1))
+	s.up(0)
+	load := s.load("version")
+	resp, err := http.Post(s.url()+"sicken", "text/plain", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	well := func() int { // of the replicas
+		n := 0
+		for _, r := range s.replicas("web") {
+			if r.Health == "healthy" {
+				n++
+			}
+		}
+		return n
+	}
+	s.eventually("one is ill", func() bool { return well() == 1 })
+	answers := map[string]bool{}
+	for range 20 {
+		answers[s.get("host")] = true
+	}
+	if len(answers) != 1 {
+		t.Errorf("both answer although one is ill: %v", answers)
+	}
+	if got := s.status().Services[0]; got.Healthy != 1 || got.Desired != 2 {
+		t.Errorf("status says %d of %d are well", got.Healthy, got.Desired)
+	}
+	for _, r := range s.replicas("web") {
+		if r.Health != "healthy" {
+			_, err := http.Post("http://"+r.IP+":8080/heal", "text/plain", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s.eventually("both answer again", func() bool {
+		answers[s.get("host")] = true
+		return len(answers) == 2
+	})
+	s.noneFailed(load)
+}
+
+func TestRestartMakesNewProcessesWithoutAnInterruption(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, strings.Replace(pairOfReplicas, "deploy: {replicas: 2, update_config: {}}", "deploy: {replicas: 2}", 1)+`  alone:
+    build: .
+    expose: ["8080"]
+    environment: {VERSION: alone, STARTUP: 300ms}
+    stop_grace_period: 1s
+`)
+	s.up(0)
+	load, held := s.load("version"), s.load(query("get", "url", "http://alone:8080/version"))
+	started := func(service string) []string {
+		var all []string
+		for _, r := range s.replicas(service) {
+			all = append(all, r.Started)
+		}
+		return all
+	}
+	web, alone := started("web"), started("alone")
+	s.untouched("alone", func() { s.run(0, "restart", "web") })
+	s.run(0, "restart", "alone")
+	s.noneFailed(load)
+	s.noneFailed(held)
+	for i, now := range started("web") {
+		if now == web[i] {
+			t.Errorf("web %d was not restarted", i+1)
+		}
+	}
+	if now := started("alone"); now[0] == alone[0] {
+		t.Error("alone was not restarted")
+	}
+}
+
 func TestScaleStaysUntilTheFileSaysOtherwise(t *testing.T) {
 	t.Parallel()
 	s := newAppSite(t, strings.Replace(pairOfReplicas, "update_config: {}", "update_config: {parallelism: 0}", 1))
