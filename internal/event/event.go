@@ -30,32 +30,32 @@ const (
 
 // Event is one thing that happened. Exactly the part that Type names is set.
 type Event struct {
-	Version     int                 `json:"v"`
-	Time        time.Time           `json:"time"`
-	Type        Type                `json:"type"`
-	Graph       *Graph              `json:"graph,omitempty"`
-	Step        *Step               `json:"step,omitempty"`
-	Instruction *Instruction        `json:"instruction,omitempty"`
-	Log         *Log                `json:"log,omitempty"`
-	Message     *Message            `json:"message,omitempty"`
-	Plan        *Plan               `json:"plan,omitempty"`
-	Release     *Release            `json:"release,omitempty"`
-	Deployment  *release.Deployment `json:"deployment,omitempty"`
-	Replica     *release.Replica    `json:"replica,omitempty"`
-	End         *End                `json:"end,omitempty"`
+	Version     int                 `json:"v"`                     // of this schema
+	Time        time.Time           `json:"time"`                  // when it happened, by the engine's clock
+	Type        Type                `json:"type"`                  // which of the following is set
+	Graph       *Graph              `json:"graph,omitempty"`       // for type graph
+	Step        *Step               `json:"step,omitempty"`        // for type step
+	Instruction *Instruction        `json:"instruction,omitempty"` // for type instruction
+	Log         *Log                `json:"log,omitempty"`         // for type log
+	Message     *Message            `json:"message,omitempty"`     // for type message
+	Plan        *Plan               `json:"plan,omitempty"`        // for type plan
+	Release     *Release            `json:"release,omitempty"`     // for type release
+	Deployment  *release.Deployment `json:"deployment,omitempty"`  // for type deployment
+	Replica     *release.Replica    `json:"replica,omitempty"`     // for type replica
+	End         *End                `json:"end,omitempty"`         // for type end
 }
 
 // Graph lists steps and what each waits for.
 type Graph struct {
-	Steps []Node `json:"steps"`
+	Steps []Node `json:"steps"` // in the order of the Dockerfiles, then of the rollout
 }
 
 // Node is one step of a Graph.
 type Node struct {
-	Key   string   `json:"key"`  // "stage:builder", "deploy:start web"
-	Name  string   `json:"name"` // for people: "builder", "start web 1"
-	Role  string   `json:"role"` // image, check, lifecycle, other; rollout for steps after packaging
-	Why   string   `json:"why,omitempty"`
+	Key   string   `json:"key"`             // "stage:builder", "deploy:start web"
+	Name  string   `json:"name"`            // for people: "builder", "start web 1"
+	Role  string   `json:"role"`            // image, check, lifecycle, other; rollout for steps after packaging
+	Why   string   `json:"why,omitempty"`   // why it has this role, or why it is done, for people
 	After []string `json:"after,omitempty"` // keys
 	Skip  bool     `json:"skip,omitempty"`  // listed, not run
 }
@@ -65,12 +65,12 @@ type State string
 
 // The states.
 const (
-	Pending State = "pending"
-	Started State = "started"
-	Done    State = "done"
-	Cached  State = "cached"
-	Failed  State = "failed"
-	Skipped State = "skipped"
+	Pending State = "pending" // it waits for others
+	Started State = "started" // it runs
+	Done    State = "done"    // it ran and succeeded
+	Cached  State = "cached"  // it did not have to run: its result was there
+	Failed  State = "failed"  // it ran and failed, or could not run
+	Skipped State = "skipped" // it is listed and not run
 	Stopped State = "stopped" // cancelled before it ended
 )
 
@@ -79,26 +79,25 @@ func (s State) Ended() bool { return s != Pending && s != Started }
 
 // Step is a change of a step's state.
 type Step struct {
-	Key    string        `json:"key"`
-	State  State         `json:"state"`
+	Key    string        `json:"key"`              // of the Node
+	State  State         `json:"state"`            // the new one
 	Detail string        `json:"detail,omitempty"` // for people, one line: "2 of 4 healthy"
 	Took   time.Duration `json:"took,omitempty"`   // nanoseconds; set when it ended
-	Error  string        `json:"error,omitempty"`
+	Error  string        `json:"error,omitempty"`  // why it failed
 }
 
 // Instruction is a change of the state of one instruction (a vertex of the build graph).
 type Instruction struct {
-	Digest string        `json:"digest"`
-	Steps  []string      `json:"steps"` // the stages it belongs to, by step key; one or more
-	Text   string        `json:"text"`  // as written in the Dockerfile
-	File   string        `json:"file,omitempty"`
-	Line   int           `json:"line,omitempty"` // first line in File; 0: none
-	State  State         `json:"state"`
-	Took   time.Duration `json:"took,omitempty"` // nanoseconds
-	// Progress of a transfer in bytes; Total 0: unknown.
-	Current int64  `json:"current,omitempty"`
-	Total   int64  `json:"total,omitempty"`
-	Error   string `json:"error,omitempty"`
+	Digest  string        `json:"digest"`            // tells it from every other one of the build
+	Steps   []string      `json:"steps"`             // the stages it belongs to, by step key; one or more
+	Text    string        `json:"text"`              // as written in the Dockerfile
+	File    string        `json:"file,omitempty"`    // the Dockerfile
+	Line    int           `json:"line,omitempty"`    // first line in File; 0: none
+	State   State         `json:"state"`             // the new one
+	Took    time.Duration `json:"took,omitempty"`    // nanoseconds
+	Current int64         `json:"current,omitempty"` // bytes of a transfer that are done
+	Total   int64         `json:"total,omitempty"`   // bytes of the whole transfer; 0: unknown
+	Error   string        `json:"error,omitempty"`   // why it failed
 }
 
 // Stream of a log line.
@@ -111,9 +110,9 @@ const (
 type Log struct {
 	Step    string `json:"step,omitempty"`    // key of the step
 	Service string `json:"service,omitempty"` // set for a replica's line
-	Replica string `json:"replica,omitempty"`
-	Stream  string `json:"stream,omitempty"`
-	Line    string `json:"line"`
+	Replica string `json:"replica,omitempty"` // its id
+	Stream  string `json:"stream,omitempty"`  // stdout or stderr
+	Line    string `json:"line"`              // the text
 }
 
 // Level of a message.
@@ -121,15 +120,15 @@ type Level string
 
 // The levels.
 const (
-	Info Level = "info"
-	Warn Level = "warn"
+	Info Level = "info" // good to know
+	Warn Level = "warn" // something to see to
 )
 
 // Message is a sentence for people.
 type Message struct {
-	Level Level  `json:"level"`
-	Text  string `json:"text"`
-	Hint  string `json:"hint,omitempty"`
+	Level Level  `json:"level"`          // how much it matters
+	Text  string `json:"text"`           // what it says
+	Hint  string `json:"hint,omitempty"` // what to do about it, best with a command
 }
 
 // Plan is what a rollout is about to do, as text and as data.
@@ -206,22 +205,22 @@ type Operation struct {
 
 // Release says that a release is recorded.
 type Release struct {
-	ID     release.ID     `json:"id"`
-	Known  bool           `json:"known"` // equal content was recorded before
-	Origin release.Origin `json:"origin"`
+	ID     release.ID     `json:"id"`     // r- and the digest of its content
+	Known  bool           `json:"known"`  // equal content was recorded before
+	Origin release.Origin `json:"origin"` // where it was made from this time
 }
 
 // End closes a stream: with the error that the whole call ended with, or none.
 type End struct {
-	Error *Error `json:"error,omitempty"`
+	Error *Error `json:"error,omitempty"` // none: it succeeded
 }
 
 // Error is a release.UserError on the wire.
 type Error struct {
-	Kind    release.Kind `json:"kind"`
-	Message string       `json:"message"`
-	Hint    string       `json:"hint,omitempty"`
-	Detail  string       `json:"detail,omitempty"`
+	Kind    release.Kind `json:"kind"`             // decides the exit code
+	Message string       `json:"message"`          // what failed, and why
+	Hint    string       `json:"hint,omitempty"`   // what to type next
+	Detail  string       `json:"detail,omitempty"` // an excerpt or the end of a log, as it is
 }
 
 // Sink takes events. Emit must not block for long; it fills in Version and Time where they are zero.

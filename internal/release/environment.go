@@ -11,8 +11,8 @@ import (
 
 // Environment names a place where a project runs: "hrefcounter/production".
 type Environment struct {
-	Project string `json:"project"`
-	Name    string `json:"name"`
+	Project string `json:"project"` // whose it is
+	Name    string `json:"name"`    // local, staging, production, …
 }
 
 // String is project/name.
@@ -30,13 +30,13 @@ func ParseEnvironment(s string) (Environment, error) {
 // Result of something that has ended, or Running.
 type Result string
 
-// The results. RolledBack means: it failed, and what ran before serves again.
+// The results.
 const (
-	Running    Result = "running"
-	Succeeded  Result = "succeeded"
-	Failed     Result = "failed"
-	RolledBack Result = "rolled-back"
-	Cancelled  Result = "cancelled"
+	Running    Result = "running"     // it has not ended
+	Succeeded  Result = "succeeded"   // what was asked for serves
+	Failed     Result = "failed"      // it did not come to what was asked for
+	RolledBack Result = "rolled-back" // it failed, and what ran before serves again
+	Cancelled  Result = "cancelled"   // it was given up before its end
 )
 
 // Cause says why a deployment was made.
@@ -44,26 +44,26 @@ type Cause string
 
 // The causes.
 const (
-	CauseUp       Cause = "up"
-	CauseDeploy   Cause = "deploy"
-	CauseScale    Cause = "scale"
-	CauseRestart  Cause = "restart"
-	CauseRollback Cause = "rollback"
-	CauseDown     Cause = "down"
+	CauseUp       Cause = "up"       // seaworthy up
+	CauseDeploy   Cause = "deploy"   // seaworthy deploy, of a release that was there
+	CauseScale    Cause = "scale"    // other replica counts
+	CauseRestart  Cause = "restart"  // new replicas of the same
+	CauseRollback Cause = "rollback" // back to an earlier release
+	CauseDown     Cause = "down"     // stopped and removed
 )
 
 // Deployment is a release put into an environment.
 type Deployment struct {
-	Environment Environment `json:"environment"`
-	Number      int         `json:"number"`
-	Release     ID          `json:"release"`
-	Cause       Cause       `json:"cause"`
-	Actor       string      `json:"actor"`
-	Result      Result      `json:"result"`
-	Error       string      `json:"error,omitempty"`
-	Plan        string      `json:"plan,omitempty"` // as it was shown
-	Started     time.Time   `json:"started"`
-	Ended       time.Time   `json:"ended,omitzero"`
+	Environment Environment `json:"environment"`     // where
+	Number      int         `json:"number"`          // from 1, in its environment
+	Release     ID          `json:"release"`         // its id
+	Cause       Cause       `json:"cause"`           // why it was made
+	Actor       string      `json:"actor"`           // who made it, as user@host
+	Result      Result      `json:"result"`          // how it ended, or running
+	Error       string      `json:"error,omitempty"` // why it did not succeed
+	Plan        string      `json:"plan,omitempty"`  // as it was shown
+	Started     time.Time   `json:"started"`         // when it was begun
+	Ended       time.Time   `json:"ended,omitzero"`  // when it ended
 }
 
 // Name is environment#number: "production#42".
@@ -71,24 +71,24 @@ func (d Deployment) Name() string { return fmt.Sprintf("%s#%d", d.Environment.Na
 
 // Replica is one running instance of a service, as observed.
 type Replica struct {
-	ID      string `json:"id"` // the container's
-	Service string `json:"service"`
-	Index   int    `json:"index"` // from 1
+	ID      string `json:"id"`      // the container's
+	Service string `json:"service"` // its name
+	Index   int    `json:"index"`   // from 1
 	// Spec is the digest of the service's configuration that it runs; replicas of equal Spec are interchangeable.
 	Spec       Digest      `json:"spec"`
-	Deployment int         `json:"deployment"` // the one that made it
-	Release    ID          `json:"release,omitempty"`
-	Image      Image       `json:"image"`
-	State      State       `json:"state"`
-	Health     HealthState `json:"health"`
-	IP         string      `json:"ip,omitempty"`
-	ExitCode   int         `json:"exitCode,omitempty"`
+	Deployment int         `json:"deployment"`          // the one that made it
+	Release    ID          `json:"release,omitempty"`   // the one that it was made for
+	Image      Image       `json:"image"`               // what it runs
+	State      State       `json:"state"`               // of its process
+	Health     HealthState `json:"health"`              // what the last checks said
+	IP         string      `json:"ip,omitempty"`        // its first address inside
+	ExitCode   int         `json:"exitCode,omitempty"`  // of its process, where exitKnown is true
 	ExitKnown  bool        `json:"exitKnown,omitempty"` // false: it ended while nobody watched
-	OOMKilled  bool        `json:"oomKilled,omitempty"`
-	Restarts   int         `json:"restarts,omitempty"`
-	Started    time.Time   `json:"started,omitzero"`
-	Ended      time.Time   `json:"ended,omitzero"`
-	Detail     string      `json:"detail,omitempty"` // the last health output or the reason it does not run
+	OOMKilled  bool        `json:"oomKilled,omitempty"` // it was ended because it took too much memory
+	Restarts   int         `json:"restarts,omitempty"`  // how often it was started again
+	Started    time.Time   `json:"started,omitzero"`    // when its process began
+	Ended      time.Time   `json:"ended,omitzero"`      // when its process ended
+	Detail     string      `json:"detail,omitempty"`    // the last health output or the reason it does not run
 }
 
 // State of a replica's process.
@@ -96,20 +96,20 @@ type State string
 
 // The states.
 const (
-	StateCreated State = "created"
-	StateRunning State = "running"
-	StateExited  State = "exited"
+	StateCreated State = "created" // it has not been started
+	StateRunning State = "running" // its process runs
+	StateExited  State = "exited"  // its process has ended
 )
 
 // HealthState is what the last checks said of a replica.
 type HealthState string
 
-// The states of health. Unchecked: there is nothing to ask it with, it counts as well while it runs.
+// The states of health.
 const (
-	HealthStarting  HealthState = "starting"
-	HealthHealthy   HealthState = "healthy"
-	HealthUnhealthy HealthState = "unhealthy"
-	HealthUnchecked HealthState = "unchecked"
+	HealthStarting  HealthState = "starting"  // it is not known yet
+	HealthHealthy   HealthState = "healthy"   // it may take traffic
+	HealthUnhealthy HealthState = "unhealthy" // it is left out
+	HealthUnchecked HealthState = "unchecked" // there is nothing to ask it with: it counts as well while it runs
 )
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {

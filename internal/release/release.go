@@ -172,6 +172,6 @@ type CheckResult string
 
 // The results of checks.
 const (
-	CheckPassed  CheckResult = "passed"
+	CheckPassed  CheckResult = "passed"  // it was built
 	CheckSkipped CheckResult = "skipped" // seaworthy.yaml says so
 )

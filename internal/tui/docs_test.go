@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,5 +50,15 @@ Every verb ends with one of these. The kind is what ` + "`--json`" + ` has in th
 }
 
 func TestEventsAreDocumented(t *testing.T) {
-	inStep(t, "events.md", eventSchema(t))
+	doc := eventSchema(t)
+	heading := ""
+	for line := range strings.Lines(string(doc)) {
+		if strings.HasPrefix(line, "## ") {
+			heading = strings.TrimSpace(line)
+		}
+		if strings.HasSuffix(line, "|  |\n") {
+			t.Errorf("%s: a comment is missing in the source: %s", heading, line)
+		}
+	}
+	inStep(t, "events.md", doc)
 }
