@@ -14,13 +14,13 @@ import (
 func (m *Machine) Supervise(ctx context.Context) {
 	s := &supervisor{machine: m, ended: map[string]*ending{}, due: make(chan turn)}
 	changes := m.runtime.Watch(ctx)
-	s.lookAround(ctx)
+	s.lookAround(ctx, time.Now().Add(patience))
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-m.routed: // what has ended before it served
-			s.lookAround(ctx)
+			s.lookAround(ctx, time.Time{})
 		case t := <-s.due:
 			s.startAgain(ctx, t)
 		case c, ok := <-changes:
@@ -42,7 +42,8 @@ type supervisor struct {
 // ending is what has been done about a replica that ended.
 type ending struct {
 	restarts *restarts
-	waiting  bool // its turn will come
+	waiting  bool      // its turn will come
+	orderly  time.Time // until then it waits for what its service depends on
 }
 
 // turn says that a replica is to be started now.
@@ -64,13 +65,17 @@ func (s *supervisor) changed(ctx context.Context, c runtime.Change) {
 	}
 }
 
-// lookAround finds what should run and does not, and nobody has said so.
-func (s *supervisor) lookAround(ctx context.Context) {
+// lookAround finds what should run and does not, and nobody has said so. Until orderly, what is found comes back after what its
+// service depends on.
+func (s *supervisor) lookAround(ctx context.Context, orderly time.Time) {
 	for _, env := range s.machine.runtime.Environments() {
 		site := s.machine.Site(env)
 		for _, r := range s.machine.runtime.Replicas(env) {
 			if r.State != release.StateRunning && site.isServing(r) {
 				s.schedule(ctx, env, r)
+				if e := s.ended[r.ID]; e != nil && !orderly.IsZero() {
+					e.orderly = orderly
+				}
 			}
 		}
 	}
@@ -94,10 +99,14 @@ func (s *supervisor) schedule(ctx context.Context, env release.Environment, r re
 	if !again {
 		return
 	}
+	s.wait(ctx, e, turn{env, r.ID}, pause)
+}
+
+func (s *supervisor) wait(ctx context.Context, e *ending, t turn, pause time.Duration) {
 	e.waiting = true
 	time.AfterFunc(pause, func() {
 		select {
-		case s.due <- turn{env, r.ID}:
+		case s.due <- t:
 		case <-ctx.Done():
 		}
 	})
@@ -105,12 +114,17 @@ func (s *supervisor) schedule(ctx context.Context, env release.Environment, r re
 
 // startAgain starts a replica whose turn has come, unless that is nobody's wish any more.
 func (s *supervisor) startAgain(ctx context.Context, t turn) {
-	if e := s.ended[t.id]; e != nil {
+	e := s.ended[t.id]
+	if e != nil {
 		e.waiting = false
 	}
 	site := s.machine.Site(t.env)
 	r, err := s.machine.runtime.Replica(t.id)
 	if err != nil || r.State == release.StateRunning || !site.isServing(r) {
+		return
+	}
+	if e != nil && time.Now().Before(e.orderly) && !site.dependenciesWell(r) {
+		s.wait(ctx, e, t, dependencyPause)
 		return
 	}
 	if err := site.startAgain(ctx, r); err != nil {
