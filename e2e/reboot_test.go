@@ -1,0 +1,201 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestARestartedMachineBringsItsEnvironmentsBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{
+		"Dockerfile": shop["Dockerfile"],
+		"compose.yaml": `services:
+  db:
+    build: .
+    command: ["sh", "-c", "sleep 1; exec httpd -f -p 8080 -h /www"]
+    volumes: ["data:/data"]
+    stop_grace_period: 1s
+  shop:
+    build: .
+    command: ["sh", "-c", "wget -q -O - http://db:8080/version > /saw; cat /run/secrets/key >> /saw; exec httpd -f -p 8080 -h /www"]
+    depends_on: {db: {condition: service_healthy}}
+    secrets: [key]
+    ports: ["127.0.0.1:{{port}}:8080"]
+    stop_grace_period: 1s
+secrets: {key: {file: key.txt}}
+volumes: {data: {}}
+`,
+		"key.txt": "a secret value",
+	})
+	s.up(0)
+	s.run(0, "exec", "db", "--", "sh", "-c", "echo kept > /data/file")
+	before := s.deployments()
+
+	s.restartMachine()
+	engine := s.command("engine", "run") // as systemd would
+	if err := engine.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = engine.Wait() }() // ended when the site is taken down
+
+	s.eventually("the shop answers again", func() bool {
+		resp, err := http.Get(s.url() + "version")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	s.eventually("all replicas are well", func() bool {
+		healthy := 0
+		for _, service := range s.status().Services {
+			healthy += service.Healthy
+		}
+		return healthy == 2
+	})
+	s.answers("one")
+	saw := strings.TrimSpace(s.run(0, "exec", "shop", "--", "cat", "/saw"))
+	if want := "one\na secret value"; saw != want {
+		t.Errorf("the shop saw %q when it started, want %q", saw, want)
+	}
+	if got := strings.TrimSpace(s.run(0, "exec", "db", "--", "cat", "/data/file")); got != "kept" {
+		t.Errorf("the volume has %q", got)
+	}
+	if after := s.deployments(); len(after) != len(before) {
+		t.Errorf("a restart is no deployment: %+v", after)
+	}
+	s.up(0) // nothing to do
+	if after := s.deployments(); len(after) != len(before) {
+		t.Errorf("there was something left to deploy: %+v", after)
+	}
+}
+
+// restartMachine leaves of the site what a machine that loses its power leaves: what is on its disk.
+func (s *site) restartMachine() {
+	s.t.Helper()
+	edge := s.engine().Edge
+	all := append(s.everything(), edge)
+	for _, pid := range all {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // some end with others
+	}
+	for _, pid := range all {
+		s.ended(pid)
+	}
+	for len(s.everything()) > 0 {
+		for _, pid := range s.everything() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			s.ended(pid)
+		}
+	}
+	sum := sha256.Sum256([]byte(s.root)) // as runtime names what is this engine's
+	id := hex.EncodeToString(sum[:])
+	run, tag := "/run/seaworthy/"+id[:12], id[:4]
+	for _, dir := range []string{s.tmp, run} {
+		for _, m := range slices.Backward(mountsBelow(s.t, dir)) {
+			if err := syscall.Unmount(m, syscall.MNT_DETACH); err != nil {
+				s.t.Fatalf("unmount %s: %v", m, err)
+			}
+		}
+	}
+	if err := os.RemoveAll(run); err != nil {
+		s.t.Fatal(err)
+	}
+	forgetNetworks(s.t, tag)
+	forgetRules(s.t, tag)
+	cgroups, _ := filepath.Glob("/sys/fs/cgroup/*/seaworthy/" + tag)
+	for _, dir := range append(cgroups, "/sys/fs/cgroup/seaworthy/"+tag) {
+		_ = exec.Command("find", dir, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";").Run() // what is left matters to nobody
+	}
+}
+
+// everything is all processes of the site: those that name its root, and those in containers of it.
+func (s *site) everything() (pids []int) {
+	s.t.Helper()
+	own, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	named := s.processes()
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range all {
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			continue
+		}
+		ns, _ := os.Readlink(dir + "/ns/mnt")
+		mounts, _ := os.ReadFile(dir + "/mountinfo")
+		if named[pid] != "" || ns != "" && ns != own && bytes.Contains(mounts, []byte(s.root)) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func mountsBelow(t *testing.T, dir string) (found []string) {
+	t.Helper()
+	table, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[1], dir+"/") {
+			found = append(found, f[1])
+		}
+	}
+	return found
+}
+
+func forgetNetworks(t *testing.T, tag string) {
+	t.Helper()
+	links, err := filepath.Glob("/sys/class/net/sw-" + tag + "*")
+	if err != nil || len(links) == 0 {
+		t.Fatalf("no network of the site is found: %v", err)
+	}
+	for _, link := range links {
+		command(t, "ip", "link", "delete", filepath.Base(link))
+	}
+}
+
+func forgetRules(t *testing.T, tag string) {
+	t.Helper()
+	for _, table := range []string{"filter", "nat"} {
+		rules := command(t, "iptables-save", "-t", table)
+		var orders []string
+		for line := range strings.Lines(rules) {
+			line = strings.TrimSpace(line)
+			if jump, ours := strings.CutPrefix(line, "-A "); ours && strings.Contains(line, "-j SEAWORTHY-") && strings.HasSuffix(line, "-"+tag) {
+				orders = append(orders, "-D "+jump)
+			}
+			if chain, _, is := strings.Cut(line, " "); is && strings.HasPrefix(chain, ":SEAWORTHY-") && strings.HasSuffix(chain, "-"+tag) {
+				orders = append(orders, "-F "+chain[1:], "-X "+chain[1:])
+			}
+		}
+		slices.Sort(orders) // -D, then -F, then -X
+		if len(orders) == 0 {
+			t.Fatalf("no rules of the site are found in %s:\n%s", table, rules)
+		}
+		for _, order := range orders {
+			command(t, "iptables", append([]string{"-w", "-t", table}, strings.Fields(order)...)...)
+		}
+	}
+}
+
+func command(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatal(fmt.Errorf("%s %v: %w\n%s", name, args, err, out))
+	}
+	return string(out)
+}
