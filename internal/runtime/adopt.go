@@ -48,7 +48,13 @@ func (r *Runtime) adoptOne(ctx context.Context, id string) error {
 	r.mu.Lock()
 	r.containers[id] = c
 	r.mu.Unlock()
-	return r.findProcess(ctx, c)
+	if err := r.findProcess(ctx, c); err != nil {
+		return err
+	}
+	if rec.Spec.OneOff {
+		return r.endOneOff(ctx, id)
+	}
+	return nil
 }
 
 // adopted is a container to be cleared, with the connection to its shim if there still is one.
@@ -68,6 +74,7 @@ func (r *Runtime) findProcess(ctx context.Context, c *container) error {
 		if serr == nil && (status == tasktypes.Status_RUNNING || status == tasktypes.Status_STOPPED || status == tasktypes.Status_PAUSED) {
 			c.started(run)
 			r.watchRun(c, run) // one that has stopped is buried at once
+			r.endForgotten(c, run)
 			return nil
 		}
 		// It waits for a process that was never started.

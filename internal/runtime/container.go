@@ -25,6 +25,9 @@ type Spec struct {
 	Index       int                 `json:"index"`
 	// Digest of the configuration; empty: the service's own.
 	Digest release.Digest `json:"digest"`
+	// OneOff is a replica beside those that serve, for one command: it counts as none of the service's, and the next engine
+	// removes it.
+	OneOff bool `json:"oneOff,omitempty"`
 	// Secrets are the values of the service's secrets, by name. They are kept in memory only.
 	Secrets map[string][]byte `json:"-"`
 }
@@ -127,6 +130,8 @@ func exitDetail(e shim.Exit, known bool) string {
 		return fmt.Sprintf("exited with code %d", e.Code)
 	}
 }
+
+func (c *container) oneOff() bool { return c.record().Spec.OneOff }
 
 // snapshot of the record, for use outside the lock.
 func (c *container) record() record {

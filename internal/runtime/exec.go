@@ -6,15 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
-	"github.com/containerd/containerd/v2/pkg/cio"
+	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/containerd/typeurl/v2"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -23,25 +22,15 @@ import (
 
 // ExecSpec is a process to run in a replica, beside its own.
 type ExecSpec struct {
+	Attachment
 	Args []string
 	Env  []string // beside the replica's, as KEY=value
 	User string   // empty: the replica's
 	Cwd  string   // empty: the replica's
-	TTY  bool
-
-	Stdin          io.Reader // nil: nothing
-	Stdout, Stderr io.Writer // nil: nowhere; with TTY all goes to Stdout
-	// Resize gives the terminal's size, whenever it changes. May be nil.
-	Resize <-chan Size
 }
 
-// Size of a terminal, in characters.
-type Size struct{ Width, Height uint16 }
-
-// drained is how long output is waited for when a process has ended: one of its children may hold it open for ever.
-const drained = 2 * time.Second
-
-// Exec runs a process in the replica and returns its exit code. When ctx ends, so does the process, with SIGKILL.
+// Exec runs a process in the replica and returns its exit code. When ctx ends, so does the process with its children, with
+// SIGKILL. A command that cannot be run is a *CommandError.
 func (r *Runtime) Exec(ctx context.Context, id string, spec ExecSpec) (code int, err error) {
 	c, err := r.get(id)
 	if err != nil {
@@ -55,7 +44,7 @@ func (r *Runtime) Exec(ctx context.Context, id string, spec ExecSpec) (code int,
 	if err != nil {
 		return 0, fmt.Errorf("run in replica %s: %w", id, err)
 	}
-	code, err = r.exec(ctx, run, process, spec)
+	code, err = r.exec(ctx, run, process, spec.Attachment)
 	if err != nil {
 		return 0, fmt.Errorf("run %s in replica %s: %w", spec.Args[0], id, err)
 	}
@@ -76,141 +65,147 @@ func (r *Runtime) execProcess(id string, spec ExecSpec) (*specs.Process, error) 
 		return nil, err
 	}
 	p := own.Process
-	p.Args, p.Terminal, p.Env = spec.Args, spec.TTY, slices.Concat(p.Env, spec.Env)
+	p.Args, p.Terminal = spec.Args, spec.TTY
 	if spec.TTY {
-		p.Env = append(p.Env, "TERM=xterm")
+		p.Env = withVariable(p.Env, terminalType)
 	}
 	if spec.Cwd != "" {
 		p.Cwd = spec.Cwd
 	}
 	if spec.User != "" {
-		who, err := lookUpUser(r.rootfs(id), spec.User, nil)
-		if err != nil {
+		if err := r.become(id, p, spec.User); err != nil {
 			return nil, err
 		}
-		p.User = who.oci()
+	}
+	for _, variable := range spec.Env {
+		p.Env = withVariable(p.Env, variable)
 	}
 	return p, nil
 }
 
-func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, spec ExecSpec) (code int, err error) {
+// terminalType is one that every image knows that knows any.
+const terminalType = "TERM=xterm"
+
+// become has the process run as somebody else: at home there, unless HOME was chosen by hand.
+func (r *Runtime) become(id string, p *specs.Process, who string) error {
+	before, err := lookUpUser(r.rootfs(id), fmt.Sprintf("%d:%d", p.User.UID, p.User.GID), nil)
+	if err != nil {
+		return err
+	}
+	after, err := lookUpUser(r.rootfs(id), who, nil)
+	if err != nil {
+		return err
+	}
+	p.User = after.oci()
+	if slices.Contains(p.Env, "HOME="+before.home) {
+		p.Env = withVariable(p.Env, "HOME="+after.home)
+	}
+	return nil
+}
+
+// withVariable is env with a variable of the form KEY=value, which replaces one of the same name.
+func withVariable(env []string, variable string) []string {
+	name, _, _ := strings.Cut(variable, "=")
+	kept := slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	return append(kept, variable)
+}
+
+func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, a Attachment) (code int, err error) {
 	execID := "exec-" + rand.Text()
-	input := &ending{from: spec.Stdin, ended: make(chan struct{})}
-	stdio, err := r.pipes(execID, spec, input)
+	p, err := r.connect(execID, a)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { stdio.Cancel(); _ = stdio.Close() }()
+	defer p.close()
 	described, err := typeurl.MarshalAnyToProto(process)
 	if err != nil {
 		return 0, err
 	}
-	paths := stdio.Config()
+	forget, err := r.rememberExec(run.id, execID)
+	if err != nil {
+		return 0, err
+	}
 	always := inNamespace(context.WithoutCancel(ctx))
 	_, err = run.task.Exec(always, &taskapi.ExecProcessRequest{
-		ID: run.id, ExecID: execID, Terminal: spec.TTY, Stdin: paths.Stdin, Stdout: paths.Stdout, Stderr: paths.Stderr, Spec: described,
+		ID: run.id, ExecID: execID, Terminal: p.terminal, Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr, Spec: described,
 	})
 	if err != nil {
+		forget()
 		return 0, errgrpc.ToNative(err)
 	}
 	defer func() {
 		_, derr := run.task.Delete(always, &taskapi.DeleteRequest{ID: run.id, ExecID: execID})
-		if derr != nil && err == nil && run.alive() {
+		if derr == nil {
+			forget()
+		} else if err == nil && run.alive() {
 			err = errgrpc.ToNative(derr)
 		}
 	}()
 	if _, err := run.task.Start(always, &taskapi.StartRequest{ID: run.id, ExecID: execID}); err != nil {
-		return 0, errgrpc.ToNative(err)
+		return 0, commandError(errgrpc.ToNative(err))
 	}
 	during, stop := context.WithCancel(always)
 	defer stop()
-	go run.resize(during, execID, spec.Resize)
-	go run.closeInput(during, execID, input.ended)
-	return run.awaitExec(ctx, execID, stdio)
-}
-
-// pipes connects the process to the caller.
-func (r *Runtime) pipes(execID string, spec ExecSpec, input *ending) (cio.IO, error) {
-	var stdin io.Reader
-	if spec.Stdin != nil {
-		stdin = input
-	}
-	stdout, stderr := spec.Stdout, spec.Stderr
-	if stdout == nil {
-		stdout = io.Discard
-	}
-	if stderr == nil {
-		stderr = io.Discard
-	}
-	opts := []cio.Opt{cio.WithStreams(stdin, stdout, stderr), cio.WithFIFODir(r.dir.fifos())}
-	if spec.TTY {
-		opts = append(opts, cio.WithTerminal)
-	}
-	return cio.NewCreator(opts...)(execID)
+	go run.attend(during, execID, a, p.input.ended)
+	return run.awaitExec(ctx, execID, p)
 }
 
 // awaitExec waits for the end of the process, killing it when ctx ends, and for its output.
-func (n *run) awaitExec(ctx context.Context, execID string, stdio cio.IO) (int, error) {
+func (n *run) awaitExec(ctx context.Context, execID string, p *pipes) (int, error) {
 	always := inNamespace(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		// It may have ended meanwhile; what it cannot have done is outlived its deadline.
-		_, _ = n.task.Kill(always, &taskapi.KillRequest{ID: n.id, ExecID: execID, Signal: uint32(unix.SIGKILL)})
-	})
+	stop := context.AfterFunc(ctx, func() { n.killExec(always, execID) })
 	defer stop()
 	ended, err := n.task.Wait(always, &taskapi.WaitRequest{ID: n.id, ExecID: execID})
 	if err != nil {
 		return 0, errgrpc.ToNative(err)
 	}
-	read := make(chan struct{})
-	go func() { stdio.Wait(); close(read) }()
-	select {
-	case <-read:
-	case <-time.After(drained):
-	}
+	p.drain()
 	if err := context.Cause(ctx); err != nil {
 		return 0, err
 	}
 	return int(ended.ExitStatus), nil
 }
 
-func (n *run) resize(ctx context.Context, execID string, sizes <-chan Size) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case size, ok := <-sizes:
-			if !ok {
-				return
-			}
-			// A size that is not taken is followed by another.
-			_, _ = n.task.ResizePty(ctx, &taskapi.ResizePtyRequest{
-				ID: n.id, ExecID: execID, Width: uint32(size.Width), Height: uint32(size.Height),
-			})
-		}
+// killExec ends a process and its children: runc makes it the leader of a session of its own. It may have ended meanwhile.
+func (n *run) killExec(ctx context.Context, execID string) {
+	state, err := n.task.State(ctx, &taskapi.StateRequest{ID: n.id, ExecID: execID})
+	if err == nil && state.Status == tasktypes.Status_RUNNING && state.Pid > 1 {
+		_ = unix.Kill(-int(state.Pid), unix.SIGKILL)
 	}
+	_, _ = n.task.Kill(ctx, &taskapi.KillRequest{ID: n.id, ExecID: execID, Signal: uint32(unix.SIGKILL)})
 }
 
-// closeInput tells the shim, which keeps the process's input open, that there is no more.
-func (n *run) closeInput(ctx context.Context, execID string, ended <-chan struct{}) {
-	select {
-	case <-ctx.Done():
-	case <-ended:
-		// Where the process has ended meanwhile, nobody reads any more.
-		_, _ = n.task.CloseIO(ctx, &taskapi.CloseIORequest{ID: n.id, ExecID: execID, Stdin: true})
+// execsDir is the folder, in a replica's directory, that has a file for each process that is run in it.
+const execsDir = "execs"
+
+// rememberExec writes down that a process is about to run, so that the next engine finds it if this one is killed.
+func (r *Runtime) rememberExec(id, execID string) (forget func(), err error) {
+	dir := filepath.Join(r.dir.container(id), execsDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("remember process: %w", err)
 	}
+	path := filepath.Join(dir, execID)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return nil, fmt.Errorf("remember process: %w", err)
+	}
+	return func() { _ = os.Remove(path) }, nil // one that stays is looked for in vain
 }
 
-// ending is a reader that tells when it has come to its end.
-type ending struct {
-	from  io.Reader
-	ended chan struct{}
-	once  sync.Once
-}
+// forgotten is how long a process of a former engine may take to end, which has been killed.
+const forgotten = 20 * time.Second
 
-func (e *ending) Read(p []byte) (int, error) {
-	n, err := e.from.Read(p)
-	if err != nil {
-		e.once.Do(func() { close(e.ended) })
+// endForgotten ends what a former engine ran in a replica: whoever wanted it has gone with that engine.
+func (r *Runtime) endForgotten(c *container, n *run) {
+	dir := filepath.Join(c.dir, execsDir)
+	entries, _ := os.ReadDir(dir) // none: nothing was run
+	for _, e := range entries {
+		r.waiters.Go(func() {
+			ctx, cancel := context.WithTimeout(inNamespace(r.closing), forgotten)
+			defer cancel()
+			n.killExec(ctx, e.Name())
+			_, _ = n.task.Wait(ctx, &taskapi.WaitRequest{ID: n.id, ExecID: e.Name()})
+			_, _ = n.task.Delete(ctx, &taskapi.DeleteRequest{ID: n.id, ExecID: e.Name()})
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		})
 	}
-	return n, err
 }

@@ -200,7 +200,9 @@ func (e *engine) run(id string, svc release.Service, change ...func(*runtime.Spe
 func (e *engine) sh(id, script string) string {
 	e.t.Helper()
 	var out lockedBuffer
-	code, err := e.Exec(e.t.Context(), id, runtime.ExecSpec{Args: []string{"sh", "-c", script}, Stdout: &out, Stderr: &out})
+	code, err := e.Exec(e.t.Context(), id, runtime.ExecSpec{
+		Args: []string{"sh", "-c", script}, Attachment: runtime.Attachment{Stdout: &out, Stderr: &out},
+	})
 	if err != nil {
 		e.t.Fatalf("exec %q: %v", script, err)
 	}

@@ -50,7 +50,7 @@ func (b *specBuilder) mounts(ctx context.Context, s *specs.Spec) error {
 			inner = append(inner, m)
 		}
 	}
-	if svc.Init {
+	if b.wantsInit() {
 		inner = append(inner, bind(b.runtime.programs.init, initPath, "ro"))
 	}
 	if b.keepsStdinOpen() {

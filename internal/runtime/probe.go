@@ -34,7 +34,7 @@ func (r *Runtime) Probe(ctx context.Context, id string, health release.Health) (
 	timed, cancel := context.WithTimeoutCause(ctx, timeout, errProbeTimeout)
 	defer cancel()
 	var out limitedBuffer
-	code, err := r.Exec(timed, id, ExecSpec{Args: args, Stdout: &out, Stderr: &out})
+	code, err := r.Exec(timed, id, ExecSpec{Args: args, Attachment: Attachment{Stdout: &out, Stderr: &out}})
 	if errors.Is(err, errProbeTimeout) && ctx.Err() == nil {
 		return false, fmt.Sprintf("the test took longer than %s\n%s", timeout, out.String()), nil
 	}

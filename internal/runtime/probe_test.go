@@ -60,10 +60,11 @@ func TestExecGivesInputAndExitCode(t *testing.T) {
 	e.run("web-1", e.service("sleep", "600"))
 	var out, errs bytes.Buffer
 	code, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{
-		Args: []string{"sh", "-c", "cat; id -u; pwd; echo $MORE >&2; exit 7"}, Stdin: strings.NewReader("in\n"),
-		Env: []string{"MORE=more"}, User: "sailor", Cwd: "/tmp", Stdout: &out, Stderr: &errs,
+		Args: []string{"sh", "-c", "cat; id -u; pwd; echo $HOME; echo $MORE >&2; exit 7"},
+		Env:  []string{"MORE=more"}, User: "sailor", Cwd: "/tmp",
+		Attachment: runtime.Attachment{Stdin: strings.NewReader("in\n"), Stdout: &out, Stderr: &errs},
 	})
-	if err != nil || code != 7 || out.String() != "in\n1000\n/tmp\n" || errs.String() != "more\n" {
+	if err != nil || code != 7 || out.String() != "in\n1000\n/tmp\n/home/sailor\n" || errs.String() != "more\n" {
 		t.Errorf("got %d, %q, %q, %v", code, out.String(), errs.String(), err)
 	}
 }
@@ -75,8 +76,8 @@ func TestExecInATerminalOfThatSize(t *testing.T) {
 	sizes <- runtime.Size{Width: 99, Height: 33}
 	var out bytes.Buffer
 	code, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{
-		Args: []string{"sh", "-c", `until test "$(stty size 2>/dev/null)" = "33 99"; do usleep 10000; done; tty`},
-		TTY:  true, Stdout: &out, Resize: sizes,
+		Args:       []string{"sh", "-c", `until test "$(stty size 2>/dev/null)" = "33 99"; do usleep 10000; done; tty`},
+		Attachment: runtime.Attachment{TTY: true, Stdout: &out, Resize: sizes},
 	})
 	if err != nil || code != 0 || !strings.HasPrefix(out.String(), "/dev/pts/") {
 		t.Errorf("got %d, %q, %v", code, out.String(), err)

@@ -91,13 +91,13 @@ func inNamespace(ctx context.Context) context.Context {
 }
 
 // create makes the process and holds it before its first instruction.
-func (n *run) create(ctx context.Context, bundle, runc, runcRoot, log string, terminal bool) error {
+func (n *run) create(ctx context.Context, bundle, runc, runcRoot string, to stdio) error {
 	opts, err := typeurl.MarshalAnyToProto(&options.Options{BinaryName: runc, Root: runcRoot})
 	if err != nil {
 		return err
 	}
 	_, err = n.task.Create(inNamespace(ctx), &taskapi.CreateTaskRequest{
-		ID: n.id, Bundle: bundle, Terminal: terminal, Stdout: log, Stderr: log, Options: opts,
+		ID: n.id, Bundle: bundle, Terminal: to.terminal, Stdin: to.stdin, Stdout: to.stdout, Stderr: to.stderr, Options: opts,
 	})
 	return errgrpc.ToNative(err)
 }

@@ -128,6 +128,9 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
 		containers: map[string]*container{}, watchers: map[*watcher]struct{}{},
 	}
 	r.closing, r.close = context.WithCancel(context.WithoutCancel(ctx))
+	if err := os.RemoveAll(dir.fifos()); err != nil { // of callers that have gone with the former engine
+		return nil, fmt.Errorf("lay out runtime: %w", err)
+	}
 	for _, path := range []string{dir.containers(), dir.logs(), dir.fifos(), filepath.Dir(dir.socket("")), dir.runcRoot()} {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, fmt.Errorf("lay out runtime: %w", err)
@@ -251,11 +254,15 @@ func (r *Runtime) forget(id string) {
 	delete(r.containers, id)
 }
 
-// Replicas are the replicas of the environment as they are now. Their health is for the caller to say.
+// Replicas are the replicas of the environment as they are now, without one-offs. Their health is for the caller to say.
 func (r *Runtime) Replicas(env release.Environment) []release.Replica {
+	return r.replicas(env, func(c *container) bool { return !c.oneOff() })
+}
+
+func (r *Runtime) replicas(env release.Environment, wanted func(*container) bool) []release.Replica {
 	var found []release.Replica
 	for _, c := range r.all() {
-		if c.env == env {
+		if c.env == env && wanted(c) {
 			found = append(found, c.replica())
 		}
 	}
@@ -271,11 +278,11 @@ func (r *Runtime) Replica(id string) (release.Replica, error) {
 	return c.replica(), nil
 }
 
-// Environments are those that have a replica.
+// Environments are those that have a replica that is no one-off.
 func (r *Runtime) Environments() []release.Environment {
 	var found []release.Environment
 	for _, c := range r.all() {
-		if !slices.Contains(found, c.env) {
+		if !c.oneOff() && !slices.Contains(found, c.env) {
 			found = append(found, c.env)
 		}
 	}

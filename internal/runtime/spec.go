@@ -135,11 +135,26 @@ func (b *specBuilder) process(s *specs.Spec) error {
 	if b.keepsStdinOpen() {
 		p.Args = append([]string{stdinPath}, p.Args...)
 	}
-	if svc.Init {
+	if b.wantsInit() {
 		p.Args = append([]string{initPath}, p.Args...)
 	}
 	p.Rlimits, err = rlimits(svc.Ulimits)
 	return err
+}
+
+// wantsInit: before a one-off's command stands one even where the service wants none, unless the command does an init's work
+// itself and may insist on being process 1. The kernel keeps from process 1 the signals that it does not ask for, Ctrl-C among
+// them.
+func (b *specBuilder) wantsInit() bool {
+	return b.spec.Service.Init || b.spec.OneOff && !isInit(arguments(b.image, b.spec.Service))
+}
+
+func isInit(command []string) bool {
+	if len(command) == 0 {
+		return false
+	}
+	name := path.Base(command[0])
+	return strings.HasSuffix(name, "init") || slices.Contains([]string{"tini", "tini-static", "catatonit", "systemd"}, name)
 }
 
 // keepsStdinOpen: a terminal's input is open by itself.

@@ -31,23 +31,25 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 	if rep.State == release.StateRunning {
 		return nil
 	}
-	if err := r.start(ctx, c, rep.State == release.StateExited); err != nil {
+	log := aide.LogURI(r.programs.log, r.dir.log(c.env, c.id), filepath.Join(c.dir, secretsDir))
+	to := stdio{stdout: log, stderr: log, terminal: c.record().Spec.Service.TTY}
+	if _, err := r.start(ctx, c, rep.State == release.StateExited, to); err != nil {
 		return fmt.Errorf("start replica %s: %w", id, err)
 	}
 	r.changed(c)
 	return nil
 }
 
-func (r *Runtime) start(ctx context.Context, c *container, again bool) (err error) {
+func (r *Runtime) start(ctx context.Context, c *container, again bool, to stdio) (started *run, err error) {
 	if again {
 		if err := r.restore(ctx, c); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	run, _ := c.current()
 	if run == nil || !run.alive() {
 		if run, err = r.spawn(c.id); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	defer func() {
@@ -60,20 +62,18 @@ func (r *Runtime) start(ctx context.Context, c *container, again bool) (err erro
 			c.mu.Unlock()
 		}
 	}()
-	spec := c.record().Spec
-	log := aide.LogURI(r.programs.log, r.dir.log(c.env, c.id), filepath.Join(c.dir, secretsDir))
 	r.cgroups.RLock()
-	err = run.create(ctx, r.bundle(c.id), r.runc, r.dir.runcRoot(), log, spec.Service.TTY)
+	err = run.create(ctx, r.bundle(c.id), r.runc, r.dir.runcRoot(), to)
 	r.cgroups.RUnlock()
 	if err != nil {
-		return userError(c, err)
+		return nil, userError(c, err)
 	}
 	if err := run.start(ctx); err != nil {
-		return userError(c, err)
+		return nil, userError(c, err)
 	}
 	c.started(run)
 	r.watchRun(c, run)
-	return c.update(func(rec *record) {
+	return run, c.update(func(rec *record) {
 		rec.Started = time.Now()
 		if again {
 			rec.Restarts++

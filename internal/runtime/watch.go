@@ -7,7 +7,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// Change is a replica that was created, started, ended or was removed.
+// Change is a replica, and no one-off, that was created, started, ended or was removed.
 type Change struct {
 	Environment release.Environment
 	Replica     release.Replica
@@ -37,14 +37,18 @@ func (r *Runtime) Watch(ctx context.Context) <-chan Change {
 }
 
 func (r *Runtime) changed(c *container) {
-	r.tell(Change{Environment: c.env, Replica: c.replica()})
+	r.tell(c, false)
 }
 
 func (r *Runtime) removed(c *container) {
-	r.tell(Change{Environment: c.env, Replica: c.replica(), Removed: true})
+	r.tell(c, true)
 }
 
-func (r *Runtime) tell(change Change) {
+func (r *Runtime) tell(c *container, removed bool) {
+	if c.oneOff() {
+		return
+	}
+	change := Change{Environment: c.env, Replica: c.replica(), Removed: removed}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for w := range r.watchers {

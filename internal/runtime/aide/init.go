@@ -3,6 +3,7 @@ package aide
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -18,7 +19,10 @@ func runInit(argv []string) (code int, err error) {
 	}
 	stayLean()
 	path, err := exec.LookPath(argv[0])
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EISDIR):
+		return 126, err
+	case err != nil:
 		return 127, err
 	}
 	signals := make(chan os.Signal, 32)
@@ -26,6 +30,7 @@ func runInit(argv []string) (code int, err error) {
 	child, err := os.StartProcess(path, argv, &os.ProcAttr{
 		Env:   os.Environ(),
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Sys:   groupOfItsOwn(),
 	})
 	if err != nil {
 		return 126, err
@@ -44,6 +49,13 @@ func runInit(argv []string) (code int, err error) {
 		}
 	}
 	return 0, fmt.Errorf("signals ended")
+}
+
+// groupOfItsOwn has what is typed at a terminal interrupt the child directly, and not a second time through runInit.
+func groupOfItsOwn() *unix.SysProcAttr {
+	stdin := int(os.Stdin.Fd())
+	_, err := unix.IoctlGetInt(stdin, unix.TIOCGPGRP)
+	return &unix.SysProcAttr{Setpgid: true, Foreground: err == nil, Ctty: stdin}
 }
 
 // reapAll takes all children that have ended, and tells whether the one that matters is among them.

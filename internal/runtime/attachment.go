@@ -1,0 +1,153 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
+	"github.com/containerd/containerd/v2/pkg/cio"
+	"golang.org/x/sys/unix"
+)
+
+// Attachment is the caller's side of a process: what it reads and writes, and what is done to it meanwhile.
+type Attachment struct {
+	TTY            bool
+	Stdin          io.Reader // nil: nothing
+	Stdout, Stderr io.Writer // nil: nowhere; with TTY all goes to Stdout
+	// Resize gives the terminal's size, whenever it changes. May be nil.
+	Resize <-chan Size
+	// Signals are sent to the process. May be nil.
+	Signals <-chan unix.Signal
+}
+
+// Size of a terminal, in characters.
+type Size struct{ Width, Height uint16 }
+
+// drained is how long output is waited for when a process has ended: one of its children may hold it open for ever.
+const drained = 2 * time.Second
+
+// CommandError says that a command could not be run at all. Code is what shells report of that.
+type CommandError struct {
+	Code int
+	Err  error
+}
+
+func (e *CommandError) Error() string { return e.Err.Error() }
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// The exit codes of shells for a command that could not be run.
+const (
+	codeNotRunnable = 126
+	codeNotFound    = 127
+)
+
+// refusal is what runc says, in words only, when it is the command's fault: exec: "name": why, or exec /path: why.
+var refusal = regexp.MustCompile(`exec:? ("[^"]*"|/\S*): (?:stat [^:]*: )?(executable file not found|no such file or directory|permission denied|is a directory|exec format error)`)
+
+// commandError recognises in what runc says that it is the command's fault.
+func commandError(err error) error {
+	found := refusal.FindStringSubmatch(err.Error())
+	if found == nil {
+		return err
+	}
+	code := codeNotRunnable
+	if strings.HasSuffix(found[2], "found") || strings.HasPrefix(found[2], "no such") {
+		code = codeNotFound
+	}
+	return &CommandError{Code: code, Err: fmt.Errorf("%s: %s", strings.Trim(found[1], `"`), found[2])}
+}
+
+// stdio is where a process reads from and writes to, as its shim is told.
+type stdio struct {
+	stdin, stdout, stderr string // paths or URIs
+	terminal              bool
+}
+
+// pipes are the way between a process and its caller.
+type pipes struct {
+	cio.IO
+	input *ending
+	stdio
+}
+
+// connect makes the pipes for a process named id.
+func (r *Runtime) connect(id string, a Attachment) (*pipes, error) {
+	p := &pipes{input: &ending{from: a.Stdin, ended: make(chan struct{})}}
+	var stdin io.Reader
+	if a.Stdin != nil {
+		stdin = p.input
+	}
+	stdout, stderr := a.Stdout, a.Stderr
+	if stdout == nil {
+		stdout = io.Discard
+	}
+	if stderr == nil {
+		stderr = io.Discard
+	}
+	opts := []cio.Opt{cio.WithStreams(stdin, stdout, stderr), cio.WithFIFODir(r.dir.fifos())}
+	if a.TTY {
+		opts = append(opts, cio.WithTerminal)
+	}
+	made, err := cio.NewCreator(opts...)(id)
+	if err != nil {
+		return nil, fmt.Errorf("connect to process: %w", err)
+	}
+	paths := made.Config()
+	p.IO, p.stdio = made, stdio{stdin: paths.Stdin, stdout: paths.Stdout, stderr: paths.Stderr, terminal: a.TTY}
+	return p, nil
+}
+
+// drain waits for what the process has written, and no longer than drained.
+func (p *pipes) drain() {
+	read := make(chan struct{})
+	go func() { p.Wait(); close(read) }()
+	select {
+	case <-read:
+	case <-time.After(drained):
+	}
+}
+
+func (p *pipes) close() {
+	p.Cancel()
+	_ = p.Close() // of pipes that are read to their end
+}
+
+// attend passes sizes, signals and the end of the input on to a process until ctx ends. An empty execID is the replica's own.
+// What is not taken is no error: the process may have ended.
+func (n *run) attend(ctx context.Context, execID string, a Attachment, inputEnded <-chan struct{}) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case size := <-a.Resize:
+			_, _ = n.task.ResizePty(ctx, &taskapi.ResizePtyRequest{
+				ID: n.id, ExecID: execID, Width: uint32(size.Width), Height: uint32(size.Height),
+			})
+		case sig := <-a.Signals:
+			_, _ = n.task.Kill(ctx, &taskapi.KillRequest{ID: n.id, ExecID: execID, Signal: uint32(sig)})
+		case <-inputEnded:
+			inputEnded = nil
+			_, _ = n.task.CloseIO(ctx, &taskapi.CloseIORequest{ID: n.id, ExecID: execID, Stdin: true}) // the shim keeps it open
+		}
+	}
+}
+
+// ending is a reader that tells when it has come to its end.
+type ending struct {
+	from  io.Reader
+	ended chan struct{}
+	once  sync.Once
+}
+
+func (e *ending) Read(p []byte) (int, error) {
+	n, err := e.from.Read(p)
+	if err != nil {
+		e.once.Do(func() { close(e.ended) })
+	}
+	return n, err
+}
