@@ -20,11 +20,13 @@ const ExecProtocol = "seaworthy-exec/1"
 
 // The streams of an exec connection. An empty frame of stdin says that it ended.
 const (
-	frameStdin byte = iota
+	frameStdin byte = iota // one at a time: the next is sent when frameTaken says so, and what else is sent comes through
 	frameStdout
 	frameStderr
 	frameResize // JSON of winSize
 	frameExit   // JSON of execExit; the last frame
+	frameTaken  // the command has read the last frame of stdin; empty
+	frameSignal // name of a signal for the command
 )
 
 const maxFrame = 1 << 20
@@ -104,26 +106,48 @@ func (w frameWriter) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// Receive is the engine's side: it hands what the client types to stdin, closing it at the end, and its terminal's sizes to
-// resize. It returns when the client is gone.
-func (c *FrameConn) Receive(stdin io.WriteCloser, resize func(width, height int)) error {
-	defer stdin.Close()
+// Incoming takes what a client sends to its command.
+type Incoming struct {
+	Stdin  io.WriteCloser // closed at the end of the input
+	Resize func(width, height int)
+	Signal func(name string)
+}
+
+// Receive is the engine's side: it hands on what the client sends, until the client is gone. A command that does not read its
+// input holds up nothing else.
+func (c *FrameConn) Receive(in Incoming) error {
+	input := make(chan []byte, 1)
+	defer close(input)
+	go c.feed(in.Stdin, input)
 	for {
 		stream, p, err := c.read()
 		if err != nil {
 			return err
 		}
-		switch {
-		case stream == frameStdin && len(p) == 0:
-			_ = stdin.Close() // the command may have closed it first
-		case stream == frameStdin:
-			_, _ = stdin.Write(p) // the command need not read it
-		case stream == frameResize:
+		switch stream {
+		case frameStdin:
+			input <- p
+		case frameSignal:
+			in.Signal(string(p))
+		case frameResize:
 			var size winSize
 			if json.Unmarshal(p, &size) == nil {
-				resize(size.Width, size.Height)
+				in.Resize(size.Width, size.Height)
 			}
 		}
+	}
+}
+
+// feed ends with the input, or when stdin is closed from the other side and the client gone.
+func (c *FrameConn) feed(stdin io.WriteCloser, input <-chan []byte) {
+	defer stdin.Close()
+	for p := range input {
+		if len(p) == 0 {
+			_ = stdin.Close() // the command may have closed it first
+		} else {
+			_, _ = stdin.Write(p) // the command need not read it
+		}
+		_ = c.write(frameTaken, nil) // the client may be gone
 	}
 }
 
@@ -137,6 +161,7 @@ type ExecIO struct {
 	Stdin          io.Reader // nil: none
 	Stdout, Stderr io.Writer
 	Resize         <-chan [2]int // width and height; nil: never
+	Signals        <-chan string // by name, for the command; nil: never
 }
 
 // Exec runs a command in a replica and returns its exit code.
@@ -149,26 +174,26 @@ func (c *Client) Exec(ctx context.Context, req ExecRequest, user ExecIO) (int, e
 	defer frames.Close()
 	stop := context.AfterFunc(ctx, func() { _ = frames.Close() })
 	defer stop()
+	taken := make(chan struct{}, 1)
 	if user.Stdin != nil {
-		go frames.sendInput(user.Stdin)
+		go frames.sendInput(user.Stdin, taken)
 	}
-	if user.Resize != nil {
-		go func() {
-			for size := range user.Resize {
-				_ = frames.writeJSON(frameResize, winSize{size[0], size[1]})
-			}
-		}()
-	}
-	return frames.output(ctx, user)
+	ended := make(chan struct{})
+	defer close(ended)
+	go frames.sendEvents(user, ended)
+	return frames.output(ctx, user, taken)
 }
 
 // sendInput is not waited for: a read from a terminal cannot be interrupted.
-func (c *FrameConn) sendInput(r io.Reader) {
+func (c *FrameConn) sendInput(r io.Reader, taken <-chan struct{}) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := r.Read(buf)
-		if n > 0 && c.write(frameStdin, buf[:n]) != nil {
-			return
+		if n > 0 {
+			if c.write(frameStdin, buf[:n]) != nil {
+				return
+			}
+			<-taken
 		}
 		if err != nil {
 			_ = c.write(frameStdin, nil)
@@ -177,7 +202,21 @@ func (c *FrameConn) sendInput(r io.Reader) {
 	}
 }
 
-func (c *FrameConn) output(ctx context.Context, user ExecIO) (int, error) {
+// sendEvents sends what comes besides the input. A write that fails is noticed by whoever reads.
+func (c *FrameConn) sendEvents(user ExecIO, ended <-chan struct{}) {
+	for {
+		select {
+		case <-ended:
+			return
+		case size := <-user.Resize:
+			_ = c.writeJSON(frameResize, winSize{size[0], size[1]})
+		case name := <-user.Signals:
+			_ = c.write(frameSignal, []byte(name))
+		}
+	}
+}
+
+func (c *FrameConn) output(ctx context.Context, user ExecIO, taken chan<- struct{}) (int, error) {
 	for {
 		stream, p, err := c.read()
 		if err != nil {
@@ -188,6 +227,11 @@ func (c *FrameConn) output(ctx context.Context, user ExecIO) (int, error) {
 			_, err = user.Stdout.Write(p)
 		case frameStderr:
 			_, err = user.Stderr.Write(p)
+		case frameTaken:
+			select {
+			case taken <- struct{}{}:
+			default: // of the end of the input, for which nobody waits
+			}
 		case frameExit:
 			return exitOf(p)
 		}

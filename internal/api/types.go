@@ -157,12 +157,14 @@ type LogsRequest struct {
 	Previous    bool                `json:"previous,omitempty"` // of removed replicas
 }
 
-// ExecRequest asks for a command in a replica, or, with OneOff, in a new one beside what serves.
+// ExecRequest asks for a command in a replica, or, with OneOff, in a new one beside what serves: then Args may be empty, for
+// the service's own command.
 type ExecRequest struct {
 	Environment release.Environment `json:"environment"`
 	Service     string              `json:"service"`
 	Index       int                 `json:"index,omitempty"` // of the replica; 0: the first that is well
 	Args        []string            `json:"args"`
+	Entrypoint  []string            `json:"entrypoint"`    // of a one-off; nil: as the service has it
 	Env         []string            `json:"env,omitempty"` // KEY=value
 	User        string              `json:"user,omitempty"`
 	WorkingDir  string              `json:"workingDir,omitempty"`

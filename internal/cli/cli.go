@@ -104,7 +104,7 @@ service up on this machine; run again, it updates the service without a failed r
 	)
 	a.add(root, "life", a.up(), a.plan(), a.build(), a.release(), a.deploy())
 	a.add(root, "look", a.status(), a.history(), a.show(), a.ledger(), a.logs(), a.config(), a.export())
-	a.add(root, "run", a.scale(), a.rollback(), a.resume(), a.restart(), a.exec(), a.down())
+	a.add(root, "run", a.scale(), a.rollback(), a.resume(), a.restart(), a.exec(), a.run(), a.down())
 	a.add(root, "keep", a.gc(), a.volume(), a.engine())
 	root.SetCompletionCommandGroupID("keep")
 	root.SetHelpCommandGroupID("keep")

@@ -1,36 +1,43 @@
 package cli
 
 import (
-	"github.com/spf13/cobra"
+	"errors"
 
-	"github.com/seaworthyhq/seaworthy/internal/api"
-	"github.com/seaworthyhq/seaworthy/internal/tui"
+	"github.com/spf13/cobra"
 )
 
 func (a *app) exec() *cobra.Command {
-	return &cobra.Command{
-		Use: "exec SERVICE -- CMD...", Short: "Run a command in a replica that serves",
-		Example: "  seaworthy exec web -- /hrefcounter -healthcheck", Args: cobra.MinimumNArgs(2),
+	var flags commandFlags
+	var index int
+	cmd := &cobra.Command{
+		Use:   "exec SERVICE [--] CMD...",
+		Short: "Run a command in a replica that serves",
+		Long: lines(
+			"Runs a command in a replica that serves, beside its own process. Its exit code is the verb's; 126 and 127 say, as in a",
+			"shell, that it cannot be run or is not there. On a terminal it gets one; what is piped in becomes its input.",
+			"Ctrl-C reaches the command. The third one that it ignores ends it, as does the end of this process."),
+		Example: "  seaworthy exec web -- /hrefcounter -healthcheck\n" +
+			"  seaworthy exec --index 2 -u root web sh\n" +
+			"  seaworthy exec db -- pg_dump app > app.sql",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			service, command, err := splitCommand(cmd, args)
+			if err != nil {
+				return err
+			}
+			if len(command) == 0 {
+				return usage(cmd, errors.New("there is no command"))
+			}
 			env, err := a.targetEnvironment()
 			if err != nil {
 				return err
 			}
-			client, err := a.connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			user := api.ExecIO{Stdout: a.out, Stderr: a.err}
-			if !tui.IsTerminal(a.in) {
-				user.Stdin = a.in
-			}
-			code, err := client.Exec(cmd.Context(), api.ExecRequest{
-				Environment: env, Service: args[0], Args: args[1:], Actor: actor(), Stdin: user.Stdin != nil,
-			}, user)
-			if err == nil && code != 0 {
-				err = exitError{code}
-			}
-			return err
+			req := flags.request(env, service, command)
+			req.Index = index
+			return a.attach(cmd.Context(), req, flags.noTTY)
 		},
 	}
+	flags.addTo(cmd)
+	cmd.Flags().IntVar(&index, "index", 0, "number of the replica; without it the first that is well")
+	return cmd
 }

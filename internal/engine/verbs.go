@@ -148,6 +148,9 @@ func (e *Engine) resume(ctx context.Context, req api.ServicesRequest) (struct{},
 }
 
 func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.Sink) error {
+	if err := e.endOneOffs(ctx, req.Environment); err != nil {
+		return err
+	}
 	decide := func() (deployment, error) {
 		rec, err := e.findRelease(req.Environment, "", false)
 		if release.KindOf(err) == release.KindNotFound {

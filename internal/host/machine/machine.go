@@ -120,6 +120,7 @@ func (m *Machine) Apply(ctx context.Context) error {
 	}
 	for i := range scenes {
 		scenes[i].Replicas = m.Replicas(scenes[i].Environment)
+		scenes[i].OneOffs = m.runtime.OneOffs(scenes[i].Environment)
 	}
 	r := routes(scenes, m.vips, time.Now())
 	m.mu.Unlock()

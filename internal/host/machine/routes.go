@@ -29,6 +29,7 @@ type scene struct {
 	// Others are the generations that do not serve but whose replicas run: the one that is coming, the one that is going.
 	Others   []rollout.Generation
 	Replicas []release.Replica
+	OneOffs  []release.Replica  // beside the replicas that serve: they see what those see, and nobody sees them
 	Networks map[string]network // by name
 }
 
@@ -38,6 +39,7 @@ type generation struct {
 	id      string
 	holds   []rollout.Hold
 	members func(service string) []release.Replica
+	guests  []release.Replica // one-offs
 }
 
 // routes derives all that the edge does from all environments. now is for the end of holds.
@@ -80,6 +82,7 @@ func (s scene) generations() []generation {
 			Generation: serving.Generation,
 			id:         "serving",
 			holds:      serving.Held,
+			guests:     s.OneOffs,
 			members: func(service string) []release.Replica {
 				return s.filter(func(r release.Replica) bool { return slices.Contains(serving.Replicas[service], r.ID) })
 			},
@@ -176,7 +179,7 @@ func (s scene) views(g generation, seen map[netip.Addr]bool, vips *vipTable) []e
 	var views []edge.View
 	for _, asker := range g.Config.Services {
 		view := edge.View{ID: s.poolID(g, asker.Name)}
-		for _, r := range g.members(asker.Name) {
+		for _, r := range append(g.members(asker.Name), ofService(g.guests, asker.Name)...) {
 			if addr, err := netip.ParseAddr(r.IP); err == nil && !seen[addr] {
 				seen[addr] = true
 				view.Clients = append(view.Clients, addr)
@@ -190,6 +193,10 @@ func (s scene) views(g generation, seen map[netip.Addr]bool, vips *vipTable) []e
 	return views
 }
 
+func ofService(all []release.Replica, service string) []release.Replica {
+	return slices.DeleteFunc(slices.Clone(all), func(r release.Replica) bool { return r.Service != service })
+}
+
 // gatewayOf is the network whose gateway the replicas of a service ask, their first.
 func (s scene) gatewayOf(service release.Service) (network, bool) {
 	if len(service.Networks) == 0 {
@@ -199,7 +206,7 @@ func (s scene) gatewayOf(service release.Service) (network, bool) {
 	return n, ok
 }
 
-// defaultView is what a client sees that is no replica: a one-off beside what serves.
+// defaultView is what a client sees that is no replica of what is known: one that has just been made.
 func (s scene) defaultView(serving generation, n network, vips *vipTable) edge.View {
 	return edge.View{
 		ID:       s.Environment.String() + "/default/" + n.Name,
