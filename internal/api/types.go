@@ -48,6 +48,8 @@ type DeployRequest struct {
 	Rollback bool   `json:"rollback,omitempty"` // and hold the environment until it is resumed
 	PlanOnly bool   `json:"planOnly,omitempty"`
 	Force    bool   `json:"force,omitempty"` // although the environment is held
+	// Secrets are the values that the services are handed, by name; none: those that were handed over last.
+	Secrets map[string][]byte `json:"secrets,omitempty"`
 	// Planned is the plan that the deployment has to be; nil: any.
 	Planned *Planned `json:"planned,omitempty"`
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -11,14 +12,20 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// load reads the project of the directory for the environment that was asked for.
+// load reads the project of the directory for the environment that was asked for, which may be named whole.
 func (a *app) load(ctx context.Context, profiles []string) (*project.Project, error) {
-	return project.Load(ctx, project.Options{
-		Dir:         a.dir,
-		Environment: a.environment,
-		Profiles:    profiles,
-		Variables:   shellVariables(),
-	})
+	asked := a.environment
+	env, err := release.ParseEnvironment(asked)
+	if err == nil {
+		asked = env.Name
+	}
+	p, err := project.Load(ctx, project.Options{Dir: a.dir, Environment: asked, Profiles: profiles, Variables: shellVariables()})
+	if err == nil && env.Project != "" && env.Project != p.Name {
+		return nil, &release.UserError{
+			Kind: release.KindUsage, Err: fmt.Errorf("the project in %s is %s, not %s", p.Dir, p.Name, env.Project), Hint: "go to its directory, or name it with -C DIR",
+		}
+	}
+	return p, err
 }
 
 func shellVariables() map[string]string {

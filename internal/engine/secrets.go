@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -28,10 +29,21 @@ func (e *Engine) markSecrets(config *release.Config, d deployment, s *state.Envi
 		service := &config.Services[i]
 		service.Secrets = slices.Clone(service.Secrets)
 		for j := range service.Secrets {
-			service.Secrets[j].Mark = marks[service.Secrets[j].Name]
+			name := service.Secrets[j].Name
+			if marks[name] == "" {
+				return noValue(name, service.Name, d.env)
+			}
+			service.Secrets[j].Mark = marks[name]
 		}
 	}
 	return nil
+}
+
+func noValue(secret, service string, env release.Environment) error {
+	return &release.UserError{
+		Kind: release.KindProject, Err: fmt.Errorf("secret %s of %s has no value in %s", secret, service, env),
+		Hint: "run it where the project is checked out with its secrets, or hand them over with seaworthy up -e " + env.Name,
+	}
 }
 
 // withServing are the marks of what serves, and those of others for names that it does not have.

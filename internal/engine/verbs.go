@@ -36,7 +36,9 @@ func (e *Engine) decideRelease(req api.DeployRequest) (deployment, error) {
 	if err != nil {
 		return deployment{}, err
 	}
-	d := deployment{env: req.Environment, record: rec, cause: release.CauseDeploy, actor: req.Actor, planned: req.Planned, hold: s.Held}
+	d := deployment{env: req.Environment, record: rec, cause: release.CauseDeploy, actor: req.Actor, planned: req.Planned, hold: s.Held,
+		secrets: req.Secrets, handOver: len(req.Secrets) > 0,
+	}
 	if req.Planned != nil {
 		d.cause = release.CauseUp
 	}
