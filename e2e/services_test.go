@@ -36,7 +36,6 @@ func TestServicesSpeakByNameAndWhatDidNotChangeIsNotTouched(t *testing.T) {
     depends_on: [api, cache]
   api:
     build: .
-    expose: ["7001/udp"]
     ports: ["127.0.0.1:%d:7001/udp"]
     environment: {VERSION: api1}
     healthcheck: {test: ["CMD", "/app", "health"]}

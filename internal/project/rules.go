@@ -51,7 +51,7 @@ var serviceRules = []Rule{
 	{"services.*.entrypoint", Honoured, "", nil},
 	{"services.*.env_file", Honoured, "", nil},
 	{"services.*.environment", Honoured, "", nil},
-	{"services.*.expose", Honoured, "by name, every TCP port of a service can be reached; a UDP port only if it is exposed", nil},
+	{"services.*.expose", Honoured, "by name, every TCP port of a service can be reached; a UDP port only if it is exposed or published", nil},
 	{"services.*.extends", Honoured, "files of this machine", nil},
 	{"services.*.external_links", Refused, "containers of others cannot be reached by name: use extra_hosts", nil},
 	{"services.*.extra_hosts", Honoured, "host-gateway is the host", nil},

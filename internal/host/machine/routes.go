@@ -226,15 +226,28 @@ func (s scene) targets(g generation, via network, networks []string, vips *vipTa
 		if !ok {
 			continue
 		}
-		target := edge.Target{Names: names, VIP: vip, Pool: s.poolID(g, service.Name), AppProtocols: appProtocols(service)}
-		for _, e := range service.Expose {
-			if e.Protocol == edge.UDP {
-				target.UDP = append(target.UDP, e.Port)
-			}
-		}
-		all = append(all, target)
+		all = append(all, edge.Target{
+			Names: names, VIP: vip, Pool: s.poolID(g, service.Name), AppProtocols: appProtocols(service), UDP: udpPorts(service),
+		})
 	}
 	return all
+}
+
+// udpPorts are those that a service is known to answer at: exposed, or published.
+func udpPorts(service release.Service) []int {
+	var ports []int
+	for _, e := range service.Expose {
+		if e.Protocol == edge.UDP {
+			ports = append(ports, e.Port)
+		}
+	}
+	for _, p := range service.Ports {
+		if p.Protocol == edge.UDP {
+			ports = append(ports, p.Target)
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
 
 // namesIn are the names that a service answers to in any of the networks, its own first; nil if it is in none of them.
