@@ -24,6 +24,7 @@ func (e *Engine) gc(ctx context.Context, req api.GCRequest) (api.GCResult, error
 	if keep <= 0 {
 		keep = e.cfg.Settings.KeepReleases
 	}
+	defer e.spendReserve()()
 	var out api.GCResult
 	before := diskUsed(e.cfg.Root)
 	var err error

@@ -103,6 +103,7 @@ func (e *Engine) open(ctx context.Context) error {
 	if e.runtime, err = runtime.New(ctx, e.store, runtime.Config{Root: e.cfg.Root, Binary: e.cfg.Binary}); err != nil {
 		return err
 	}
+	e.keepReserve()
 	if err := e.openBuilder(ctx); err != nil {
 		return err
 	}

@@ -13,11 +13,11 @@ import (
 // handler is the API: one line a call.
 func (e *Engine) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST "+api.PathUp, api.Stream(e.up))
-	mux.Handle("POST "+api.PathDeploy, api.Stream(e.deployRelease))
-	mux.Handle("POST "+api.PathScale, api.Stream(e.scale))
-	mux.Handle("POST "+api.PathRestart, api.Stream(e.restart))
-	mux.Handle("POST "+api.PathDown, api.Stream(e.down))
+	mux.Handle("POST "+api.PathUp, api.Stream(onDisk(e, e.up)))
+	mux.Handle("POST "+api.PathDeploy, api.Stream(onDisk(e, e.deployRelease)))
+	mux.Handle("POST "+api.PathScale, api.Stream(onDisk(e, e.scale)))
+	mux.Handle("POST "+api.PathRestart, api.Stream(onDisk(e, e.restart)))
+	mux.Handle("POST "+api.PathDown, api.Stream(onDisk(e, e.down)))
 	mux.Handle("POST "+api.PathLogs, api.Stream(e.logs))
 	mux.Handle("POST "+api.PathResume, api.Call(e.resume))
 	mux.Handle("POST "+api.PathGC, api.Call(e.gc))
