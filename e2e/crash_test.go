@@ -320,6 +320,29 @@ func TestEngineKilledWhileRequestsAreHeld(t *testing.T) {
 	s.lastEnded(release.Succeeded)
 }
 
+func TestAHoldEndsByItselfWhereNoEngineIs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, writer())
+	s.edit("Dockerfile", "--interval=1s", "--interval=1s --timeout=1s --retries=2")
+	s.up(0)
+	s.edit("Dockerfile", "echo one", "echo two")
+	c := s.start("up")
+	c.until("the old replica has stopped", reaches("rollout:stop", event.Done))
+	s.killEngine()
+	c.ends(10)
+	s.eventually("a request is told that nobody answers", func() bool { // each waits as long as the hold lasts
+		resp, err := http.Get(s.url() + "version")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusServiceUnavailable
+	})
+	s.up(0)
+	s.answers("two")
+	s.whole(1)
+}
+
 func TestEngineKilledWhileRequestsAreHeldAndTheNewOneFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, writer())

@@ -91,6 +91,47 @@ func TestTheSecondUpOfAnEnvironmentWaits(t *testing.T) {
 	}
 }
 
+func TestAScaleThatWaitedKeepsTheUpdate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, slow())
+	s.up(0)
+	s.edit("Dockerfile", "echo one", "echo two")
+	update := s.start("up")
+	update.until("the rollout waits", reaches("rollout:await", event.Started))
+	s.run(0, "scale", "shop=3")
+	update.ends(0)
+	s.answers("two")
+	s.whole(3)
+}
+
+func TestAnUpdateThatWaitedForARollbackIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, slow())
+	s.up(0)
+	s.edit("Dockerfile", "echo one", "echo two")
+	s.up(0)
+	s.edit("Dockerfile", "echo two", "sleep 1; echo three") // still builds when the rollback has begun
+	update := s.start("up")
+	update.until("the build has begun", func(e event.Event) bool { return e.Type == event.TypeInstruction && e.Instruction.State == event.Started })
+	s.run(0, "rollback")
+	if r := update.ends(7); !strings.Contains(r.out, "is held: rolled back") {
+		t.Errorf("it does not say why:\n%s", r.out)
+	}
+	s.answers("one")
+}
+
+func TestDownDuringTheFirstDeployment(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, slow())
+	c := s.start("up")
+	c.until("the rollout waits", reaches("rollout:await", event.Started))
+	s.run(0, "down", "--volumes", "--yes")
+	c.ends(0)
+	if left := s.shims(); len(left) > 0 {
+		t.Errorf("replicas are left: %v", left)
+	}
+}
+
 func TestTwoUpsFromColdShareOneEngine(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, shop)
