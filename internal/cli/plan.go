@@ -34,10 +34,11 @@ func (a *app) plan() *cobra.Command {
 			"nothing and records nothing.",
 			"",
 			"With -o the plan is kept in a file, for seaworthy up FILE to run: exactly this plan, or nothing. For that, the release",
-			"is recorded, and its files and the values of its secrets are handed to the engine; the file holds none of them."),
+			"is recorded, and its files and the values of its secrets are handed to the engine; the file holds none of them.",
+			"What lies in .seaworthy is not part of what is built."),
 		Example: lines(
 			"  seaworthy plan",
-			"  seaworthy plan -e staging -o staging.plan && seaworthy up staging.plan",
+			"  seaworthy plan -e staging -o .seaworthy/staging.plan && seaworthy up .seaworthy/staging.plan",
 			"  seaworthy plan --exit-code || echo there is something to do"),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.makePlan(cmd.Context(), o) },

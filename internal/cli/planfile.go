@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
@@ -36,7 +37,11 @@ func (f planFile) write(path string) error {
 	if err := enc.Encode(f); err != nil {
 		return fmt.Errorf("write plan %s: %w", path, err)
 	}
-	if err := atomicfile.Write(path, b.Bytes(), 0o644); err != nil {
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = atomicfile.Write(path, b.Bytes(), 0o644)
+	}
+	if err != nil {
 		return &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("write plan %s: %w", path, err), Hint: "seaworthy plan -o FILE with another path"}
 	}
 	return nil

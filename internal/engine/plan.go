@@ -10,8 +10,8 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
-// plan says what a deployment would do, and changes nothing. because says what made a service's image another one.
-func (e *Engine) plan(ctx context.Context, d deployment, because func(was, is release.Service) []string, sink event.Sink) error {
+// plan says what a deployment would do, and changes nothing.
+func (e *Engine) plan(ctx context.Context, d deployment, sink event.Sink) error {
 	s, err := e.environment(d.env)
 	if err != nil {
 		return err
@@ -25,7 +25,6 @@ func (e *Engine) plan(ctx context.Context, d deployment, because func(was, is re
 	shown.Plan.Release = desired.Generation.Release
 	if s.Serving != nil {
 		shown.Plan.Serving = s.Serving.Generation.Release
-		explainImages(shown.Plan.Changes, s.Serving.Generation.Config, desired.Generation.Config, because)
 	}
 	if s.Held != "" {
 		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
@@ -81,17 +80,4 @@ func pinsOf(config release.Config) map[string]release.Image {
 		}
 	}
 	return pins
-}
-
-// explainImages says for each service whose image is another one what made it so.
-func explainImages(changes []event.Change, was, is release.Config, because func(was, is release.Service) []string) {
-	if because == nil {
-		return
-	}
-	for i := range changes {
-		old, fresh := was.Service(changes[i].Service), is.Service(changes[i].Service)
-		if old != nil && fresh != nil && old.Image.Digest != fresh.Image.Digest {
-			changes[i].Because = because(*old, *fresh)
-		}
-	}
 }

@@ -2,11 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -55,6 +52,7 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 		}
 		return e.planMade(ctx, d, known, req, sink)
 	}
+	sink = e.explaining(ctx, known, d.record.Release, &req.Project, sink)
 	// From here on the release is acknowledged: the engine finishes, whether the caller stays or not.
 	return e.finish(ctx, func(ctx context.Context) error {
 		return e.deploy(ctx, request{env: env, what: d.what(), decide: func() (deployment, error) {
@@ -83,21 +81,7 @@ func (e *Engine) planMade(ctx context.Context, d deployment, known state.Environ
 	if req.Goal != api.GoalPlan {
 		return nil
 	}
-	reasons := imageReasons{makings: &e.makings, project: &req.Project, now: d.record.Release.Bases, read: func(d release.Digest) (ocispec.Image, error) {
-		img, err := e.store.Image(ctx, d)
-		return img.Config, err
-	}}
-	if known.Serving != nil {
-		err := e.db.View(func(tx state.Tx) error {
-			rec, err := tx.Release(known.Serving.Generation.Release)
-			reasons.before = rec.Release.Bases
-			return err
-		})
-		if err != nil && !errors.Is(err, state.ErrNotFound) { // a release that serves may have been collected by hand
-			return err
-		}
-	}
-	return e.plan(ctx, d, reasons.of, sink)
+	return e.plan(ctx, d, e.explaining(ctx, known, d.record.Release, &req.Project, sink))
 }
 
 // record keeps a release and all that it needs, and acknowledges it. What tags stand for is kept with it, but not for a plan.

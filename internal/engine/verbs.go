@@ -20,7 +20,7 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 		return err
 	}
 	if req.PlanOnly {
-		return e.plan(ctx, d, nil, sink)
+		return e.plan(ctx, d, sink)
 	}
 	return e.finish(ctx, func(ctx context.Context) error {
 		return e.deploy(ctx, request{env: d.env, what: d.what(), decide: decide}, sink)
@@ -36,7 +36,8 @@ func (e *Engine) decideRelease(req api.DeployRequest) (deployment, error) {
 	if err != nil {
 		return deployment{}, err
 	}
-	d := deployment{env: req.Environment, record: rec, cause: release.CauseDeploy, actor: req.Actor, planned: req.Planned, hold: s.Held,
+	d := deployment{
+		env: req.Environment, record: rec, cause: release.CauseDeploy, actor: req.Actor, planned: req.Planned, hold: s.Held,
 		secrets: req.Secrets, handOver: len(req.Secrets) > 0,
 	}
 	if req.Planned != nil {
@@ -104,7 +105,7 @@ func (e *Engine) scale(ctx context.Context, req api.ScaleRequest, sink event.Sin
 		return err
 	}
 	if req.PlanOnly {
-		return e.plan(ctx, d, nil, sink)
+		return e.plan(ctx, d, sink)
 	}
 	return e.finish(ctx, func(ctx context.Context) error {
 		return e.deploy(ctx, request{env: d.env, what: "scale by " + req.Actor, decide: decide}, sink)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
 // maxMakings is how many makings of a project are remembered.
@@ -80,6 +82,40 @@ func (m *makings) between(name string, was, is release.Digest) (ran []event.Inst
 		ran = append(ran, one.ran...)
 	}
 	return ran, false
+}
+
+// explaining returns a sink that adds to plans what made images others than those that serve.
+func (e *Engine) explaining(ctx context.Context, known state.Environment, now release.Release, p *project.Project, sink event.Sink) event.Sink {
+	if known.Serving == nil {
+		return sink
+	}
+	was, is := known.Serving.Generation, now.Environments[known.Environment.Name]
+	reasons := imageReasons{makings: &e.makings, project: p, now: now.Bases, read: func(d release.Digest) (ocispec.Image, error) {
+		img, err := e.store.Image(ctx, d)
+		return img.Config, err
+	}}
+	_ = e.db.View(func(tx state.Tx) error { // without the record, which may have been collected, there are fewer reasons
+		rec, err := tx.Release(was.Release)
+		reasons.before = rec.Release.Bases
+		return err
+	})
+	var first sync.Once // a plan that follows is the way back
+	return event.SinkFunc(func(ev event.Event) {
+		if ev.Plan != nil {
+			first.Do(func() { explainImages(ev.Plan.Changes, was.Config, is, reasons.of) })
+		}
+		sink.Emit(ev)
+	})
+}
+
+// explainImages says for each service whose image is another one what made it so.
+func explainImages(changes []event.Change, was, is release.Config, because func(was, is release.Service) []string) {
+	for i := range changes {
+		old, fresh := was.Service(changes[i].Service), is.Service(changes[i].Service)
+		if old != nil && fresh != nil && old.Image.Digest != fresh.Image.Digest {
+			changes[i].Because = because(*old, *fresh)
+		}
+	}
 }
 
 // imageReasons says what made a service's image another one.

@@ -46,23 +46,28 @@ func TestReasonsOfAnImage(t *testing.T) {
 	}{
 		"the first that ran in its stage, and not what followed from it": {
 			[]making{everything, {"two", []event.Instruction{ran("builder", 3, "RUN go build"), ran("builder", 2, "COPY . ."), ran("final", 10, "COPY --from=builder /app /app")}}},
-			"one", "two", []string{"builder: COPY . . (Dockerfile:2)"},
+			"one", "two",
+			[]string{"builder: COPY . . (Dockerfile:2)"},
 		},
 		"also when everything came from cache since": {
 			[]making{everything, {"two", []event.Instruction{ran("builder", 2, "COPY . .")}}, {"two", nil}},
-			"one", "two", []string{"builder: COPY . . (Dockerfile:2)"},
+			"one", "two",
+			[]string{"builder: COPY . . (Dockerfile:2)"},
 		},
 		"from several makings, if nothing of them serves": {
 			[]making{everything, {"two", []event.Instruction{ran("builder", 2, "COPY . .")}}, {"three", []event.Instruction{ran("final", 12, "COPY page /page")}}},
-			"one", "three", []string{"builder: COPY . . (Dockerfile:2)", "final: COPY page /page (Dockerfile:12)"},
+			"one", "three",
+			[]string{"builder: COPY . . (Dockerfile:2)", "final: COPY page /page (Dockerfile:12)"},
 		},
 		"a stage that the image has nothing of is none": {
 			[]making{everything, {"two", []event.Instruction{ran("test", 15, "RUN go test"), ran("final", 12, "COPY page /page")}}},
-			"one", "two", []string{"final: COPY page /page (Dockerfile:12)"},
+			"one", "two",
+			[]string{"final: COPY page /page (Dockerfile:12)"},
 		},
 		"a stage from one that ran ran because of it": {
 			[]making{everything, {"two", []event.Instruction{ran("builder", 2, "COPY . ."), ran("assets", 6, "RUN pack")}}},
-			"one", "two", []string{"builder: COPY . . (Dockerfile:2)"},
+			"one", "two",
+			[]string{"builder: COPY . . (Dockerfile:2)"},
 		},
 		"the way back": {[]making{everything, {"two", nil}, {"one", nil}}, "two", "one", []string{"as it was made before"}},
 		"of an engine before this one, the images say": {
@@ -70,7 +75,8 @@ func TestReasonsOfAnImage(t *testing.T) {
 		},
 		"a long instruction is cut": {
 			[]making{everything, {"two", []event.Instruction{ran("final", 12, "RUN one && \\\n two")}}},
-			"one", "two", []string{"final: RUN one && … (Dockerfile:12)"},
+			"one", "two",
+			[]string{"final: RUN one && … (Dockerfile:12)"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
