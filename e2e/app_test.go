@@ -74,6 +74,7 @@ type environmentStatus struct {
 		Name             string
 		Desired, Healthy int
 		Image            struct{ Digest string }
+		Ports            []struct{ Published int }
 		Replicas         []replica
 	}
 }

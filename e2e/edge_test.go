@@ -143,6 +143,49 @@ func (s *site) stream() (next func() string, end func()) {
 	return next, func() { cancel(); resp.Body.Close() }
 }
 
+func TestAPortThatIsLeftOpenIsChosenAndKept(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, `services:
+  web: {build: ., ports: ["8080", "127.0.0.1:{{port}}:8080"], environment: {VERSION: "1"}, stop_grace_period: 1s}
+`)
+	published := func() int {
+		for _, found := range s.status().Services {
+			return found.Ports[0].Published
+		}
+		return 0
+	}
+	s.up(0)
+	first := published()
+	open := *s
+	open.port = first
+	open.serves("1")
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "2"`)
+	s.up(0)
+	open.serves("2")
+	s.run(0, "down")
+	s.up(0)
+	if got := published(); got != first {
+		t.Errorf("the port was %d and is %d", first, got)
+	}
+}
+
+func TestAPortGoesFromOneServiceToAnotherWithoutAnInterruption(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, `services:
+  web: {build: ., ports: ["127.0.0.1:{{port}}:8080"], environment: {VERSION: "1"}, stop_grace_period: 1s}
+`)
+	s.up(0)
+	load := s.load("version")
+	s.edit("compose.yaml", "  web:", "  renamed:")
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "2"`)
+	s.up(0)
+	s.noneFailed(load)
+	s.serves("2")
+	if got := s.replicas("web"); len(got) > 0 {
+		t.Errorf("the service that went is still there: %+v", got)
+	}
+}
+
 func TestADrainGivesConnectionsTheirGracePeriod(t *testing.T) {
 	t.Parallel()
 	s := newAppSite(t, fmt.Sprintf(edgeCompose, freePort(t)))

@@ -94,6 +94,12 @@ func TestWhatWritesToAVolumeIsReplacedStopFirstAndItsRequestsWait(t *testing.T) 
 		s.serves("2")
 		s.setEnvironment(environment, `VERSION: "2", STARTUP: 500ms`)
 	}
+	t.Run("it gets ill while it is watched", func(t *testing.T) {
+		s.edit("compose.yaml", "    stop_grace_period: 1s\n", "    stop_grace_period: 1s\n    deploy: {update_config: {monitor: 20s}}\n")
+		s.setEnvironment(`VERSION: "2", STARTUP: 500ms`, `VERSION: "5", SICK_AFTER: 1s`)
+		s.refused(6, []string{"up"}, "it became unhealthy")
+		s.serves("2")
+	})
 	if got := s.status(); got.Last.Result != "rolled-back" || got.Deployment.Number != 2 {
 		t.Errorf("last %+v, serves %d", got.Last, got.Deployment.Number)
 	}
@@ -226,6 +232,17 @@ func TestWellIsWhatTheServiceSaysItIs(t *testing.T) {
 	t.Run("what cannot be asked has to survive", func(t *testing.T) {
 		s.edit("compose.yaml", `["sleep", "infinity"]`, `["sh", "-c", "sleep 0.2; exit 9"]`)
 		s.refused(6, []string{"up"}, "worker 1", "exited with code 9")
+		s.edit("compose.yaml", `["sh", "-c", "sleep 0.2; exit 9"]`, `["sleep", "infinity"]`)
+	})
+	t.Run("what wants more memory than its limit is told so", func(t *testing.T) {
+		s.edit("compose.yaml", `["sleep", "infinity"]`, `["sh", "-c", "head -c 64m /dev/zero | tail"]`)
+		s.edit("compose.yaml", "monitor: 500ms}}", "monitor: 2s}, resources: {limits: {memory: 16m}}}")
+		s.refused(6, []string{"up"}, "worker 1", "ran out of memory")
+		s.edit("compose.yaml", `["sh", "-c", "head -c 64m /dev/zero | tail"]`, `["sleep", "infinity"]`)
+	})
+	t.Run("a command that is not there is named", func(t *testing.T) {
+		s.edit("compose.yaml", `["sleep", "infinity"]`, `["/no/such/command"]`)
+		s.refused(6, []string{"up"}, "worker", "/no/such/command", "no such file")
 	})
 }
 
@@ -282,6 +299,29 @@ func TestReplicasThatEndAreRestartedAsTheirPolicySays(t *testing.T) {
 	if got := s.replicas("never")[0]; got.State != "exited" || got.Restarts != 0 || got.ExitCode != 4 {
 		t.Errorf("restart: no was restarted: %+v", got)
 	}
+	s.untouched("web", func() { s.up(0) })
+	if got := s.replicas("never")[0]; got.State != "running" {
+		t.Errorf("up does not bring back what has ended: %+v", got)
+	}
+}
+
+func TestAVersionThatKeepsEndingIsReplacedByOneThatDoesNot(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, pairOfReplicas)
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "1", EXIT_AFTER: 700ms`)
+	s.up(0)
+	s.eventually("it has ended again and again", func() bool {
+		r := s.replicas("web")
+		return len(r) == 2 && r[0].Restarts > 1 && r[1].Restarts > 1
+	})
+	s.setEnvironment(`VERSION: "1", EXIT_AFTER: 700ms`, `VERSION: "2"`)
+	s.up(0)
+	s.serves("2")
+	load := s.load("version")
+	if got := s.replicas("web"); len(got) != 2 || got[0].Restarts+got[1].Restarts != 0 {
+		t.Errorf("what serves: %+v", got)
+	}
+	s.noneFailed(load)
 }
 
 func TestAReplicaThatFallsIllIsLeftOutUntilItIsWell(t *testing.T) {

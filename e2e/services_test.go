@@ -34,6 +34,7 @@ func TestServicesSpeakByNameAndWhatDidNotChangeIsNotTouched(t *testing.T) {
     healthcheck: {test: ["CMD", "/app", "health"]}
     stop_grace_period: 1s
     depends_on: [api, cache]
+    links: ["api:upstream"]
   api:
     build: .
     ports: ["127.0.0.1:%d:7001/udp"]
@@ -44,6 +45,7 @@ func TestServicesSpeakByNameAndWhatDidNotChangeIsNotTouched(t *testing.T) {
     deploy: {replicas: 2}
   cache:
     image: busybox
+    container_name: store
     command: ["sh", "-c", "echo cached > /tmp/version && exec httpd -f -p 8080 -h /tmp"]
     expose: ["8080"]
     stop_grace_period: 1s
@@ -54,6 +56,8 @@ func TestServicesSpeakByNameAndWhatDidNotChangeIsNotTouched(t *testing.T) {
 		for _, c := range []struct{ what, path, want string }{
 			{"HTTP", query("get", "url", "http://api:8080/version"), "api1"},
 			{"HTTP by alias", query("get", "url", "http://backend:8080/version"), "api1"},
+			{"HTTP by the name of a link", query("get", "url", "http://upstream:8080/version"), "api1"},
+			{"HTTP by container_name", query("get", "url", "http://store:8080/version"), "cached"},
 			{"HTTP of an image that nobody built", query("get", "url", "http://cache:8080/version"), "cached"},
 			{"TCP", query("ask", "network", "tcp", "addr", "api:7000"), "api1 hello"},
 			{"UDP", query("ask", "network", "udp", "addr", "api:7001"), "api1 hello"},
