@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,19 +34,19 @@ func (s *site) lastEnded(want release.Result) release.Deployment {
 func TestTheMachineLacksRunc(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, shop)
-	bare := func() {
+	refused := func() {
 		s.refused(10, []string{"up"}, "find runc", "apt-get install runc")
 	}
-	env := s.env
-	s.env = append(env, "PATH="+s.tmp)
-	bare()
-	s.env = env
+	whole, bare := s.env, slices.Concat(s.env, []string{"PATH=" + s.tmp})
+	s.env = bare
+	refused()
+	s.env = whole
 	s.up(0)
 	s.killEngine()
-	s.env = append(env, "PATH="+s.tmp)
-	bare()
+	s.env = bare
+	refused()
 	s.answers("one")
-	s.env = env
+	s.env = whole
 	s.up(0)
 }
 
@@ -112,7 +113,9 @@ func TestAnUpdateThatWaitedForARollbackIsRefused(t *testing.T) {
 	s.up(0)
 	s.edit("Dockerfile", "echo two", "sleep 1; echo three") // still builds when the rollback has begun
 	update := s.start("up")
-	update.until("the build has begun", func(e event.Event) bool { return e.Type == event.TypeInstruction && e.Instruction.State == event.Started })
+	update.until("the build has begun", func(e event.Event) bool {
+		return e.Type == event.TypeInstruction && e.Instruction.State == event.Started
+	})
 	s.run(0, "rollback")
 	if r := update.ends(7); !strings.Contains(r.out, "is held: rolled back") {
 		t.Errorf("it does not say why:\n%s", r.out)
@@ -207,9 +210,7 @@ func (s *site) buildUnderWay() *call {
 	s.edit("Dockerfile", "RUN mkdir", stuck+"\nRUN mkdir")
 	c := s.start("up")
 	c.until("the build runs", writes("building"))
-	if len(s.sleepers()) == 0 {
-		s.t.Fatal("the test does not find the build's process")
-	}
+	s.eventually("the build's process is found", func() bool { return len(s.sleepers()) > 0 })
 	return c
 }
 
