@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 func TestLedgerShowsWhatWasDoneAndByWhom(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, planned)
+	s.edit("compose.yaml", "secrets: [token]", "secrets: [token]\n    volumes: [\"data:/data:ro\"]")
+	s.edit("compose.yaml", "secrets: {token:", "volumes: {data: {}}\nsecrets: {token:")
 	s.up(0)
 	s.write("version", "two")
 	s.up(0)
@@ -70,6 +73,11 @@ func TestLedgerShowsWhatWasDoneAndByWhom(t *testing.T) {
 		t.Errorf("show: %+v", shown)
 	}
 
+	s.run(0, "down", "--volumes", "--yes")
+	s.readJSON(&entries, "ledger", "-n", "1")
+	if entries[0].Kind != "volumes-removed" || !strings.Contains(string(entries[0].Data), `"data"`) {
+		t.Errorf("the data that went is not recorded: %+v", entries[0])
+	}
 	s.run(0, "ledger", "--verify")
 	s.tamper(3, "somebody else")
 	s.refused(1, []string{"ledger", "--verify"}, "entry 3", "changed")

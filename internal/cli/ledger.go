@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,6 +114,11 @@ func described(e api.LedgerEntry) (what, about string, tone tui.Tone) {
 		var ids []release.ID
 		if json.Unmarshal(e.Data, &ids) == nil {
 			about = fmt.Sprintf("%d releases", len(ids))
+		}
+	case "volumes-removed":
+		var names []string
+		if json.Unmarshal(e.Data, &names) == nil {
+			return "volumes removed", e.Environment + ": " + strings.Join(names, " "), tui.Warning
 		}
 	}
 	return e.Kind, about, tui.Normal

@@ -161,7 +161,7 @@ func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.S
 		}
 		return deployment{
 			env: req.Environment, record: rec, cause: release.CauseDown, actor: req.Actor, down: true,
-			after: func() error { return e.clear(req.Environment, req.Volumes) },
+			after: func() error { return e.clear(req) },
 		}, err
 	}
 	return e.finish(ctx, func(ctx context.Context) error {
@@ -170,21 +170,34 @@ func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.S
 }
 
 // clear removes what an environment that is down has kept.
-func (e *Engine) clear(env release.Environment, volumes bool) error {
-	if err := e.vault.Remove(env); err != nil || !volumes {
+func (e *Engine) clear(req api.ServicesRequest) error {
+	if err := e.vault.Remove(req.Environment); err != nil || !req.Volumes {
 		return err
 	}
-	return e.removeVolumes(env)
+	return e.removeVolumes(req.Environment, req.Actor)
 }
 
-func (e *Engine) removeVolumes(env release.Environment) error {
+// removeVolumes removes all volumes of an environment, and records which.
+func (e *Engine) removeVolumes(env release.Environment, actor string) error {
 	volumes, err := e.runtime.Volumes(env)
 	if err != nil {
 		return err
 	}
 	var errs []error
+	var gone []string
 	for _, v := range volumes {
-		errs = append(errs, e.runtime.RemoveVolume(context.Background(), env, v.Name))
+		if err := e.runtime.RemoveVolume(context.Background(), env, v.Name); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		gone = append(gone, v.Name)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.recordGone(env, actor, gone))...)
+}
+
+func (e *Engine) recordGone(env release.Environment, actor string, volumes []string) error {
+	if len(volumes) == 0 {
+		return nil
+	}
+	return e.db.Update(func(tx state.Tx) error { return tx.Record(ledger.VolumesRemoved, env, env.String(), actor, volumes) })
 }

@@ -35,5 +35,8 @@ func (e *Engine) removeVolume(ctx context.Context, env release.Environment, name
 			}
 		}
 	}
-	return e.runtime.RemoveVolume(ctx, env, name)
+	if err := e.runtime.RemoveVolume(ctx, env, name); err != nil {
+		return err
+	}
+	return e.recordGone(env, api.Caller(ctx), []string{name})
 }

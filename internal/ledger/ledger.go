@@ -25,8 +25,8 @@ const (
 	DeploymentEnded   Kind = "deployment-ended"   // Data: release.Deployment
 	EnvironmentHeld   Kind = "held"               // Data: why; after a rollback up refuses until resumed
 	EnvironmentFreed  Kind = "resumed"
-	EnvironmentGone   Kind = "removed"   // Data: what was removed with it
-	Collected         Kind = "collected" // Data: the releases that were forgotten
+	VolumesRemoved    Kind = "volumes-removed" // Data: their names
+	Collected         Kind = "collected"       // Data: the releases that were forgotten
 )
 
 // Entry is one record of the ledger.
