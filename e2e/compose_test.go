@@ -201,8 +201,17 @@ secrets:
 		s.up(6)
 		s.sees("web", []seen{{"the secret", "cat /run/secrets/token", "second-token-4711"}})
 	})
+	t.Run("a release that is deployed without a checkout has the value it was released with", func(t *testing.T) {
+		s.write("token.txt", "fourth-token-4711")
+		s.edit("compose.yaml", `command: ["false"]`, `user: "1000"`)
+		s.run(0, "release")
+		away := *s
+		away.dir = t.TempDir()
+		away.run(0, "deploy", "-e", "shop/local", s.status().Release)
+		s.sees("web", []seen{{"the secret", "cat /run/secrets/token", "fourth-token-4711"}})
+	})
 	t.Run("a secret is nowhere but in its replicas", func(t *testing.T) {
-		values := []string{"first-token-4711", "second-token-4711", "third-token-4711", "key-value-0815"}
+		values := []string{"first-token-4711", "second-token-4711", "third-token-4711", "fourth-token-4711", "key-value-0815"}
 		for _, verb := range []string{"config", "config --json", "status --json", "history --json", "plan --json", "logs", "show " + s.status().Release, "up --json"} {
 			r := s.try(strings.Fields(verb)...)
 			for _, v := range values {

@@ -192,6 +192,20 @@ func TestUpdatesGoAsTheirPolicySays(t *testing.T) {
 		s.setEnvironment(`VERSION: "6", FAIL_SUFFIX: "-1"`, `VERSION: "7"`)
 		s.up(0)
 		s.serves("7")
+		s.policy("failure_action: pause", "")
+	})
+	t.Run("the way back has a policy of its own", func(t *testing.T) {
+		s.policy("", "order: start-first}, rollback_config: {order: stop-first, parallelism: 1, delay: 10ms")
+		s.setEnvironment(`VERSION: "7"`, `VERSION: "8"`)
+		s.inOrder(s.steps(0, "up"), "start shop-local-web", "stop shop-local-web")
+		s.setEnvironment(`VERSION: "8"`, `VERSION: "9"`)
+		s.up(0)
+		load := s.load("version")
+		steps := s.steps(0, "rollback")
+		s.noneFailed(load)
+		s.serves("8")
+		s.inOrder(steps, "stop shop-local-web", "start shop-local-web")
+		s.inOrder(steps, "delay web 1", "move traffic")
 	})
 }
 
