@@ -6,11 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -93,38 +89,9 @@ func (r *Runtime) Dial(ctx context.Context, id string, port int) (net.Conn, erro
 	return conn, nil
 }
 
-// Listens reports whether the replica listens on one of the TCP ports. It reads the kernel's table, so the replica does not
-// notice, as it would a connection that says nothing.
+// Listens reports whether the replica listens on one of the TCP ports. The kernel says so: the replica does not notice, as it
+// would a connection that says nothing.
 func (r *Runtime) Listens(id string, ports ...int) bool {
-	pid, err := os.ReadFile(filepath.Join(r.bundle(id), pidFile))
-	if err != nil {
-		return false
-	}
-	for _, table := range []string{"tcp", "tcp6"} {
-		b, err := os.ReadFile(filepath.Join("/proc", string(bytes.TrimSpace(pid)), "net", table))
-		if err == nil && listens(string(b), ports) {
-			return true
-		}
-	}
-	return false
-}
-
-// pidFile is where the shim writes the id of the replica's process, in the bundle.
-const pidFile = "init.pid"
-
-// listens looks for the ports in a table of proc(5), /proc/net/tcp: its second column is the local address, its fourth the state.
-func listens(table string, ports []int) bool {
-	const listening = "0A" // TCP_LISTEN of linux/tcp_states.h
-	for line := range strings.Lines(table) {
-		columns := strings.Fields(line)
-		if len(columns) < 4 || columns[3] != listening {
-			continue
-		}
-		_, local, _ := strings.Cut(columns[1], ":")
-		port, err := strconv.ParseUint(local, 16, 16)
-		if err == nil && slices.Contains(ports, int(port)) {
-			return true
-		}
-	}
-	return false
+	open, err := r.networks.Listening(id, ports)
+	return err == nil && open
 }
