@@ -66,7 +66,7 @@ func TestPlanSaysWhatUpWouldDoAndChangesNothing(t *testing.T) {
 		out = s.run(11, "plan", "--exit-code")
 		for _, word := range []string{
 			"~ shop", "replace 1 replica", "content: COPY version /www/version (Dockerfile:3)", "LEVEL changed",
-			"shop: two of them", "not committed: version", "move traffic to",
+			"shop: two of them", "not committed: version", "changed: compose.yaml, version", "move traffic to",
 		} {
 			if !strings.Contains(out, word) {
 				t.Errorf("the plan does not say %q:\n%s", word, out)

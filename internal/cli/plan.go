@@ -109,7 +109,7 @@ func (a *app) since(ctx context.Context, client *api.Client, env release.Environ
 	}
 	from := found[0].Origin.Commit
 	r := git.Between(ctx, a.dir, from, origin.Commit, commitsShown)
-	s := &event.Since{Commit: from, More: r.More, Behind: r.Behind, Dirty: origin.Dirty}
+	s := &event.Since{Commit: from, More: r.More, Behind: r.Behind, Changed: r.Paths, Dirty: origin.Dirty}
 	for _, c := range r.Commits {
 		s.Commits = append(s.Commits, event.Commit{Hash: c.Hash, Subject: c.Subject})
 	}

@@ -186,6 +186,7 @@ type Since struct {
 	Commits []Commit `json:"commits,omitempty"` // since then, the newest first
 	More    int      `json:"more,omitempty"`    // commits that are not listed
 	Behind  int      `json:"behind,omitempty"`  // commits that serve and are not in this checkout
+	Changed []string `json:"changed,omitempty"` // paths that differ from that commit, committed or not
 	Dirty   []string `json:"dirty,omitempty"`   // paths that are not committed
 }
 

@@ -11,6 +11,7 @@ type Range struct {
 	Commits []Commit // that lead from the first to the second, the newest first; at most as many as were asked for
 	More    int      // further ones
 	Behind  int      // commits of the first that the second does not have
+	Paths   []string // that differ between the first and the work tree, from the directory's point of view; of those that git knows
 }
 
 // Commit is one commit.
@@ -26,6 +27,11 @@ func Between(ctx context.Context, dir, from, to string, limit int) Range {
 	counts := strings.Fields(string(run(ctx, dir, "rev-list", "--left-right", "--count", from+"..."+to, "--", ".")))
 	if len(counts) != 2 {
 		return r
+	}
+	for path := range strings.SplitSeq(string(run(ctx, dir, "diff", "--name-only", "--relative", "-z", from, "--", ".")), "\x00") {
+		if path != "" {
+			r.Paths = append(r.Paths, path)
+		}
 	}
 	r.Behind, _ = strconv.Atoi(counts[0])
 	ahead, _ := strconv.Atoi(counts[1])

@@ -27,6 +27,11 @@ func TestBetweenListsTheCommitsOfTheDirectory(t *testing.T) {
 	if diff := cmp.Diff([]string{"third", "second"}, subjects(all)); diff != "" || all.More != 0 || all.Behind != 0 {
 		t.Errorf("%+v (-want +got):\n%s", all, diff)
 	}
+	write(t, filepath.Join(top, "app", "b c.txt"), "not committed")
+	git(t, top, "add", "-A")
+	if diff := cmp.Diff([]string{"a.txt", "b c.txt"}, Between(t.Context(), dir, first, last, 10).Paths); diff != "" {
+		t.Errorf("paths that differ (-want +got):\n%s", diff)
+	}
 	one := Between(t.Context(), dir, first, last, 1)
 	if diff := cmp.Diff([]string{"third"}, subjects(one)); diff != "" || one.More != 1 {
 		t.Errorf("%+v (-want +got):\n%s", one, diff)

@@ -44,6 +44,18 @@ func TestTableIsCutToTheTerminal(t *testing.T) {
 	wrote(t, &out, "NAME  IMAGE\nweb   registry.example.com/ac…\n")
 }
 
+func TestNotesStandBelowTheirRows(t *testing.T) {
+	table := NewTable("deployment", "result")
+	table.Add(Text("local#2"), Bad.Cell("failed"))
+	table.Note("web 1 exited with 1\nand \x1b[31mred\x1b[0m")
+	table.Add(Text("local#1"), Good.Cell("succeeded"))
+	var out bytes.Buffer
+	if err := table.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	wrote(t, &out, "deployment  result\nlocal#2     failed\n  web 1 exited with 1\n  and red\nlocal#1     succeeded\n")
+}
+
 func TestErrorShowsDetailAndHint(t *testing.T) {
 	var out bytes.Buffer
 	Error(&out, fmt.Errorf("up: %w", &release.UserError{

@@ -63,14 +63,21 @@ func sinceLines(o Output, s *event.Since) []string {
 	if s.More > 0 {
 		lines = append(lines, o.Paint(Dim, "    and "+itoa(s.More)+" more"))
 	}
+	if len(s.Changed) > 0 && len(s.Commits) > 0 { // without commits, they are those that are not committed
+		lines = append(lines, "    "+o.Paint(Dim, "changed: "+listed(cleaned(s.Changed), namesListed)))
+	}
 	if len(s.Dirty) > 0 {
-		paths := make([]string, len(s.Dirty))
-		for i, path := range s.Dirty {
-			paths[i] = Clean(path)
-		}
-		lines = append(lines, "    "+o.Paint(Warning, "not committed:")+" "+listed(paths, namesListed))
+		lines = append(lines, "    "+o.Paint(Warning, "not committed:")+" "+listed(cleaned(s.Dirty), namesListed))
 	}
 	return lines
+}
+
+func cleaned(paths []string) []string {
+	all := make([]string, len(paths))
+	for i, path := range paths {
+		all[i] = Clean(path)
+	}
+	return all
 }
 
 func areNot(n int) string {
