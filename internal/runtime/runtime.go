@@ -8,6 +8,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -109,12 +110,9 @@ func (l layout) cgroups() string { return filepath.Join("/seaworthy", l.tag) }
 
 // New adopts the replicas that run, and clears what belongs to none.
 func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
-	runc, err := exec.LookPath("runc")
+	runc, err := findTools()
 	if err != nil {
-		return nil, &release.UserError{
-			Kind: release.KindEngine, Err: fmt.Errorf("find runc: %w", err),
-			Hint: "install it: apt-get install runc",
-		}
+		return nil, err
 	}
 	if err := withDefaults(&cfg); err != nil {
 		return nil, err
@@ -150,6 +148,23 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
 		return nil, fmt.Errorf("adopt replicas: %w", err)
 	}
 	return r, nil
+}
+
+// findTools returns the path of runc, when all that replicas need of the machine is there.
+func findTools() (runc string, err error) {
+	for _, tool := range []struct{ name, debian string }{
+		{"runc", "runc"}, {"iptables", "iptables"}, {"iptables-restore", "iptables"},
+	} {
+		path, err := exec.LookPath(tool.name)
+		if err != nil {
+			return "", &release.UserError{
+				Kind: release.KindEngine, Err: fmt.Errorf("find %s: %w", tool.name, err),
+				Hint: "install it: apt-get install " + tool.debian,
+			}
+		}
+		runc = cmp.Or(runc, path)
+	}
+	return runc, nil
 }
 
 func withDefaults(cfg *Config) error {
