@@ -55,13 +55,21 @@ func NewClient(root string) *Client {
 	return c
 }
 
+// longest is how many bytes the path of a socket may have (unix(7)).
+const longest = 107
+
 func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+	if len(c.socket) > longest {
+		return nil, noRoot(fmt.Errorf("the path %s is longer than a socket's may be, which is %d bytes", c.socket, longest))
+	}
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", c.socket)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, &release.UserError{
 			Kind: release.KindEngine, Err: fmt.Errorf("%w at %s", ErrNoEngine, c.socket), Hint: "run the same command again: up and others start one",
 		}
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, noRoot(fmt.Errorf("open %s: %w", c.socket, syscall.ENOTDIR))
 	case errors.Is(err, fs.ErrPermission):
 		return nil, &release.UserError{
 			Kind: release.KindDenied,
@@ -70,6 +78,11 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 		}
 	}
 	return conn, err
+}
+
+// noRoot is the error about a state root that cannot be one.
+func noRoot(err error) error {
+	return &release.UserError{Kind: release.KindUsage, Err: err, Hint: "name another state root: --root DIR or SEAWORTHY_ROOT"}
 }
 
 // call sends in (nil: nothing) and reads the answer into out (nil: none).

@@ -53,7 +53,9 @@ func (a *app) startEngine(ctx context.Context, client *api.Client) error {
 
 func (a *app) startOnce(ctx context.Context, client *api.Client) error {
 	if err := os.MkdirAll(a.root, 0o711); err != nil {
-		return fmt.Errorf("make state root: %w", err)
+		return &release.UserError{
+			Kind: release.KindEngine, Err: fmt.Errorf("make state root: %w", err), Hint: "name another one: --root DIR or SEAWORTHY_ROOT",
+		}
 	}
 	engine, err := a.spawnEngine()
 	if err != nil {
