@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,23 +32,61 @@ func (s *site) lastEnded(want release.Result) release.Deployment {
 	return all[0]
 }
 
-func TestTheMachineLacksRunc(t *testing.T) {
+func TestTheMachineLacksSomething(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, shop)
-	refused := func() {
-		s.refused(10, []string{"up"}, "find runc", "apt-get install runc")
+	bin := filepath.Join(s.tmp, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
 	}
-	whole, bare := s.env, slices.Concat(s.env, []string{"PATH=" + s.tmp})
-	s.env = bare
-	refused()
-	s.env = whole
+	whole, bare := s.env, slices.Concat(s.env, []string{"PATH=" + bin})
+	refused := func(tool, packages string) {
+		t.Helper()
+		s.env = bare
+		s.refused(10, []string{"up"}, "find "+tool, "apt-get install "+packages)
+		s.env = whole
+	}
+	refused("runc", "runc")
 	s.up(0)
 	s.killEngine()
-	s.env = bare
-	refused()
+	refused("runc", "runc")
 	s.answers("one")
-	s.env = whole
+
+	runc, err := exec.LookPath("runc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(runc, filepath.Join(bin, "runc")); err != nil {
+		t.Fatal(err)
+	}
+	refused("iptables", "iptables")
+	s.answers("one")
 	s.up(0)
+}
+
+func TestAStateRootThatCannotBeOne(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, shop)
+	for root, says := range map[string]string{
+		filepath.Join(s.tmp, strings.Repeat("long", 25)): "longer than a socket's may be",
+		filepath.Join(s.tmp, "engine.yaml"):              "not a directory",
+	} {
+		s.refused(2, []string{"up", "--root", root}, says, "--root DIR")
+	}
+}
+
+func TestSettingsThatAreWrong(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, shop)
+	settings := filepath.Join(s.tmp, "engine.yaml")
+	right, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(settings, "mirrrors: {}\n")
+	s.refused(2, []string{"up"}, settings, `unknown field "mirrrors"`, "docs/engine.md")
+	s.write(settings, string(right))
+	s.run(0, "status", "--all")
 }
 
 func TestASecondEngineIsRefused(t *testing.T) {
