@@ -14,6 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 func TestARestartedMachineBringsItsEnvironmentsBack(t *testing.T) {
@@ -43,12 +46,6 @@ volumes: {data: {}}
 	before := s.deployments()
 
 	s.restartMachine()
-	engine := s.command("engine", "run") // as systemd would
-	if err := engine.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = engine.Wait() }() // ended when the site is taken down
-
 	s.eventually("the shop answers again", func() bool {
 		resp, err := http.Get(s.url() + "version")
 		if err != nil {
@@ -81,8 +78,40 @@ volumes: {data: {}}
 	}
 }
 
-// restartMachine leaves of the site what a machine that loses its power leaves: what is on its disk.
+func TestAMachineRestartedDuringARollout(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]map[string]string{"the old one serves": slow(), "requests are held": writer()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, files)
+			s.up(0)
+			replicas := len(s.shims())
+			s.edit("Dockerfile", "echo one", "echo two")
+			c := s.start("up")
+			c.until("the new one comes up", reaches("rollout:await", event.Started))
+			s.restartMachine()
+			c.wait()
+			s.eventually("the deployment ends", func() bool { return s.lastResult() != release.Running })
+			s.lastEnded(release.Succeeded)
+			s.answers("two")
+			s.whole(replicas)
+		})
+	}
+}
+
+// restartMachine takes the power away and has an engine run again, as systemd would.
 func (s *site) restartMachine() {
+	s.t.Helper()
+	s.losePower()
+	engine := s.command("engine", "run")
+	if err := engine.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() { _ = engine.Wait() }() // it is ended when the site is taken down
+}
+
+// losePower leaves of the site what a machine that loses its power leaves: what is on its disk.
+func (s *site) losePower() {
 	s.t.Helper()
 	edge := s.engine().Edge
 	all := append(s.everything(), edge)
