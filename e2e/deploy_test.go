@@ -26,7 +26,9 @@ environments:
 
 	away := *s
 	away.dir = t.TempDir()
-	token := func(env string) string { return away.run(0, "exec", "-e", env, "shop", "--", "cat", "/run/secrets/token") }
+	token := func(env string) string {
+		return away.run(0, "exec", "-e", env, "shop", "--", "cat", "/run/secrets/token")
+	}
 	away.run(0, "deploy", release, "-e", "shop/staging")
 	if got := token("shop/staging"); got != "of staging" {
 		t.Errorf("staging has %q", got)
