@@ -286,7 +286,9 @@ func TestInterruptedRolloutIsFinishedByTheEngine(t *testing.T) {
 	c := s.start("up")
 	c.until("the rollout waits", reaches("rollout:await", event.Started))
 	c.signal(syscall.SIGINT)
-	c.ends(130)
+	if r := c.ends(130); !strings.Contains(r.out+r.err, "the engine finishes what it has begun: seaworthy status") {
+		t.Errorf("it does not say what happens next:\n%s%s", r.out, r.err)
+	}
 	s.eventually("the engine finishes", func() bool { return s.deployments()[0].Result == release.Succeeded })
 	s.answers("one")
 	if all := s.deployments(); len(all) != 1 {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
@@ -34,6 +35,7 @@ type app struct {
 
 	engineParts Engine
 	client      *api.Client // once connected
+	begun       atomic.Bool // the engine finishes what was asked for, whether this call stays or not
 
 	root        string
 	dir         string
@@ -61,7 +63,7 @@ func Main(version string, args []string, engine Engine) int {
 		return exit.code
 	}
 	if err != nil && ctx.Err() != nil {
-		err = &release.UserError{Kind: release.KindInterrupted, Err: errors.New("interrupted"), Hint: "run the same command again: it goes on where this one stopped"}
+		err = a.interrupted()
 	}
 	tui.Error(os.Stderr, err)
 	return release.ExitCode(err)
@@ -141,7 +143,7 @@ func (a *app) render(call func(event.Sink) error) error {
 		mode = tui.Plain
 	}
 	r := tui.New(tui.Options{Out: a.out, Err: a.err, Mode: mode, Quiet: a.quiet, Verbose: a.verbose})
-	return r.Close(call(r))
+	return r.Close(call(begunSink{Sink: r, begun: &a.begun}))
 }
 
 // result prints what a verb found: as JSON, or as people read it.

@@ -125,7 +125,11 @@ func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, d
 	if err != nil {
 		return err
 	}
-	return e.rollOut(ctx, dep, desired, d, sink)
+	if err := e.rollOut(ctx, dep, desired, d, sink); err != nil {
+		return err
+	}
+	e.warnUnattended(d, sink)
+	return nil
 }
 
 // rollOut brings a recorded deployment to its end and records how it ended.
@@ -158,7 +162,6 @@ func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired ro
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
 	if err == nil && recorded == nil {
 		announceAddresses(desired.Generation.Config, sink)
-		e.warnUnattended(d, sink)
 		e.collectAfterwards()
 	}
 	return errors.Join(err, recorded)

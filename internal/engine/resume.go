@@ -37,7 +37,7 @@ func (e *Engine) resumeAll() {
 
 func (e *Engine) resumeDeployment(p state.Pending, held string) error {
 	dep := p.Deployment
-	d := deployment{env: dep.Environment, cause: dep.Cause, actor: dep.Actor, hold: heldAfter(dep, held)}
+	d := deployment{env: dep.Environment, cause: dep.Cause, actor: dep.Actor, hold: heldAfter(dep, held), down: dep.Cause == release.CauseDown}
 	return e.rollOut(e.life, dep, p.Desired, d, event.Discard)
 }
 

@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// begunSink notes whether the engine has begun what it finishes without its caller.
+type begunSink struct {
+	event.Sink
+	begun *atomic.Bool
+}
+
+// Emit passes the event on.
+func (s begunSink) Emit(e event.Event) {
+	if e.Type == event.TypeRelease || e.Type == event.TypeDeployment {
+		s.begun.Store(true)
+	}
+	s.Sink.Emit(e)
+}
+
+// interrupted is the error of a call that its user has ended.
+func (a *app) interrupted() error {
+	hint := "run the same command again: it goes on where this one stopped"
+	if a.begun.Load() {
+		hint = "the engine finishes what it has begun: seaworthy status shows how far it is"
+	}
+	return &release.UserError{Kind: release.KindInterrupted, Err: errors.New("interrupted"), Hint: hint}
+}
