@@ -288,6 +288,25 @@ func TestARollbackThatTheNextEngineFinishesHolds(t *testing.T) {
 	s.answers("two")
 }
 
+func TestEngineKilledWhileAnEnvironmentIsTakenDown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, writer())
+	s.up(0)
+	c := s.start("down", "--volumes", "--yes")
+	c.until("a replica stops", reaches("rollout:stop", event.Started))
+	s.killEngine()
+	c.ends(10)
+	s.run(0, "down", "--volumes", "--yes")
+	if left := s.shims(); len(left) > 0 {
+		t.Errorf("replicas are left: %v", left)
+	}
+	if volumes := s.run(0, "volume", "list", "--json"); strings.Contains(volumes, "data") {
+		t.Errorf("volumes are left: %s", volumes)
+	}
+	s.up(0)
+	s.answers("one")
+}
+
 // writer is a shop with one replica that writes to a volume, so that the old one has to stop before the new one starts.
 func writer() map[string]string {
 	return map[string]string{
