@@ -8,31 +8,42 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
-// resumeAll goes on, in the background, with the deployments that an engine before this one left unfinished. Their turns are
-// taken before anybody can ask for one.
+// resumeAll goes on, in the background, with what an engine before this one left unfinished. The turns are taken before
+// anybody can ask for one.
 func (e *Engine) resumeAll() {
 	var all []state.Environment
 	if err := e.db.View(func(tx state.Tx) (err error) { all, err = tx.Environments(); return err }); err != nil {
-		e.log.Error("find unfinished deployments", "error", err)
+		e.log.Error("find what is unfinished", "error", err)
 		return
 	}
 	for _, s := range all {
-		if s.Pending == nil {
+		what, do := e.goOn(s)
+		if do == nil {
 			continue
 		}
-		name := s.Pending.Deployment.Name()
-		give, err := e.turns.take(e.life, s.Environment, name+", which was interrupted", event.Discard)
+		give, err := e.turns.take(e.life, s.Environment, what, event.Discard)
 		if err != nil {
 			return // stopped already
 		}
 		e.work.Go(func() {
 			defer give()
-			e.log.Info("go on with deployment", "deployment", name)
-			if err := e.resumeDeployment(*s.Pending, s.Held); err != nil {
-				e.log.Error("deployment that was interrupted", "deployment", name, "error", err)
+			e.log.Info("go on", "environment", s.Environment, "with", what)
+			if err := do(); err != nil {
+				e.log.Error("go on", "environment", s.Environment, "with", what, "error", err)
 			}
 		})
 	}
+}
+
+// goOn is what an engine before this one left to do in an environment; nil is nothing.
+func (e *Engine) goOn(s state.Environment) (what string, do func() error) {
+	switch {
+	case s.Pending != nil:
+		return s.Pending.Deployment.Name() + ", which was interrupted", func() error { return e.resumeDeployment(*s.Pending, s.Held) }
+	case !isWhole(s.Serving):
+		return "a restart, which was interrupted", func() error { return e.makeWhole(e.life, s.Environment, event.Discard) }
+	}
+	return "", nil
 }
 
 func (e *Engine) resumeDeployment(p state.Pending, held string) error {

@@ -131,6 +131,9 @@ func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink even
 			return err
 		}
 		defer give()
+		if err := e.makeWhole(ctx, req.Environment, sink); err != nil {
+			return err
+		}
 		_, err = rollout.RunRestart(ctx, e.machine.Site(req.Environment), req.Environment, req.Services, sink)
 		return err
 	})
