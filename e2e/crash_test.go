@@ -307,6 +307,24 @@ func TestEngineKilledWhileAnEnvironmentIsTakenDown(t *testing.T) {
 	s.answers("one")
 }
 
+func TestEngineKilledDuringARestart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, shop)
+	s.up(0)
+	end := s.load("version")
+	for _, moment := range []string{"rollout:withdraw", "rollout:stop", "rollout:start"} {
+		t.Log(moment)
+		c := s.start("restart")
+		c.until(moment, reaches(moment, event.Done))
+		s.killEngine()
+		c.ends(10)
+		s.answers("one")
+		s.run(0, "restart")
+		s.whole(2)
+	}
+	s.noneFailed(end)
+}
+
 // writer is a shop with one replica that writes to a volume, so that the old one has to stop before the new one starts.
 func writer() map[string]string {
 	return map[string]string{
