@@ -162,19 +162,15 @@ func (s *site) shims() map[string]int {
 // processOf is the first process of a replica.
 func (s *site) processOf(id string) int {
 	s.t.Helper()
-	shim := s.shims()[id]
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", shim, shim))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	all, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", shim))
-	for _, path := range all {
-		more, _ := os.ReadFile(path)
-		children = append(append(children, ' '), more...)
-	}
-	for _, field := range strings.Fields(string(children)) {
-		if exe, err := os.Readlink("/proc/" + field + "/exe"); err == nil && !strings.HasPrefix(exe, s.root) {
-			pid, err := strconv.Atoi(field)
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.shims()[id]))
+	for _, path := range threads {
+		children, _ := os.ReadFile(path) // a thread that has ended has none
+		for child := range strings.FieldsSeq(string(children)) {
+			exe, err := os.Readlink("/proc/" + child + "/exe")
+			if err != nil || strings.HasPrefix(exe, s.root) { // the log writer
+				continue
+			}
+			pid, err := strconv.Atoi(child)
 			if err != nil {
 				s.t.Fatal(err)
 			}
