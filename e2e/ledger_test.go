@@ -15,7 +15,7 @@ import (
 func TestLedgerShowsWhatWasDoneAndByWhom(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, planned)
-	s.edit("compose.yaml", "secrets: [token]", "secrets: [token]\n    volumes: [\"data:/data:ro\"]")
+	s.edit("compose.yaml", "volumes: [", "volumes: [\"data:/data:ro\", ")
 	s.edit("compose.yaml", "secrets: {token:", "volumes: {data: {}}\nsecrets: {token:")
 	s.up(0)
 	s.write("version", "two")

@@ -30,11 +30,13 @@ CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
     ports: ["0.0.0.0:{{port}}:8080"]
     environment: {LEVEL: info}
     secrets: [token]
+    volumes: ["./app.conf:/etc/app.conf:ro"]
     stop_grace_period: 1s
 secrets: {token: {file: ./token}}
 `,
 	"version":    "one",
 	"token":      "open sesame",
+	"app.conf":   "level = 3",
 	".gitignore": "token\n",
 }
 
@@ -43,6 +45,7 @@ func TestPlanSaysWhatUpWouldDoAndChangesNothing(t *testing.T) {
 	s := newSite(t, planned)
 	gitIn(t, s.dir, "init", "-q", "-b", "main")
 	s.commit("shop: open")
+	gitIn(t, s.dir, "tag", "v1.0")
 
 	out := s.run(11, "plan", "--exit-code")
 	for _, word := range []string{"+ shop", "start 1 replica", "the world can reach it"} {
@@ -56,6 +59,7 @@ func TestPlanSaysWhatUpWouldDoAndChangesNothing(t *testing.T) {
 	s.refused(8, []string{"show"}, "nothing is deployed")
 
 	s.up(0)
+	s.run(0, "show", "v1.0")
 	s.run(0, "plan", "--exit-code")
 	before := s.run(0, "history", "--json")
 	s.write("version", "two")
@@ -101,6 +105,9 @@ func TestUpRunsExactlyThePlanOfAFile(t *testing.T) {
 	}
 	if got := s.run(0, "exec", "shop", "--", "cat", "/run/secrets/token"); got != "open sesame" {
 		t.Errorf("the secret is %q", got)
+	}
+	if got := s.run(0, "exec", "shop", "--", "cat", "/etc/app.conf"); got != "level = 3" {
+		t.Errorf("the carried file is %q", got)
 	}
 	s.refused(7, []string{"up", file}, "stale", "local#1", "seaworthy plan -o")
 	s.run(0, "plan", "--exit-code")

@@ -10,7 +10,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images/archive"
-	"github.com/containerd/platforms"
+	"github.com/containerd/errdefs"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -77,24 +77,24 @@ func (e *Engine) exportImages(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// archive returns what writes images as an OCI layout with the manifest that `docker load` of every age reads.
+// archive returns what writes images as an OCI layout with the manifest that `docker load` of every age reads. Of an image for
+// several platforms it takes the one that runs here: the others' content is not there.
 func (i *images) archive(ctx context.Context, asked []api.ArchivedImage) (func(io.Writer) error, error) {
-	ctx = i.store.Context(ctx)
-	known, err := i.descriptors(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	options := []archive.ExportOpt{archive.WithPlatform(platforms.Default())}
-	for _, img := range asked {
-		desc, ok := known[img.Digest]
-		if !ok {
+	var options []archive.ExportOpt
+	for _, each := range asked {
+		img, err := i.store.Image(ctx, each.Digest)
+		if errdefs.IsNotFound(err) {
 			return nil, &release.UserError{
-				Kind: release.KindNotFound, Err: fmt.Errorf("image %s is not in the engine's store", img.Digest.Short()),
+				Kind: release.KindNotFound, Err: fmt.Errorf("image %s is not in the engine's store", each.Digest.Short()),
 				Hint: "seaworthy history lists the releases; those that were collected have no images any more",
 			}
 		}
-		options = append(options, archive.WithManifest(desc, img.Name))
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, archive.WithManifest(img.Manifest, each.Name))
 	}
+	ctx = i.store.Context(ctx)
 	return func(w io.Writer) error { return archive.Export(ctx, i.store.Content(), w, options...) }, nil
 }
 
