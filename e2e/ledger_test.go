@@ -59,7 +59,9 @@ func TestLedgerShowsWhatWasDoneAndByWhom(t *testing.T) {
 		t.Errorf("history: %+v", history)
 	}
 	var shown struct {
-		Origins     []struct{ Checks []struct{ Stage, Result string } }
+		Origins []struct {
+			Checks []struct{ Stage, Result string }
+		}
 		Serving     []struct{ Project, Name string }
 		Deployments []struct{ Number int }
 	}

@@ -36,12 +36,27 @@ func planLines(o Output, p event.Plan) []string {
 		lines = append(lines, "")
 	}
 	for i, round := range p.Rounds {
-		lines = append(lines, fmt.Sprintf("%3d. %s", i+1, Clean(round)))
-	}
-	for i := range lines {
-		lines[i] = cut(lines[i], o.Width)
+		lines = append(lines, hanging(o, fmt.Sprintf("%3d. ", i+1), Clean(round))...)
 	}
 	return append(lines, "")
+}
+
+// hanging is a text behind its head, on a narrow terminal in several lines: of a plan nothing is cut off.
+func hanging(o Output, head, text string) []string {
+	const narrowest = 20
+	indent := ansi.StringWidth(head)
+	if o.Width <= 0 || o.Width-indent < narrowest {
+		return []string{head + text}
+	}
+	lines := strings.Split(ansi.Wrap(text, o.Width-indent, ""), "\n")
+	for i := range lines {
+		if i == 0 {
+			lines[i] = head + lines[i]
+		} else {
+			lines[i] = strings.Repeat(" ", indent) + lines[i]
+		}
+	}
+	return lines
 }
 
 // sinceLines are the commits since the release that serves was made.
@@ -58,16 +73,16 @@ func sinceLines(o Output, s *event.Since) []string {
 		lines = append(lines, "    "+o.Paint(Warning, "! "+count(s.Behind, "commit")+" of what serves "+areNot(s.Behind)+" in this checkout"))
 	}
 	for _, c := range s.Commits {
-		lines = append(lines, "    "+o.Paint(Dim, Clean(c.Hash))+" "+oneLine(c.Subject))
+		lines = append(lines, hanging(o, "    "+o.Paint(Dim, Clean(c.Hash))+" ", oneLine(c.Subject))...)
 	}
 	if s.More > 0 {
 		lines = append(lines, o.Paint(Dim, "    and "+itoa(s.More)+" more"))
 	}
 	if len(s.Changed) > 0 && len(s.Commits) > 0 { // without commits, they are those that are not committed
-		lines = append(lines, "    "+o.Paint(Dim, "changed: "+listed(cleaned(s.Changed), namesListed)))
+		lines = append(lines, hanging(o, "    "+o.Paint(Dim, "changed: "), listed(cleaned(s.Changed), namesListed))...)
 	}
 	if len(s.Dirty) > 0 {
-		lines = append(lines, "    "+o.Paint(Warning, "not committed:")+" "+listed(cleaned(s.Dirty), namesListed))
+		lines = append(lines, hanging(o, "    "+o.Paint(Warning, "not committed: "), listed(cleaned(s.Dirty), namesListed))...)
 	}
 	return lines
 }
@@ -111,10 +126,10 @@ func changeLines(o Output, c event.Change, width int) []string {
 		if cause == "new" { // the mark says so
 			continue
 		}
-		lines = append(lines, indent+Clean(cause))
+		lines = append(lines, hanging(o, indent, Clean(cause))...)
 		if strings.HasPrefix(cause, "image ") {
 			for _, reason := range c.Because {
-				lines = append(lines, indent+o.Paint(Dim, "  "+Clean(reason)))
+				lines = append(lines, hanging(o, indent+"  ", o.Paint(Dim, Clean(reason)))...)
 			}
 		}
 	}
@@ -124,7 +139,7 @@ func changeLines(o Output, c event.Change, width int) []string {
 		}
 	}
 	if c.Interruption != "" {
-		lines = append(lines, indent+o.Paint(Warning, "! "+Clean(c.Interruption)))
+		lines = append(lines, hanging(o, indent, o.Paint(Warning, "! "+Clean(c.Interruption)))...)
 	}
 	return lines
 }
