@@ -36,8 +36,11 @@ func (p *planner) describe(c *change) Change {
 	if c.want != nil {
 		d.Ports = c.want.Ports
 	}
-	if limit, held := p.held[c.name]; held {
-		d.Interruption = fmt.Sprintf("requests to %s wait while it is replaced, at most %s", c.name, people(limit))
+	if w, held := p.held[c.name]; held {
+		d.Interruption = fmt.Sprintf("requests to %s wait while it is replaced, at most %s", c.name, people(w.forth))
+		if w.back > 0 {
+			d.Interruption += fmt.Sprintf(", and %s more where it has to come back", people(w.back))
+		}
 	}
 	return d
 }

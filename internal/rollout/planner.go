@@ -56,7 +56,7 @@ type planner struct {
 	holding  string   // key of the hold
 	settled  []string // the new generation serves
 	proven   []string // and has been watched
-	held     map[string]time.Duration
+	held     map[string]wait
 }
 
 func newPlanner(o Observed, d Desired) *planner {
@@ -67,7 +67,7 @@ func newPlanner(o Observed, d Desired) *planner {
 		started: map[string][]string{},
 		ready:   map[string][]string{},
 		stopped: map[string][]string{},
-		held:    map[string]time.Duration{},
+		held:    map[string]wait{},
 	}
 	names := serviceNames(d.Generation.Config, p.serving.generation().Config)
 	for _, r := range o.Replicas {

@@ -63,8 +63,8 @@ func (r *restarter) service(s release.Service, before []string) []string {
 		}
 	}
 	change := Change{Service: s.Name, Action: "restart " + replicas(len(mine))}
-	if limit, held := r.held[s.Name]; held {
-		change.Interruption = fmt.Sprintf("requests to %s wait while it restarts, at most %s", s.Name, people(limit))
+	if w, held := r.held[s.Name]; held {
+		change.Interruption = fmt.Sprintf("requests to %s wait while it restarts, at most %s", s.Name, people(w.forth))
 	}
 	r.changed = append(r.changed, change)
 	return before
@@ -90,7 +90,7 @@ func (r *restarter) routed(c *change, o release.Replica, before []string) []stri
 
 	if limit := worst(r.operations, withdraw.Key, admit.Key); len(rest.Held) > 0 {
 		rest.Held[0].Limit = release.Duration(limit)
-		r.held[o.Service] = limit
+		r.held[o.Service] = wait{forth: limit}
 	}
 	return []string{admit.Key}
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -77,7 +78,8 @@ func (p *planner) hold(leaving map[string][]release.Replica) {
 	p.holding = p.add(Operation{Key: effect, Kind: Route, Serving: &next, Effect: effect}, p.prepared, p.allReady())
 }
 
-// boundHold says in the hold how long it lasts at most: the longest way through the operations that end it.
+// boundHold says in the hold how long it lasts at most: the longest way through the operations that end it, and the way back
+// where that fails, since no request is to fail on either.
 func (p *planner) boundHold() {
 	if p.holding == "" || len(p.settled) == 0 {
 		return
@@ -88,10 +90,27 @@ func (p *planner) boundHold() {
 			continue
 		}
 		for i := range op.Serving.Held {
-			op.Serving.Held[i].Limit = release.Duration(limit)
-			p.held[op.Serving.Held[i].Service] = limit
+			held := &op.Serving.Held[i]
+			w := wait{forth: limit, back: p.wayBack(held.Service)}
+			held.Limit = release.Duration(w.forth + w.back)
+			p.held[held.Service] = w
 		}
 	}
+}
+
+// wait is how long requests to a service that is held wait at most.
+type wait struct {
+	forth time.Duration // until the new replicas serve
+	back  time.Duration // and until the old ones do again, where the new ones fail
+}
+
+// wayBack is how long it takes at most to end the new replicas of a service and to have the old ones well again.
+func (p *planner) wayBack(service string) time.Duration {
+	c := p.changes[service]
+	if p.desired.Return || c.want == nil || c.before == nil {
+		return 0
+	}
+	return stopGrace(c.want) + wellLimit(*c.before)
 }
 
 func without(ids []string, gone []release.Replica) []string {
