@@ -4,13 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // harbour has one service of two replicas, with all that a command in one of them may see.
@@ -175,15 +171,14 @@ func (s *site) runIsLikeTheService(t *testing.T) {
 func (s *site) runWithoutACommand(t *testing.T) {
 	s = s.sub(t)
 	cmd := s.command("run", "api")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s.eventually("it serves beside the replica", func() bool { return len(s.oneOffs()) == 1 && s.count("httpd\x00-f\x00-p\x008080\x00-h\x00/etc") == 3 })
+	call := s.session(cmd)
+	s.eventually("it serves beside the replica", func() bool { // each with its init
+		return len(s.oneOffs()) == 1 && s.count("httpd\x00-f\x00-p\x008080\x00-h\x00/etc") == 4
+	})
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // its exit code is compared
-	if code := cmd.ProcessState.ExitCode(); code != 130 {
+	if code := call.ends(); code != 130 {
 		t.Errorf("interrupted, exit code %d, want 130", code)
 	}
 	s.noOneOffs()
@@ -200,12 +195,12 @@ func (s *site) runIsInterrupted(t *testing.T) {
 	s.noOneOffs()
 
 	cmd := s.command("run", "web", "--", "sh", "-c", "trap 'echo heard' INT; echo ready; while :; do sleep 0.05; done")
-	out := s.started(cmd, "ready")
+	call := s.started(cmd, "ready")
 	for n := range 3 {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		s.eventually("the command hears it", func() bool { return n == 2 || strings.Count(out.String(), "heard") > n })
+		s.eventually("the command hears it", func() bool { return n == 2 || strings.Count(call.out.String(), "heard") > n })
 	}
 	s.eventually("a command that ignores interrupts ends with the third", func() bool { return len(s.oneOffs()) == 0 })
 }
@@ -248,31 +243,6 @@ func (s *site) downEndsOneOffs(t *testing.T) {
 	s.refused(8, []string{"run", "web", "ls"}, "nothing is deployed", "seaworthy up")
 }
 
-// started starts a command, returns what it writes when that line is among it, and ends it with the test.
-func (s *site) started(cmd *exec.Cmd, line string) *buffer {
-	s.t.Helper()
-	out := &buffer{}
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(done) }()
-	s.t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
-		<-done
-	})
-	s.eventually(fmt.Sprintf("%v says %q", cmd.Args, line), func() bool {
-		select {
-		case <-done:
-			s.t.Fatalf("%v ended:\n%s", cmd.Args, out.String())
-		default:
-		}
-		return strings.Contains(out.String(), line)
-	})
-	return out
-}
-
 // oneOffs are the folders of one-offs in the state root.
 func (s *site) oneOffs() []string {
 	found, _ := filepath.Glob(filepath.Join(s.root, "containers", "*-run-*"))
@@ -300,112 +270,4 @@ func (s *site) count(line string) (n int) {
 		}
 	}
 	return n
-}
-
-// terminal is a person before a command.
-type terminal struct {
-	t       *testing.T
-	person  *os.File
-	program *os.File
-	seen    *buffer
-	cmd     *exec.Cmd
-	done    chan struct{}
-}
-
-// openTerminal starts a command on a terminal of 20 lines and 60 columns.
-func openTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	term := &terminal{t: t, person: person, program: program, seen: &buffer{}, cmd: cmd, done: make(chan struct{})}
-	term.resize(20, 60)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { // ends with the terminal
-		buf := make([]byte, 4096)
-		for {
-			n, err := person.Read(buf)
-			_, _ = term.seen.Write(buf[:n])
-			if err != nil {
-				return
-			}
-		}
-	}()
-	go func() { _ = cmd.Wait(); close(term.done) }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
-		<-term.done
-		program.Close()
-		person.Close()
-	})
-	return term
-}
-
-func (term *terminal) shows(text string) {
-	term.t.Helper()
-	(&site{t: term.t}).eventually(fmt.Sprintf("the terminal shows %q", text), func() bool {
-		if strings.Contains(term.seen.String(), text) {
-			return true
-		}
-		select {
-		case <-term.done:
-			term.t.Fatalf("%v ended and showed no %q:\n%s", term.cmd.Args, text, term.seen.String())
-		default:
-		}
-		return false
-	})
-}
-
-func (term *terminal) types(text string) {
-	term.t.Helper()
-	if _, err := term.person.WriteString(text); err != nil {
-		term.t.Fatal(err)
-	}
-}
-
-func (term *terminal) resize(rows, columns uint16) {
-	term.t.Helper()
-	if err := unix.IoctlSetWinsize(int(term.person.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}); err != nil {
-		term.t.Fatal(err)
-	}
-}
-
-// raw reports whether the terminal hands on what is typed as it is.
-func (term *terminal) raw() bool {
-	term.t.Helper()
-	state, err := unix.IoctlGetTermios(int(term.program.Fd()), unix.TCGETS)
-	if err != nil {
-		term.t.Fatal(err)
-	}
-	return state.Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) == 0
-}
-
-// ends waits for the command and returns its exit code.
-func (term *terminal) ends() int {
-	term.t.Helper()
-	(&site{t: term.t}).eventually("the command ends", func() bool {
-		select {
-		case <-term.done:
-			return true
-		default:
-			return false
-		}
-	})
-	return term.cmd.ProcessState.ExitCode()
 }

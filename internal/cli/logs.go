@@ -1,49 +1,90 @@
 package cli
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
 func (a *app) logs() *cobra.Command {
 	var req api.LogsRequest
-	var since time.Duration
-	var timestamps bool
+	var since string
+	var tail int
+	var show tui.LogOptions
 	cmd := &cobra.Command{
-		Use: "logs [SERVICE...]", Short: "What replicas wrote", Example: "  seaworthy logs -f web\n  seaworthy logs --since 10m",
+		Use:   "logs [SERVICE...]",
+		Short: "What replicas wrote",
+		Long: lines(
+			"Prints what the replicas of services wrote, in order of time, and how those ended that did.",
+			"With -f it goes on, across updates: replicas that come are followed too, those that go are read to their end. It ends when the",
+			"environment is down, or with Ctrl-C (exit code 130)."),
+		Example: "  seaworthy logs -f web\n  seaworthy logs --since 10m -t\n  seaworthy logs --previous web      # why did it end?",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := a.targetEnvironment()
 			if err != nil {
 				return err
 			}
+			req.Environment, req.Services = env, args
+			if req.Since, err = sinceOf(since, time.Now()); err != nil {
+				return usage(cmd, err)
+			}
+			if req.Tail = tail; tail == 0 { // nothing of what was
+				req.Since, req.Tail = time.Now(), 1
+			} else if tail < 0 {
+				req.Tail = 0
+			}
 			client, err := a.connect(cmd.Context())
 			if err != nil {
 				return err
 			}
-			req.Environment, req.Services = env, args
-			if since > 0 {
-				req.Since = time.Now().Add(-since)
-			}
-			if a.json {
-				return a.render(func(sink event.Sink) error { return client.Logs(cmd.Context(), req, sink) })
-			}
-			out := tui.NewLogs(a.out, tui.LogOptions{Timestamps: timestamps})
-			if err := client.Logs(cmd.Context(), req, out); err != nil {
-				return err
-			}
-			return out.Err()
+			return a.showLogs(cmd.Context(), client, req, show)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&req.Follow, "follow", "f", false, "go on as they write")
-	f.DurationVar(&since, "since", 0, "only what is younger, such as 10m")
-	f.IntVarP(&req.Tail, "tail", "n", 0, "only the last lines of each replica")
+	f.StringVar(&since, "since", "", "only what is younger: 10m, 2026-11-23, 2026-11-23T12:00:00Z")
+	f.IntVarP(&tail, "tail", "n", -1, "only the last lines of each replica; 0: none, for -f")
 	f.BoolVar(&req.Previous, "previous", false, "also of replicas that were removed")
-	f.BoolVarP(&timestamps, "timestamps", "t", false, "show when each line was written")
+	f.BoolVarP(&show.Timestamps, "timestamps", "t", false, "show when each line was written")
+	f.BoolVar(&show.NoPrefix, "no-prefix", false, "print lines as they were written, without the replica's name")
 	return cmd
+}
+
+func (a *app) showLogs(ctx context.Context, client *api.Client, req api.LogsRequest, show tui.LogOptions) error {
+	var err error
+	if a.json {
+		err = a.render(func(sink event.Sink) error { return client.Logs(ctx, req, sink) })
+	} else {
+		out := tui.NewLogs(a.out, show)
+		if err = client.Logs(ctx, req, out); err == nil {
+			err = out.Err()
+		}
+	}
+	if err != nil && ctx.Err() != nil { // it is how -f is meant to end: nothing to explain
+		return exitError{release.KindInterrupted.ExitCode()}
+	}
+	return err
+}
+
+// sinceOf reads a duration before now, or a time; of one without a zone the local one is meant.
+func sinceOf(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(-d.Abs()), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--since %q is neither a duration such as 10m nor a time such as %s", text, now.Format(time.RFC3339))
 }

@@ -3,8 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
-	"sync"
+	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -12,42 +13,134 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/runtime"
 )
 
-// logs emits what replicas wrote.
+// logs emits what replicas wrote, in order of time, and then, if wanted, what they and those that come after them write.
 func (e *Engine) logs(ctx context.Context, req api.LogsRequest, sink event.Sink) error {
-	replicas := e.machine.Replicas(req.Environment)
-	if req.Previous {
-		previous, err := e.runtime.Previous(req.Environment)
-		if err != nil {
+	s, err := e.environment(req.Environment)
+	if err != nil {
+		return err
+	}
+	previous, err := e.runtime.Previous(req.Environment)
+	if err != nil {
+		return err
+	}
+	if len(previous) == 0 || !req.Previous { // what is gone from the environment may have logs
+		if err := e.knowService(s, req.Services...); err != nil {
 			return err
 		}
-		replicas = append(replicas, previous...)
 	}
-	if len(req.Services) > 0 {
-		replicas = slices.DeleteFunc(replicas, func(r release.Replica) bool { return !slices.Contains(req.Services, r.Service) })
+	follow := newFollower(e, req, sink) // before anybody is listed, so that nobody is missed
+	defer follow.cancel()
+	wanted := e.machine.Replicas(req.Environment)
+	if req.Previous {
+		wanted = append(wanted, previous...)
 	}
-	if len(replicas) == 0 {
-		return &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("no replicas in %s to read logs of", req.Environment), Hint: "seaworthy status shows what runs; --previous has what was removed"}
+	wanted = slices.DeleteFunc(wanted, func(r release.Replica) bool { return !wantsLog(req, r) })
+	if len(wanted) == 0 && len(previous) == 0 && e.isDown(req.Environment) {
+		return nothingServes(req.Environment)
 	}
-	var wait sync.WaitGroup
-	for _, r := range replicas {
-		if !req.Follow { // one after the other, so that lines of one replica stay together
-			e.copyLog(ctx, r, req, sink)
-			continue
+	if len(wanted) == 0 && !req.Follow {
+		return noLogs(req)
+	}
+	var open []*openLog
+	defer func() {
+		for _, l := range open {
+			l.Close()
 		}
-		wait.Go(func() { e.copyLog(ctx, r, req, sink) })
+	}()
+	for _, r := range wanted {
+		reader, err := e.runtime.OpenLog(r.ID, runtime.LogOptions{Since: req.Since, Tail: req.Tail})
+		if err != nil {
+			continue // it was removed in between, and its log with it
+		}
+		open = append(open, &openLog{LogReader: reader, replica: r, sink: sink})
 	}
-	wait.Wait()
-	return nil
+	inOrder(open)
+	if !req.Follow {
+		return nil
+	}
+	return follow.run(ctx, open)
 }
 
-func (e *Engine) copyLog(ctx context.Context, r release.Replica, req api.LogsRequest, sink event.Sink) {
-	opts := runtime.LogOptions{Since: req.Since, Tail: req.Tail, Follow: req.Follow}
-	for line, err := range e.runtime.Logs(ctx, r.ID, opts) {
-		if err != nil {
-			return // the log of a replica that is being removed
+func wantsLog(req api.LogsRequest, r release.Replica) bool {
+	return len(req.Services) == 0 || slices.Contains(req.Services, r.Service)
+}
+
+func noLogs(req api.LogsRequest) error {
+	err := &release.UserError{
+		Kind: release.KindNotFound, Err: fmt.Errorf("no replicas in %s to read logs of", req.Environment),
+		Hint: "seaworthy logs --previous has what was removed; seaworthy status shows what runs",
+	}
+	if req.Previous {
+		err.Hint = "seaworthy up starts some"
+	}
+	return err
+}
+
+// openLog is the log of one replica while it is read.
+type openLog struct {
+	*runtime.LogReader
+	replica release.Replica
+	sink    event.Sink
+	said    time.Time // of the last end that was told
+}
+
+func (l *openLog) emit(line runtime.LogLine) {
+	if line.Stream == runtime.LogExit {
+		l.tellEnd(line.Time, line.Line)
+		return
+	}
+	l.sink.Emit(l.event(line))
+}
+
+// tellEnd says how the replica ended, once.
+func (l *openLog) tellEnd(at time.Time, how string) {
+	if how != "" && !at.Equal(l.said) {
+		l.said = at
+		l.sink.Emit(l.event(runtime.LogLine{Time: at, Stream: runtime.LogExit, Line: how}))
+	}
+}
+
+func (l *openLog) event(line runtime.LogLine) event.Event {
+	return event.Event{Time: line.Time, Type: event.TypeLog, Log: &event.Log{
+		Service: l.replica.Service, Replica: l.replica.ID, Stream: line.Stream, Line: line.Line,
+	}}
+}
+
+// lines are the backlog, and behind it how the replica ended if it has.
+func (l *openLog) lines() iter.Seq2[runtime.LogLine, error] {
+	return func(yield func(runtime.LogLine, error) bool) {
+		for line, err := range l.Backlog() {
+			if err != nil || !yield(line, nil) {
+				return // a log that is being removed
+			}
 		}
-		sink.Emit(event.Event{Time: line.Time, Type: event.TypeLog, Log: &event.Log{
-			Service: r.Service, Replica: r.ID, Stream: line.Stream, Line: line.Line,
-		}})
+		if l.replica.State == release.StateExited {
+			yield(runtime.LogLine{Time: l.replica.Ended, Stream: runtime.LogExit, Line: l.replica.Detail}, nil)
+		}
+	}
+}
+
+// inOrder emits the backlogs of all logs, the oldest line first.
+func inOrder(logs []*openLog) {
+	type head struct {
+		log  *openLog
+		line runtime.LogLine
+		next func() (runtime.LogLine, error, bool)
+	}
+	var heads []*head
+	for _, l := range logs {
+		next, stop := iter.Pull2(l.lines())
+		defer stop()
+		if line, _, ok := next(); ok {
+			heads = append(heads, &head{l, line, next})
+		}
+	}
+	for len(heads) > 0 {
+		first := slices.MinFunc(heads, func(a, b *head) int { return a.line.Time.Compare(b.line.Time) })
+		first.log.emit(first.line)
+		line, _, ok := first.next()
+		if first.line = line; !ok {
+			heads = slices.DeleteFunc(heads, func(h *head) bool { return h == first })
+		}
 	}
 }

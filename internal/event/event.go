@@ -104,6 +104,7 @@ type Instruction struct {
 const (
 	Stdout = "stdout"
 	Stderr = "stderr"
+	Exit   = "exit" // not the replica's own: how it ended
 )
 
 // Log is a line that a step or a replica wrote, without its line end.

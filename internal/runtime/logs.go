@@ -35,6 +35,28 @@ type LogOptions struct {
 	Follow bool // go on until the replica has ended
 }
 
+// LogReader reads a replica's log.
+type LogReader = logfile.Reader
+
+// LogExit is the stream of a line that says how a replica ended.
+const LogExit = logfile.Exit
+
+// OpenLog is a reader of the replica's log, which may have been removed. Close it.
+func (r *Runtime) OpenLog(id string, opts LogOptions) (*LogReader, error) {
+	dir, err := r.logDir(id)
+	if err != nil {
+		return nil, err
+	}
+	return logfile.NewReader(dir, logfile.Options{Since: opts.Since, Tail: opts.Tail}), nil
+}
+
+// noteExit says in the replica's log how it ended, before it is started again. A log that cannot be written keeps nothing from
+// starting.
+func (r *Runtime) noteExit(c *container) {
+	rep := c.replica()
+	_ = logfile.Note(r.dir.log(c.env, c.id), LogLine{Time: rep.Ended, Stream: LogExit, Line: rep.Detail})
+}
+
 // Logs yields what the replica wrote, oldest first. It may have been removed.
 func (r *Runtime) Logs(ctx context.Context, id string, opts LogOptions) iter.Seq2[LogLine, error] {
 	dir, err := r.logDir(id)

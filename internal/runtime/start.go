@@ -45,6 +45,7 @@ func (r *Runtime) start(ctx context.Context, c *container, again bool, to stdio)
 		if err := r.restore(ctx, c); err != nil {
 			return nil, err
 		}
+		r.noteExit(c)
 	}
 	run, _ := c.current()
 	if run == nil || !run.alive() {

@@ -15,6 +15,7 @@ import (
 type LogOptions struct {
 	Color      ColorMode
 	Timestamps bool
+	NoPrefix   bool // lines as they were written
 }
 
 // Logs renders the log events of a stream, "web-1 | line", a colour a replica, and passes over everything else.
@@ -50,16 +51,26 @@ func (l *Logs) Emit(e event.Event) {
 	if l.err != nil {
 		return
 	}
-	name := logReplica(*e.Log)
+	_, l.err = io.WriteString(l.out, strings.Join(l.parts(e), " ")+"\n")
+}
+
+func (l *Logs) parts(e event.Event) []string {
+	var parts []string
+	name, text := logReplica(*e.Log), Clean(e.Log.Line)
 	l.width = max(l.width, ansi.StringWidth(name))
-	line := l.paint(name, pad(name, l.width)+" |")
+	switch {
+	case e.Log.Stream == event.Exit:
+		parts = append(parts, l.paint(name, pad(name, l.width)))
+	case !l.NoPrefix:
+		parts = append(parts, l.paint(name, pad(name, l.width)+" |"))
+	}
 	if l.Timestamps {
-		line += " " + l.out.Paint(Dim, e.Time.UTC().Format(time.RFC3339Nano))
+		parts = append(parts, l.out.Paint(Dim, e.Time.UTC().Format(time.RFC3339Nano)))
 	}
-	if text := Clean(e.Log.Line); text != "" {
-		line += " " + text
+	if text != "" || len(parts) == 0 {
+		parts = append(parts, text)
 	}
-	_, l.err = io.WriteString(l.out, line+"\n")
+	return parts
 }
 
 // Err is the error of the first write that failed: the reader has gone.

@@ -28,15 +28,22 @@ const poll = 50 * time.Millisecond
 // Read yields the lines of the log in dir, oldest first, across rotations. A log that is not there has no lines.
 func Read(ctx context.Context, dir string, opts Options) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		r := &reader{dir: dir, opts: opts}
-		defer r.close()
-		if err := r.run(ctx, yield); err != nil {
-			yield(Line{}, err)
+		r := NewReader(dir, opts)
+		defer r.Close()
+		whole := true
+		relay := func(line Line, err error) bool {
+			whole = yield(line, err) && err == nil
+			return whole
+		}
+		r.Backlog()(relay)
+		if whole && opts.Follow {
+			r.Follow(ctx, opts.Ended)(relay)
 		}
 	}
 }
 
-type reader struct {
+// Reader reads one log: first its backlog, then, as often as wanted, what is written later.
+type Reader struct {
 	dir  string
 	opts Options
 	file *os.File
@@ -44,24 +51,34 @@ type reader struct {
 	rest []byte // the beginning of a line that is not complete yet
 }
 
-func (r *reader) run(ctx context.Context, yield func(Line, error) bool) error {
-	kept, more, err := r.backlog(yield)
-	if err != nil || !more {
-		return err
-	}
-	for _, line := range kept {
-		if !yield(line, nil) {
-			return nil
+// NewReader is a reader of the log in dir, which may not be there yet. Close it.
+func NewReader(dir string, opts Options) *Reader { return &Reader{dir: dir, opts: opts} }
+
+// Backlog yields what is there, oldest first; with a Tail, the end of it.
+func (r *Reader) Backlog() iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		kept, more, err := r.backlog(yield)
+		if err != nil {
+			yield(Line{}, err)
+			return
+		}
+		for i := 0; more && i < len(kept); i++ {
+			more = yield(kept[i], nil)
 		}
 	}
-	if !r.opts.Follow {
-		return nil
+}
+
+// Follow yields what is written behind what was read, until ended says that nothing more will be. It may be called again.
+func (r *Reader) Follow(ctx context.Context, ended func() bool) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		if err := r.follow(ctx, ended, yield); err != nil {
+			yield(Line{}, err)
+		}
 	}
-	return r.follow(ctx, yield)
 }
 
 // backlog reads what is there, oldest file first. Without a Tail it yields at once; with one it returns the last lines.
-func (r *reader) backlog(yield func(Line, error) bool) (kept []Line, more bool, err error) {
+func (r *Reader) backlog(yield func(Line, error) bool) (kept []Line, more bool, err error) {
 	take := func(line Line) bool {
 		if r.opts.Tail <= 0 {
 			return yield(line, nil)
@@ -87,7 +104,7 @@ func (r *reader) backlog(yield func(Line, error) bool) (kept []Line, more bool, 
 	return kept, true, nil
 }
 
-func (r *reader) oldest() int {
+func (r *Reader) oldest() int {
 	oldest := 0
 	for i := 1; ; i++ {
 		if _, err := os.Stat(rotated(r.dir, i)); err != nil {
@@ -97,12 +114,12 @@ func (r *reader) oldest() int {
 	}
 }
 
-func (r *reader) follow(ctx context.Context, yield func(Line, error) bool) error {
+func (r *Reader) follow(ctx context.Context, isEnded func() bool, yield func(Line, error) bool) error {
 	take := func(line Line) bool { return yield(line, nil) }
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
-		ended := r.opts.Ended != nil && r.opts.Ended() // asked before the last read, so that nothing is missed
+		ended := isEnded != nil && isEnded() // asked before the last read, so that nothing is missed
 		if more, err := r.drain(take); err != nil || !more {
 			return err
 		}
@@ -123,7 +140,7 @@ func (r *reader) follow(ctx context.Context, yield func(Line, error) bool) error
 }
 
 // next goes on to the file that is being written, where it is not the one that was read to its end.
-func (r *reader) next() (moved bool, err error) {
+func (r *Reader) next() (moved bool, err error) {
 	now, err := os.Stat(rotated(r.dir, 0))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -140,17 +157,18 @@ func (r *reader) next() (moved bool, err error) {
 	return true, r.open(0)
 }
 
-func (r *reader) open(i int) error {
+func (r *Reader) open(i int) error {
 	f, err := os.Open(rotated(r.dir, i))
 	if err != nil {
 		return err
 	}
-	r.close()
+	r.Close()
 	r.file, r.buf, r.rest = f, bufio.NewReaderSize(f, 64<<10), nil
 	return nil
 }
 
-func (r *reader) close() {
+// Close closes what is open.
+func (r *Reader) Close() {
 	if r.file != nil {
 		_ = r.file.Close() // only read from
 		r.file = nil
@@ -158,7 +176,7 @@ func (r *reader) close() {
 }
 
 // drain reads complete lines up to the end of the file, and keeps an incomplete one for later.
-func (r *reader) drain(take func(Line) bool) (more bool, err error) {
+func (r *Reader) drain(take func(Line) bool) (more bool, err error) {
 	if r.file == nil {
 		return true, nil
 	}

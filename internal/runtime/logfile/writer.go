@@ -69,6 +69,15 @@ func (w *Writer) Copy(stream string, r io.Reader) error {
 	}
 }
 
+// Note adds a line to the log in dir, to which nobody else writes.
+func Note(dir string, line Line) error {
+	w := &Writer{Dir: dir, MaxSize: DefaultMaxSize, Keep: DefaultKeep}
+	if err := w.Open(); err != nil {
+		return err
+	}
+	return errors.Join(w.append(line), w.Close())
+}
+
 func trimEnd(text []byte) []byte {
 	if n := len(text); n > 0 && text[n-1] == '\n' {
 		text = text[:n-1]
