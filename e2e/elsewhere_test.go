@@ -25,6 +25,16 @@ func TestVerbsNeedNoCheckout(t *testing.T) {
 	if out := away.run(0, "exec", "-e", "shop/local", "shop", "--", "cat", "/www/version"); out != "two" {
 		t.Errorf("exec: %q", out)
 	}
+	before := away.run(0, "history", "-e", "shop/local", "--json")
+	for verb, word := range map[string]string{"rollback": "roll back to", "scale shop=3": "scale 1 → 3", "deploy local#1": "replace 1 replica", "down --volumes": "remove 1 replica"} {
+		args := append(strings.Fields(verb), "-e", "shop/local", "--plan")
+		if out := away.run(0, args...); !strings.Contains(out, word) {
+			t.Errorf("%v does not say %q:\n%s", args, word, out)
+		}
+	}
+	if after := away.run(0, "history", "-e", "shop/local", "--json"); after != before {
+		t.Errorf("a plan was deployed:\n%s", after)
+	}
 	away.run(0, "scale", "shop=2", "-e", "shop/local")
 	away.run(0, "restart", "-e", "shop/local")
 	away.run(0, "rollback", "-e", "shop/local")

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) deploy() *cobra.Command {
-	var force bool
+	var force, plan bool
 	cmd := &cobra.Command{
 		Use:   "deploy RELEASE",
 		Short: "Put a release into an environment; nothing is built",
@@ -20,17 +20,18 @@ func (a *app) deploy() *cobra.Command {
 			"checkout has, if there is one; else those that were handed over last, by release or up."),
 		Example: lines(
 			"  seaworthy deploy r-1a2b3c4d -e production",
-			"  seaworthy deploy staging#7 -e production"),
+			"  seaworthy deploy staging#7 -e production --plan"),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return a.onTarget(ctx, func(c *api.Client, env release.Environment, sink event.Sink) error {
-				req := api.DeployRequest{Environment: env, Release: args[0], Actor: actor(), Force: force, Secrets: a.secretsOf(ctx, env)}
+				req := api.DeployRequest{Environment: env, Release: args[0], Actor: actor(), Force: force, PlanOnly: plan, Secrets: a.secretsOf(ctx, env)}
 				return c.Deploy(ctx, req, sink)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "deploy although a rollback holds the environment")
+	planFlag(cmd, &plan)
 	return cmd
 }
 

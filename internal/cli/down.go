@@ -10,20 +10,21 @@ import (
 )
 
 func (a *app) down() *cobra.Command {
-	var volumes bool
+	var volumes, plan bool
 	cmd := &cobra.Command{
 		Use: "down", Short: "Stop and remove what an environment runs; volumes stay", Example: "  seaworthy down\n  seaworthy down --volumes", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if volumes {
+			if volumes && !plan {
 				if err := tui.Confirm(cmd.Context(), a.in, a.err, "Remove the volumes and all data in them?", a.yes); err != nil {
 					return err
 				}
 			}
 			return a.onTarget(cmd.Context(), func(c *api.Client, env release.Environment, sink event.Sink) error {
-				return c.Down(cmd.Context(), api.ServicesRequest{Environment: env, Actor: actor(), Volumes: volumes}, sink)
+				return c.Down(cmd.Context(), api.ServicesRequest{Environment: env, Actor: actor(), Volumes: volumes, PlanOnly: plan}, sink)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&volumes, "volumes", false, "remove the volumes too")
+	planFlag(cmd, &plan)
 	return cmd
 }

@@ -49,6 +49,11 @@ func (a *app) plan() *cobra.Command {
 	return cmd
 }
 
+// planFlag is for the verbs that change what runs and build nothing.
+func planFlag(cmd *cobra.Command, plan *bool) {
+	cmd.Flags().BoolVar(plan, "plan", false, "say what it would do, and why; do nothing")
+}
+
 func (a *app) makePlan(ctx context.Context, o planOptions) error {
 	p, origin, client, err := a.gather(ctx, o.upOptions)
 	if err != nil {

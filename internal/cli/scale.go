@@ -13,7 +13,8 @@ import (
 )
 
 func (a *app) scale() *cobra.Command {
-	return &cobra.Command{
+	var plan bool
+	cmd := &cobra.Command{
 		Use: "scale SERVICE=N...", Short: "Set replica counts; they stay until the file says otherwise",
 		Example: "  seaworthy scale web=4", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -27,8 +28,10 @@ func (a *app) scale() *cobra.Command {
 				counts[name] = n
 			}
 			return a.onTarget(cmd.Context(), func(c *api.Client, env release.Environment, sink event.Sink) error {
-				return c.Scale(cmd.Context(), api.ScaleRequest{Environment: env, Replicas: counts, Actor: actor()}, sink)
+				return c.Scale(cmd.Context(), api.ScaleRequest{Environment: env, Replicas: counts, Actor: actor(), PlanOnly: plan}, sink)
 			})
 		},
 	}
+	planFlag(cmd, &plan)
+	return cmd
 }

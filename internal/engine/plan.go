@@ -22,7 +22,9 @@ func (e *Engine) plan(ctx context.Context, d deployment, sink event.Sink) error 
 	}
 	shown := p.Event()
 	shown.Plan.Only, shown.Plan.Digest, shown.Plan.After = true, p.Digest(), s.Last
-	shown.Plan.Release = desired.Generation.Release
+	if !d.down {
+		shown.Plan.Release = desired.Generation.Release
+	}
 	if s.Serving != nil {
 		shown.Plan.Serving = s.Serving.Generation.Release
 	}

@@ -154,9 +154,6 @@ func (e *Engine) resume(ctx context.Context, req api.ServicesRequest) (struct{},
 }
 
 func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.Sink) error {
-	if err := e.endOneOffs(ctx, req.Environment); err != nil {
-		return err
-	}
 	decide := func() (deployment, error) {
 		rec, err := e.findRelease(req.Environment, "", false)
 		if release.KindOf(err) == release.KindNotFound {
@@ -166,6 +163,19 @@ func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.S
 			env: req.Environment, record: rec, cause: release.CauseDown, actor: req.Actor, down: true,
 			after: func() error { return e.clear(req) },
 		}, err
+	}
+	if req.PlanOnly {
+		d, err := decide()
+		if err != nil {
+			return err
+		}
+		if err := e.plan(ctx, d, sink); err != nil || !req.Volumes {
+			return err
+		}
+		return e.planVolumes(req.Environment, sink)
+	}
+	if err := e.endOneOffs(ctx, req.Environment); err != nil {
+		return err
 	}
 	return e.finish(ctx, func(ctx context.Context) error {
 		return e.deploy(ctx, request{env: req.Environment, what: "down by " + req.Actor, decide: decide}, sink)
@@ -178,6 +188,21 @@ func (e *Engine) clear(req api.ServicesRequest) error {
 		return err
 	}
 	return e.removeVolumes(req.Environment, req.Actor)
+}
+
+// planVolumes says which data would go.
+func (e *Engine) planVolumes(env release.Environment, sink event.Sink) error {
+	volumes, err := e.runtime.Volumes(env)
+	if err != nil {
+		return err
+	}
+	for _, v := range volumes {
+		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
+			Level: event.Warn, Text: "volume " + v.Name + " and all data in it would be removed",
+			Hint: "seaworthy volume export " + v.Name + " -e " + env.String() + " writes it to a file",
+		}})
+	}
+	return nil
 }
 
 // removeVolumes removes all volumes of an environment, and records which.
