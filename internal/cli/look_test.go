@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+var (
+	now  = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	shop = release.Environment{Project: "shop", Name: "local"}
+	one  = release.ID("r-11111111aaaa")
+	two  = release.ID("r-22222222aaaa")
+)
+
+func written(t *testing.T, write func(tui.Output) error) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(tui.Describe(&b, tui.ColorNever)); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func differs(t *testing.T, want, got string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s\nit shows:\n%s", diff, got)
+	}
+}
+
+func deployments() []release.Deployment {
+	return []release.Deployment{
+		{
+			Environment: shop, Number: 2, Release: two, Cause: release.CauseUp, Actor: "ann@laptop", Result: release.RolledBack,
+			Error: "web 1 exited with 1", Started: now.Add(-time.Minute), Ended: now.Add(-58 * time.Second),
+		},
+		{
+			Environment: shop, Number: 1, Release: one, Cause: release.CauseUp, Actor: "ann@laptop", Result: release.Succeeded,
+			Started: now.Add(-2 * time.Hour), Ended: now.Add(-2*time.Hour + 1500*time.Millisecond),
+		},
+	}
+}
+
+func TestHistoryShowsWhyByWhomHowLongWithWhatResult(t *testing.T) {
+	var entries []api.HistoryEntry
+	for _, d := range deployments() {
+		entries = append(entries, api.HistoryEntry{Deployment: d, Origin: release.Origin{Commit: "0123456789abcdef", Dirty: []string{"main.go"}}})
+	}
+	got := written(t, func(out tui.Output) error { return writeHistory(out, shop, entries, now) })
+	differs(t, `deployment  release     why  result       took   when          by          from
+local#2     r-22222222  up   rolled-back  2.0 s  1 minute ago  ann@laptop  0123456789ab with 1 change
+  web 1 exited with 1
+local#1     r-11111111  up   succeeded    1.5 s  2 hours ago   ann@laptop  0123456789ab with 1 change
+`, got)
+}
+
+func TestShowIsTheWholeRelease(t *testing.T) {
+	built := release.Image{Digest: "sha256:aa", Ref: "web", Stage: "final", Platform: "linux/amd64"}
+	pulled := release.Image{Digest: "sha256:bb", Ref: "postgres:17", Platform: "linux/amd64"}
+	config := release.Config{Services: []release.Service{
+		{Name: "db", Image: pulled, Replicas: 1, Mounts: []release.Mount{{Kind: release.MountVolume, Source: "data", Target: "/data"}}},
+		{
+			Name: "web", Image: built, Replicas: 2, Environment: map[string]string{"PASSWORD": "very private", "LEVEL": "info"},
+			Ports: []release.Port{{Published: 8080, Target: 80, Protocol: "tcp"}}, Secrets: []release.Secret{{Name: "token"}},
+		},
+	}}
+	info := api.ReleaseInfo{
+		ID: one, Release: release.Release{
+			Project: "shop", Environments: map[string]release.Config{"local": config}, Bases: []release.Base{{Ref: "golang:1.26", Digest: "sha256:cc"}},
+		},
+		Origins: []release.Origin{{
+			Commit: "0123456789abcdef", Tag: "v1", Branch: "main", Dirty: []string{"main.go"}, Actor: "ann@laptop", Time: now.Add(-time.Hour),
+			Checks: []release.Check{{Stage: "test", Result: release.CheckPassed, Why: "no image needs it"}, {Stage: "bench", Result: release.CheckSkipped}},
+		}},
+		Serving: []release.Environment{shop}, Deployments: deployments()[1:],
+	}
+	got := written(t, func(out tui.Output) error { return writeRelease(out, info, now) })
+	differs(t, `r-11111111aaaa
+  of shop
+  made 1 hour ago by ann@laptop from v1 0123456789ab with 1 change on main
+    not committed: main.go
+    check test passed: no image needs it
+    check bench skipped
+  serves in shop/local
+
+image   made of      digest     platform
+db      postgres:17  sha256:bb  linux/amd64
+web     stage final  sha256:aa  linux/amd64
+(base)  golang:1.26  sha256:cc
+
+environment  service  replicas  ports                  volumes  secrets  environment variables
+local        db       1                                data
+local        web      2         http://localhost:8080           token    LEVEL PASSWORD
+
+deployment    why  result     when         by
+shop/local#1  up   succeeded  2 hours ago  ann@laptop
+`, got)
+}
+
+func TestLedgerSaysWhatEachEntryIsAbout(t *testing.T) {
+	data := func(v any) json.RawMessage {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	entry := func(seq uint64, kind, subject string, d any) api.LedgerEntry {
+		return api.LedgerEntry{Sequence: seq, Time: now, Kind: kind, Environment: shop.String(), Subject: subject, Actor: "ann", Data: data(d), Hash: "sha256:0123456789abcdef"}
+	}
+	got := written(t, func(out tui.Output) error {
+		return writeLedger(out, []api.LedgerEntry{
+			entry(6, "of a newer engine", "something", nil),
+			entry(5, "volumes-removed", "shop/local", []string{"data", "more"}),
+			entry(4, "collected", "releases", []release.ID{one, two}),
+			entry(3, "deployment-ended", "local#2", deployments()[0]),
+			entry(2, "deployment-started", "local#2", deployments()[0]),
+			entry(1, "release", string(one), release.Origin{Tag: "v1"}),
+		}, now)
+	})
+	differs(t, `entry  what               about                           by   when  hash
+6      of a newer engine  something                       ann  now   0123456789ab
+5      volumes removed    shop/local: data more           ann  now   0123456789ab
+4      collected          2 releases                      ann  now   0123456789ab
+3      rolled-back        shop/local#2: up of r-22222222  ann  now   0123456789ab
+2      started            shop/local#2: up of r-22222222  ann  now   0123456789ab
+1      release made       r-11111111 v1                   ann  now   0123456789ab
+`, got)
+}
+
+func TestConfigReadsLikeTheFilesAndHasNoSecret(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"Dockerfile": "FROM busybox AS builder\nRUN true\nFROM builder AS test\nRUN true\nFROM builder\nCMD [\"x\"]\n",
+		"compose.yaml": `services:
+  db: {image: "postgres:17", volumes: ["data:/data"]}
+  web: {build: ., environment: {LEVEL: "${LEVEL}"}, secrets: [token], configs: [{source: app, mode: 0400}]}
+volumes: {data: {}}
+configs: {app: {content: hello}}
+secrets: {token: {file: token}}
+`,
+		".env":           "LEVEL=info\n",
+		"token":          "very private",
+		"seaworthy.yaml": "name: shop\nenvironments: {local: {}, staging: {}}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := project.Load(t.Context(), project.Options{Dir: dir, Environment: "local"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	differs(t, `name: shop
+environment: local
+host: local
+services:
+  db:
+    image: postgres:17
+    mounts:
+      - kind: volume
+        source: data
+        target: /data
+    networks:
+      - network: default
+    replicas: 1
+  web:
+    build: stage stage-2 of Dockerfile
+    environment:
+      LEVEL: info
+    files:
+      - target: /app
+        digest: sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
+        mode: "0400"
+        size: 5
+    secrets:
+      - name: token
+        target: /run/secrets/token
+        mode: "0444"
+    networks:
+      - network: default
+    replicas: 1
+networks:
+  default: with a way out
+volumes:
+  data: made where it is missing
+secrets:
+  token: from the file token
+stages:
+  builder: "image: the image of web needs it"
+  test: "check: no image needs it"
+  stage-2: "image: web is built from it"
+other environments:
+  - staging
+`, written(t, func(out tui.Output) error { return writeProject(out, p) }))
+}
