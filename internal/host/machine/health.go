@@ -23,9 +23,10 @@ const (
 const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = time.Second
-	// glance is the time between two looks at whether a port is open, which cost next to nothing.
-	glance = time.Millisecond
 )
+
+// firstKnock is the time between the first two knocks at a port.
+const firstKnock = time.Millisecond
 
 // health asks replicas whether they are well.
 type health struct {
@@ -44,6 +45,7 @@ type health struct {
 type patient struct {
 	state  release.HealthState
 	output string
+	closed []int // its ports, until one of them has been seen open
 	cancel context.CancelFunc
 }
 
@@ -151,12 +153,12 @@ func (h *health) ask(ctx context.Context, id string, p *patient, s release.Servi
 func (h *health) probe(ctx context.Context, id string, p *patient, s release.Service) {
 	test, started := *s.Health, time.Now()
 	failures, pause := 0, firstPause
+	p.closed = portsOf(s)
 	if p.state == release.HealthHealthy {
 		sleep(ctx, test.Interval.Or(defaultInterval))
-	} else {
-		h.awaitPort(ctx, id, portsOf(s), firstPause)
 	}
-	for ; ctx.Err() == nil; sleep(ctx, pause) {
+	// A replica that starts is asked at once: until the test's own process is up, a quick replica is up as well.
+	for ; ctx.Err() == nil; h.pause(ctx, id, p, pause) {
 		ok, output, err := h.runtime.Probe(ctx, id, test)
 		if ctx.Err() != nil {
 			return
@@ -198,11 +200,16 @@ func nextPause(state release.HealthState, last time.Duration, test release.Healt
 	return min(2*last, test.StartInterval.Or(lastPause), test.Interval.Or(lastPause))
 }
 
-// awaitPort waits until one of the ports is open, for a while: a replica that listens can be asked at once, and one that is asked
-// too early has to be asked twice.
-func (h *health) awaitPort(ctx context.Context, id string, ports []int, limit time.Duration) {
-	for waited := time.Duration(0); waited < limit; waited += glance {
-		if h.runtime.Listens(id, ports...) || !sleep(ctx, glance) {
+// pause lets time pass before the next test. One that starts may be asked sooner, once: when a port of it opens.
+func (h *health) pause(ctx context.Context, id string, p *patient, limit time.Duration) {
+	if p.state != release.HealthStarting || len(p.closed) == 0 {
+		sleep(ctx, limit)
+		return
+	}
+	glance := max(limit/20, time.Millisecond)
+	for waited := time.Duration(0); waited < limit && sleep(ctx, glance); waited += glance {
+		if h.runtime.Listens(id, p.closed...) {
+			p.closed = nil
 			return
 		}
 	}
@@ -210,7 +217,7 @@ func (h *health) awaitPort(ctx context.Context, id string, ports []int, limit ti
 
 // knock waits until one of the ports answers; from then on the replica counts as well while it runs.
 func (h *health) knock(ctx context.Context, id string, p *patient, ports []int) {
-	for pause := glance; ; pause = min(2*pause, lastPause) {
+	for pause := firstKnock; ; pause = min(2*pause, lastPause) {
 		for _, port := range ports {
 			if conn, err := h.runtime.Dial(ctx, id, port); err == nil {
 				_ = conn.Close() // only whether it answers counts
