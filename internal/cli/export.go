@@ -39,9 +39,9 @@ func (a *app) export() *cobra.Command {
 			"docker load -i hands it to Docker. Values of secrets are never written: the file says where they are to be put.",
 			"The top of the file says what Docker does not do as Seaworthy does. It needs Docker Compose 2.20 or newer."),
 		Example: lines(
-			"  seaworthy export > compose.yaml",
-			"  seaworthy export -e production -o shop --images shop/images.tar",
-			"  cd shop && docker load -i images.tar && docker compose up"),
+			"  seaworthy export > /srv/shop.yaml",
+			"  seaworthy export -e production -o /srv/shop --images /srv/shop/images.tar",
+			"  cd /srv/shop && docker load -i images.tar && docker compose up"),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := a.targetEnvironment()

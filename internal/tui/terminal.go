@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -125,7 +126,7 @@ func (t *terminal) finish(err error) error {
 	if !t.view.idle() || err != nil {
 		t.settle()
 	}
-	stay := append(t.stay, t.view.summary(t.out, t.Options, err, time.Now())...)
+	stay := slices.Concat(t.stay, t.view.summary(t.out, t.Options, err, time.Now()))
 	t.stay = nil
 	t.mu.Unlock()
 	if err == nil {

@@ -110,8 +110,10 @@ func BenchmarkFrameOfThousandStages(b *testing.B) {
 	v := newView(now)
 	var steps []event.Node
 	for i := range 1000 {
-		steps = append(steps, event.Node{Key: fmt.Sprintf("stage:%d", i), Name: fmt.Sprintf("stage-%d", i), Role: "image",
-			After: []string{fmt.Sprintf("stage:%d", i-1)}})
+		steps = append(steps, event.Node{
+			Key: fmt.Sprintf("stage:%d", i), Name: fmt.Sprintf("stage-%d", i), Role: "image",
+			After: []string{fmt.Sprintf("stage:%d", i-1)},
+		})
 	}
 	v.apply(event.Event{Graph: &event.Graph{Steps: steps}}, now)
 	for b.Loop() {

@@ -167,6 +167,7 @@ func (v *view) changeInstruction(e event.Instruction, now time.Time) {
 
 // stages are the steps of the build, operations those of the rollout.
 func (v *view) stages() []*step { return v.where(func(s *step) bool { return s.Role != rolloutRole }) }
+
 func (v *view) operations() []*step {
 	return v.where(func(s *step) bool { return s.Role == rolloutRole })
 }
