@@ -35,6 +35,9 @@ const (
 	PathEngine   = "/v1/engine"
 )
 
+// ParamFolder names the folder that a volume is filled from, where it is not what the call brings.
+const ParamFolder = "folder"
+
 // Up runs a project's way to a running service, or the part of it that the request says. Until the release event, ending ctx
 // cancels; after it the engine finishes alone.
 func (c *Client) Up(ctx context.Context, req UpRequest, sink event.Sink) error {
@@ -135,6 +138,12 @@ func (c *Client) ExportVolume(ctx context.Context, env release.Environment, name
 // ImportVolume fills a volume from a tar archive; what it held before is replaced.
 func (c *Client) ImportVolume(ctx context.Context, env release.Environment, name string, r io.Reader) error {
 	return c.call(ctx, http.MethodPut, volumePath(env, name), r, nil)
+}
+
+// CopyVolume fills a volume from a folder of the engine's machine; what it held before is replaced.
+func (c *Client) CopyVolume(ctx context.Context, env release.Environment, name, folder string) error {
+	q := url.Values{ParamFolder: {folder}}
+	return c.call(ctx, http.MethodPut, volumePath(env, name)+"&"+q.Encode(), nil, nil)
 }
 
 // RemoveVolume removes a volume that no replica uses.

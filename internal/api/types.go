@@ -183,6 +183,7 @@ type VolumeInfo struct {
 	Environment release.Environment `json:"environment"`
 	Name        string              `json:"name"`
 	Bytes       int64               `json:"bytes"`
+	Empty       bool                `json:"empty,omitempty"`  // there is nothing in it
 	UsedBy      []string            `json:"usedBy,omitempty"` // services
 }
 

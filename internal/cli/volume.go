@@ -3,8 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,60 +19,197 @@ import (
 
 func (a *app) volume() *cobra.Command {
 	cmd := &cobra.Command{Use: "volume", Short: "Volumes of an environment"}
-	a.addPlain(cmd,
-		a.onVolumes("list", "List them", cobra.NoArgs, func(ctx context.Context, c *api.Client, env release.Environment, _ []string) error {
+	a.addPlain(cmd, a.volumeList(), a.volumeExport(), a.volumeImport(), a.volumeRemove())
+	return cmd
+}
+
+// onVolumes runs a verb on the volumes of the environment that was asked for.
+func (a *app) onVolumes(run func(context.Context, *api.Client, release.Environment, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		env, err := a.targetEnvironment()
+		if err != nil {
+			return err
+		}
+		client, err := a.connect(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), client, env, args)
+	}
+}
+
+func (a *app) volumeList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List them, with what they take and who uses them",
+		Example: "  seaworthy volume list", Args: cobra.NoArgs,
+		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, _ []string) error {
 			found, err := c.Volumes(ctx, env)
 			if err != nil {
 				return err
 			}
-			return a.result(found, func(out tui.Output) error {
-				table := tui.NewTable("volume", "size", "used by")
-				for _, v := range found {
-					table.Add(tui.Text(v.Name), tui.Text(tui.Bytes(v.Bytes)), tui.Text(strings.Join(v.UsedBy, " ")))
-				}
-				return table.Write(out)
-			})
+			return a.result(found, func(out tui.Output) error { return writeVolumes(out, env, found) })
 		}),
-		a.onVolumes("export NAME", "Write one as a tar archive to standard output", cobra.ExactArgs(1), func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
+	}
+}
+
+func writeVolumes(out tui.Output, env release.Environment, found []api.VolumeInfo) error {
+	if len(found) == 0 {
+		_, err := fmt.Fprintf(out, "%s: no volumes\n", env)
+		return err
+	}
+	table := tui.NewTable("volume", "size", "used by")
+	for _, v := range found {
+		size := tui.Bytes(v.Bytes)
+		if v.Empty {
+			size = "empty"
+		}
+		table.Add(tui.Text(v.Name), tui.Text(size), tui.Text(strings.Join(v.UsedBy, " ")))
+	}
+	return table.Write(out)
+}
+
+func (a *app) volumeExport() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "export NAME", Short: "Write one as a tar archive, with owners, modes, links and attributes",
+		Long: lines(
+			"Writes a volume as a tar archive to standard output, or to a file, which is there when it is whole and not before.",
+			"What a service writes meanwhile may be in it in part: stop the service first where that matters."),
+		Example: "  seaworthy volume export db-data -o db-data.tar\n  seaworthy volume export db-data | gzip > db-data.tar.gz",
+		Args:    cobra.ExactArgs(1),
+		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
+			if file != "" {
+				return writeWhole(file, func(w io.Writer) error { return c.ExportVolume(ctx, env, args[0], w) })
+			}
+			if tui.IsTerminal(a.out) {
+				return &release.UserError{
+					Kind: release.KindUsage, Err: errors.New("an archive is nothing for a terminal"),
+					Hint: "seaworthy volume export " + args[0] + " -o " + args[0] + ".tar",
+				}
+			}
 			return c.ExportVolume(ctx, env, args[0], a.out)
 		}),
-		a.onVolumes("import NAME [FILE]", "Fill one from a tar archive, or from standard input", cobra.RangeArgs(1, 2), func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
-			if len(args) == 1 && tui.IsTerminal(a.in) {
-				return &release.UserError{Kind: release.KindUsage, Err: errors.New("no archive given"), Hint: "seaworthy volume import " + args[0] + " FILE.tar"}
-			}
-			in := io.Reader(a.in)
-			if len(args) == 2 {
-				f, err := os.Open(args[1])
-				if err != nil {
-					return &release.UserError{Kind: release.KindUsage, Err: err}
-				}
-				defer f.Close()
-				in = f
-			}
-			return c.ImportVolume(ctx, env, args[0], in)
-		}),
-		a.onVolumes("remove NAME", "Remove one that no service uses", cobra.ExactArgs(1), func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
-			if err := tui.Confirm(ctx, a.in, a.err, "Remove "+args[0]+" and all data in it?", a.yes); err != nil {
-				return err
-			}
-			return c.RemoveVolume(ctx, env, args[0])
-		}))
+	}
+	cmd.Flags().StringVarP(&file, "output", "o", "", "write to this `file`")
 	return cmd
 }
 
-func (a *app) onVolumes(use, short string, check cobra.PositionalArgs, run func(context.Context, *api.Client, release.Environment, []string) error) *cobra.Command {
+// writeWhole makes a file that is there when it is whole. It may be replaced, and keeps what it was until then.
+func writeWhole(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return &release.UserError{Kind: release.KindUsage, Err: err, Hint: "name a file in a folder that is there"}
+	}
+	defer os.Remove(f.Name()) // gone already where all went well
+	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func (a *app) volumeImport() *cobra.Command {
+	var docker string
+	cmd := &cobra.Command{
+		Use: "import NAME [FILE]", Short: "Fill one from a tar archive, or from a Docker volume",
+		Long: lines(
+			"Replaces what is in a volume by what is in a tar archive (a file, or standard input; it may be compressed) or in a volume of",
+			"Docker, which is only read. It asks before it replaces data, and refuses while replicas use the volume. A volume that is",
+			"not there is made. Whatever interrupts it leaves the volume as it was."),
+		Example: "  seaworthy volume import db-data db-data.tar\n" +
+			"  gunzip < db-data.tar.gz | seaworthy volume import --yes db-data\n" +
+			"  seaworthy volume import db-data --from-docker myapp_db-data",
+		Args: cobra.RangeArgs(1, 2),
+		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
+			fill, done, err := a.contentFor(ctx, c, env, args, docker)
+			if err != nil {
+				return err
+			}
+			defer done()
+			return a.importVolume(ctx, c, env, args[0], fill)
+		}),
+	}
+	cmd.Flags().StringVar(&docker, "from-docker", "", "fill it from this `volume` of Docker (DOCKER_HOST says of which)")
+	return cmd
+}
+
+// contentFor is what fills the volume: found before anything is asked.
+func (a *app) contentFor(ctx context.Context, c *api.Client, env release.Environment, args []string, docker string) (fill func() error, done func(), err error) {
+	name, done := args[0], func() {}
+	switch {
+	case docker != "" && len(args) == 2:
+		return nil, nil, &release.UserError{Kind: release.KindUsage, Err: errors.New("an archive and a Docker volume were given"), Hint: "give one of them"}
+	case docker != "":
+		folder, err := dockerVolume(ctx, docker, a.err)
+		if err != nil {
+			return nil, nil, err
+		}
+		return func() error { return c.CopyVolume(ctx, env, name, folder) }, done, nil
+	case len(args) == 2:
+		f, err := os.Open(args[1])
+		if err != nil {
+			return nil, nil, &release.UserError{Kind: release.KindUsage, Err: err}
+		}
+		return func() error { return c.ImportVolume(ctx, env, name, f) }, func() { _ = f.Close() }, nil
+	case tui.IsTerminal(a.in):
+		return nil, nil, &release.UserError{Kind: release.KindUsage, Err: errors.New("no archive given"), Hint: "seaworthy volume import " + name + " FILE.tar"}
+	}
+	return func() error { return c.ImportVolume(ctx, env, name, a.in) }, done, nil
+}
+
+func (a *app) importVolume(ctx context.Context, c *api.Client, env release.Environment, name string, fill func() error) error {
+	before, err := findVolume(ctx, c, env, name)
+	if err != nil {
+		return err
+	}
+	if before != nil && !before.Empty {
+		question := fmt.Sprintf("Replace all %s in volume %s of %s?", tui.Bytes(before.Bytes), name, env)
+		if err := tui.Confirm(ctx, a.in, a.err, question, a.yes); err != nil {
+			return err
+		}
+	}
+	if err := fill(); err != nil {
+		return err
+	}
+	after, err := findVolume(ctx, c, env, name)
+	if err != nil || after == nil {
+		return err
+	}
+	return a.result(after, func(out tui.Output) error {
+		_, err := fmt.Fprintf(out, "volume %s of %s has %s\n", name, env, tui.Bytes(after.Bytes))
+		if len(after.UsedBy) == 0 {
+			fmt.Fprintf(a.err, "note: no service that serves in %s uses it\n", env)
+		}
+		return err
+	})
+}
+
+// findVolume is the volume of that name; nil: there is none.
+func findVolume(ctx context.Context, c *api.Client, env release.Environment, name string) (*api.VolumeInfo, error) {
+	all, err := c.Volumes(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(v api.VolumeInfo) bool { return v.Name == name })
+	if i < 0 {
+		return nil, nil
+	}
+	return &all[i], nil
+}
+
+func (a *app) volumeRemove() *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: check, Example: "  seaworthy volume " + use,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := a.targetEnvironment()
-			if err != nil {
+		Use: "remove NAME", Short: "Remove one that no service uses, and all data in it",
+		Example: "  seaworthy volume remove old-data", Args: cobra.ExactArgs(1),
+		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
+			if found, err := findVolume(ctx, c, env, args[0]); err != nil {
+				return err
+			} else if found == nil {
+				return c.RemoveVolume(ctx, env, args[0]) // says that it is not there
+			}
+			if err := tui.Confirm(ctx, a.in, a.err, "Remove volume "+args[0]+" of "+env.String()+" and all data in it?", a.yes); err != nil {
 				return err
 			}
-			client, err := a.connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return run(cmd.Context(), client, env, args)
-		},
+			return c.RemoveVolume(ctx, env, args[0])
+		}),
 	}
 }

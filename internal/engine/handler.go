@@ -44,7 +44,7 @@ func (e *Engine) handler() http.Handler {
 	mux.Handle("GET "+api.PathVolumes, look(func(r *http.Request) ([]api.VolumeInfo, error) { return e.volumes(environmentOf(r)) }))
 	mux.HandleFunc("GET "+api.PathVolumes+"/{name}", e.exportVolume)
 	mux.Handle("PUT "+api.PathVolumes+"/{name}", look(func(r *http.Request) (struct{}, error) {
-		return struct{}{}, e.runtime.ImportVolume(r.Context(), environmentOf(r), r.PathValue("name"), r.Body)
+		return struct{}{}, e.importVolume(r)
 	}))
 	mux.Handle("DELETE "+api.PathVolumes+"/{name}", look(func(r *http.Request) (struct{}, error) {
 		return struct{}{}, e.removeVolume(r.Context(), environmentOf(r), r.PathValue("name"))

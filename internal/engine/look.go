@@ -104,7 +104,7 @@ func (e *Engine) volumes(env release.Environment) ([]api.VolumeInfo, error) {
 	}
 	out := []api.VolumeInfo{}
 	for _, v := range all {
-		info := api.VolumeInfo{Environment: env, Name: v.Name, Bytes: diskUsed(v.Path)}
+		info := api.VolumeInfo{Environment: env, Name: v.Name, Bytes: diskUsed(v.Path), Empty: isEmpty(v.Path)}
 		if s.Serving != nil {
 			info.UsedBy = usersOf(s.Serving.Generation.Config, v.Name)
 		}

@@ -2,8 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -12,7 +16,7 @@ import (
 func (e *Engine) exportVolume(w http.ResponseWriter, r *http.Request) {
 	env, name := environmentOf(r), r.PathValue("name")
 	if _, err := e.runtime.Volume(env, name); err != nil {
-		api.WriteError(w, &release.UserError{Kind: release.KindNotFound, Err: err, Hint: "seaworthy volume list"})
+		api.WriteError(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-tar")
@@ -22,21 +26,45 @@ func (e *Engine) exportVolume(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// importVolume fills a volume with what the caller sends, or from a folder of this machine.
+func (e *Engine) importVolume(r *http.Request) error {
+	env, name := environmentOf(r), r.PathValue("name")
+	if folder := r.FormValue(api.ParamFolder); folder != "" {
+		return e.runtime.CopyVolume(r.Context(), env, name, folder)
+	}
+	return e.runtime.ImportVolume(r.Context(), env, name, r.Body)
+}
+
 func (e *Engine) removeVolume(ctx context.Context, env release.Environment, name string) error {
+	if _, err := e.runtime.Volume(env, name); err != nil {
+		return err
+	}
 	s, err := e.environment(env)
 	if err != nil {
 		return err
 	}
+	var users []string
 	if s.Serving != nil {
-		if users := usersOf(s.Serving.Generation.Config, name); len(users) > 0 {
-			return &release.UserError{
-				Kind: release.KindConflict, Err: fmt.Errorf("volume %s is used by %v", name, users),
-				Hint: "seaworthy down --volumes removes both",
-			}
+		users = usersOf(s.Serving.Generation.Config, name)
+	}
+	for _, r := range e.runtime.VolumeUsers(env, name) {
+		users = append(users, r.ID)
+	}
+	if len(users) > 0 {
+		return &release.UserError{
+			Kind: release.KindConflict, Err: fmt.Errorf("volume %s is used by %s", name, strings.Join(users, ", ")),
+			Hint: "seaworthy down --volumes removes what runs, and all volumes",
 		}
 	}
-	if err := e.runtime.RemoveVolume(ctx, env, name); err != nil {
-		return err
+	return e.runtime.RemoveVolume(ctx, env, name)
+}
+
+func isEmpty(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false
 	}
-	return e.recordGone(env, api.Caller(ctx), []string{name})
+	defer f.Close()
+	_, err = f.Readdirnames(1)
+	return errors.Is(err, io.EOF)
 }

@@ -67,6 +67,8 @@ func (r *Runtime) Create(ctx context.Context, spec Spec) (err error) {
 
 // claim takes the replica's name.
 func (r *Runtime) claim(c *container) error {
+	r.volumes.use.RLock()
+	defer r.volumes.use.RUnlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, taken := r.containers[c.id]; taken {

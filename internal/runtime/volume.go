@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
-	"github.com/containerd/containerd/v2/pkg/archive"
-	"github.com/containerd/containerd/v2/pkg/archive/compression"
 	cfs "github.com/containerd/continuity/fs"
 	"golang.org/x/sys/unix"
 
@@ -22,6 +20,11 @@ import (
 type volumes struct {
 	root string
 	fill sync.Mutex // one volume is filled at a time; held over I/O
+	// refill lets one volume be replaced at a time; held over I/O.
+	refill sync.Mutex
+	// use is held for reading while a replica is claimed, which uses volumes from then on, and for writing while a volume is
+	// replaced that nobody uses.
+	use sync.RWMutex
 }
 
 // Names in a volume's folder. The content is in a folder of its own, so that it can be put in place with one rename.
@@ -29,6 +32,7 @@ const (
 	volumeData  = "_data"
 	volumeFresh = "fresh" // nothing has been mounted here yet
 	volumeFill  = "_fill"
+	volumeNext  = "_import" // the content that is being imported
 )
 
 func (v *volumes) dir(env release.Environment, name string) string {
@@ -109,64 +113,24 @@ func (r *Runtime) RemoveVolume(_ context.Context, env release.Environment, name 
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove volume %s of %s: %w", name, env, err)
 	}
-	// The folders of environment and project go with their last volume; those that are not empty stay.
+	tidy(dir)
+	return nil
+}
+
+// tidy removes the folders of environment and project with their last volume; those that are not empty stay.
+func tidy(dir string) {
 	_ = os.Remove(filepath.Dir(dir))
 	_ = os.Remove(filepath.Dir(filepath.Dir(dir)))
-	return nil
 }
 
-// ExportVolume writes the volume's content as a tar file, with owners, modes and extended attributes.
-func (r *Runtime) ExportVolume(ctx context.Context, env release.Environment, name string, w io.Writer) error {
-	vol, err := r.Volume(env, name)
-	if err != nil {
-		return err
-	}
-	if err := archive.WriteDiff(ctx, w, "", vol.Path); err != nil {
-		return fmt.Errorf("export volume %s of %s: %w", name, env, err)
-	}
-	return nil
-}
-
-// ImportVolume replaces the volume's content by that of a tar file, which may be compressed; all of it or nothing. The
-// volume is made where it is missing. No replica may use it.
-func (r *Runtime) ImportVolume(ctx context.Context, env release.Environment, name string, from io.Reader) error {
-	vol, err := r.EnsureVolume(ctx, env, name)
-	if err != nil {
-		return err
-	}
-	if err := replaceVolume(ctx, filepath.Dir(vol.Path), from); err != nil {
-		return fmt.Errorf("import volume %s of %s: %w", name, env, err)
-	}
-	return nil
-}
-
-func replaceVolume(ctx context.Context, dir string, from io.Reader) error {
-	plain, err := compression.DecompressStream(from)
-	if err != nil {
-		return err
-	}
-	defer plain.Close()
-	next, old := filepath.Join(dir, "_import"), filepath.Join(dir, "_old")
-	if err := errors.Join(os.RemoveAll(next), os.RemoveAll(old)); err != nil { // of an import that was killed
-		return err
-	}
-	if err := os.Mkdir(next, 0o755); err != nil {
-		return err
-	}
-	if _, err := archive.Apply(ctx, next, plain); err != nil {
-		return errors.Join(err, os.RemoveAll(next))
-	}
-	data := filepath.Join(dir, volumeData)
-	if err := os.Rename(data, old); err != nil {
-		return err
-	}
-	if err := os.Rename(next, data); err != nil {
-		return errors.Join(err, os.Rename(old, data))
-	}
-	if err := os.Remove(filepath.Join(dir, volumeFresh)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return os.RemoveAll(old)
+// VolumeUsers are the replicas, one-offs included, that use the volume or will when they are started again.
+func (r *Runtime) VolumeUsers(env release.Environment, name string) []release.Replica {
+	uses := func(m release.Mount) bool { return m.Kind == release.MountVolume && m.Source == name }
+	return r.replicas(env, func(c *container) bool {
+		service := c.record().Spec.Service
+		over := service.OneShot && c.replica().State == release.StateExited
+		return !over && slices.ContainsFunc(service.Mounts, uses)
+	})
 }
 
 // fillOnce copies what the image has at target into a fresh volume, with owners and modes, as Docker does. It is done once
