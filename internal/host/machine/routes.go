@@ -122,8 +122,8 @@ func (s scene) pools(g generation, now time.Time) []edge.Pool {
 			continue
 		}
 		pool := edge.Pool{ID: s.poolID(g, service.Name)}
-		for _, r := range g.members(service.Name) {
-			if addr, err := netip.ParseAddr(r.IP); err == nil && takesRequests(r) {
+		for _, r := range takers(g.members(service.Name)) {
+			if addr, err := netip.ParseAddr(r.IP); err == nil {
 				pool.Upstreams = append(pool.Upstreams, edge.Upstream{ID: r.ID, Addr: addr})
 			}
 		}
@@ -138,10 +138,16 @@ func (s scene) pools(g generation, now time.Time) []edge.Pool {
 	return pools
 }
 
-// takesRequests leaves out what does not run and what is known to be unwell. What is still starting is in: whoever made it a
-// member has judged that it may be asked.
-func takesRequests(r release.Replica) bool {
-	return r.State == release.StateRunning && r.Health != release.HealthUnhealthy
+// takers are the replicas that take requests: all that run but those known to be unwell. What is still starting is in:
+// whoever made it a member has judged that it may be asked. Where none is well, those that run are asked all the same: a health
+// check that is slow, or wrong, must not take a service away that may still answer.
+func takers(members []release.Replica) []release.Replica {
+	running := slices.DeleteFunc(slices.Clone(members), func(r release.Replica) bool { return r.State != release.StateRunning })
+	well := slices.DeleteFunc(slices.Clone(running), func(r release.Replica) bool { return r.Health == release.HealthUnhealthy })
+	if len(well) == 0 {
+		return running
+	}
+	return well
 }
 
 func (s scene) listeners(serving generation) []edge.Listener {

@@ -130,6 +130,20 @@ func TestWhoIsUnwellGetsNoRequestsAndWhoStartsDoes(t *testing.T) {
 	}
 }
 
+func TestWhereNoneIsWellThoseThatRunAreAsked(t *testing.T) {
+	g := generationOf(1, service("web", "web1"))
+	ill, exited := running(g, "web", "ill", "10.83.0.2"), running(g, "web", "exited", "10.83.0.3")
+	ill.Health, exited.State = release.HealthUnhealthy, release.StateExited
+	s := scene{
+		Environment: shop, Networks: defaultNetwork(), Replicas: []release.Replica{exited, ill},
+		Serving: &rollout.Serving{Generation: g, Replicas: map[string][]string{"web": {"exited", "ill"}}},
+	}
+	r := routes([]scene{s}, newVIPTable(edge.Routes{}), time.Now())
+	if diff := cmp.Diff([]string{"ill"}, pool(t, r, "shop/local/serving/web")); diff != "" {
+		t.Errorf("who gets requests (-want +got):\n%s", diff)
+	}
+}
+
 func TestAHoldEndsByItself(t *testing.T) {
 	g := generationOf(1, service("web", "web1"))
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
