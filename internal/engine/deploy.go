@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -74,6 +75,7 @@ func (e *Engine) deployNow(ctx context.Context, d deployment, sink event.Sink) e
 	if d.planned != nil {
 		s.Pins = pinsOf(d.record.Release.Environments[d.env.Name])
 	}
+	scale := maps.Clone(s.Scale)
 	desired, err := e.desired(d, &s)
 	if err != nil {
 		return err
@@ -96,7 +98,13 @@ func (e *Engine) deployNow(ctx context.Context, d deployment, sink event.Sink) e
 	if err := e.checkPorts(observed.Serving, desired.Generation.Config); err != nil {
 		return err
 	}
-	return e.begin(ctx, d, s, desired, p, sink)
+	dep := release.Deployment{
+		Environment: d.env, Number: desired.Generation.Deployment, Release: d.record.ID, Cause: d.cause, Actor: d.actor,
+		Result: release.Running, Plan: p.String(), Started: time.Now().UTC(),
+	}
+	intent := state.Pending{Deployment: dep, Desired: desired, Scale: s.Scale}
+	s.Scale = scale // until it has succeeded
+	return e.begin(ctx, d, s, intent, sink)
 }
 
 // settle records what a deployment says besides what runs, when there is nothing to roll out.
@@ -110,22 +118,23 @@ func (e *Engine) settle(d deployment, s state.Environment) error {
 	return e.db.Update(func(tx state.Tx) error { return tx.PutEnvironment(s) })
 }
 
-func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, desired rollout.Desired, p rollout.Plan, sink event.Sink) error {
-	dep := release.Deployment{
-		Environment: d.env, Number: desired.Generation.Deployment, Release: d.record.ID, Cause: d.cause, Actor: d.actor,
-		Result: release.Running, Plan: p.String(), Started: time.Now().UTC(),
-	}
+// begin records the intent and what was decided with it, and rolls out.
+func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, intent state.Pending, sink event.Sink) error {
 	err := e.db.Update(func(tx state.Tx) error {
-		if err := tx.PutEnvironment(s); err != nil { // scale and chosen ports
+		if err := tx.PutEnvironment(s); err != nil { // chosen ports
 			return err
 		}
-		_, err := tx.StartDeployment(dep, desired)
-		return err
+		started, err := tx.StartDeployment(intent.Deployment, intent.Desired)
+		if err != nil {
+			return err
+		}
+		started.Pending.Scale = intent.Scale
+		return tx.PutEnvironment(started)
 	})
 	if err != nil {
 		return err
 	}
-	if err := e.rollOut(ctx, dep, desired, d, sink); err != nil {
+	if err := e.rollOut(ctx, intent, d, sink); err != nil {
 		return err
 	}
 	e.warnUnattended(d, sink)
@@ -133,7 +142,8 @@ func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, d
 }
 
 // rollOut brings a recorded deployment to its end and records how it ended.
-func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired rollout.Desired, d deployment, sink event.Sink) error {
+func (e *Engine) rollOut(ctx context.Context, intent state.Pending, d deployment, sink event.Sink) error {
+	dep, desired := intent.Deployment, intent.Desired
 	site := e.machine.Site(dep.Environment)
 	site.Expect(generations(desired)...)
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
@@ -152,11 +162,11 @@ func (e *Engine) rollOut(ctx context.Context, dep release.Deployment, desired ro
 	if dep.Result == "" {
 		dep.Result = release.Failed
 	}
-	recorded := e.db.Update(func(tx state.Tx) error {
+	recorded := e.write(func(tx state.Tx) error {
 		if err := tx.EndDeployment(dep); err != nil || dep.Result != release.Succeeded {
 			return err
 		}
-		return e.concluded(tx, d)
+		return e.concluded(tx, d, intent.Scale)
 	})
 	recorded = errors.Join(recorded, e.forgetSecrets(dep.Environment))
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
@@ -177,13 +187,13 @@ func generations(desired rollout.Desired) []rollout.Generation {
 }
 
 // concluded records what holds from a deployment's success on.
-func (e *Engine) concluded(tx state.Tx, d deployment) error {
+func (e *Engine) concluded(tx state.Tx, d deployment, scale map[string]state.Scale) error {
 	s, err := tx.Environment(d.env)
 	if err != nil {
 		return err
 	}
 	fresh := d.hold != "" && d.hold != s.Held
-	s.Held = d.hold
+	s.Held, s.Scale = d.hold, scale
 	if err := tx.PutEnvironment(s); err != nil || !fresh {
 		return err
 	}

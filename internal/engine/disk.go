@@ -13,10 +13,11 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
-// reserved is the space, in bytes, that gc has for itself: on a full disk nothing could be recorded otherwise, not even
-// that something was removed.
+// reserved is the space, in bytes, for what has to be recorded on a full disk too: what serves, how a deployment ended, and
+// what gc removes.
 const reserved = 16 << 20
 
 func (e *Engine) reservePath() string { return filepath.Join(e.cfg.Root, "reserve") }
@@ -44,6 +45,16 @@ func reserve(path string) error {
 func (e *Engine) spendReserve() (restore func()) {
 	_ = os.Remove(e.reservePath()) // there is none where it could not be taken
 	return e.keepReserve
+}
+
+// write is a transaction that a full disk does not keep from being written, as long as there is a reserve.
+func (e *Engine) write(change func(state.Tx) error) error {
+	err := e.db.Update(change)
+	if errors.Is(err, unix.ENOSPC) {
+		defer e.spendReserve()()
+		err = e.db.Update(change)
+	}
+	return err
 }
 
 // onDisk makes of a call's errors that a full disk has caused ones that say so.

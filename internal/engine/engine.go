@@ -276,7 +276,7 @@ func (e *Engine) close() error {
 type keeper struct{ engine *Engine }
 
 func (k keeper) KeepServing(_ context.Context, env release.Environment, s rollout.Serving) error {
-	return k.engine.db.Update(func(tx state.Tx) error {
+	return k.engine.write(func(tx state.Tx) error {
 		e, err := tx.Environment(env)
 		if err != nil {
 			return err

@@ -49,7 +49,7 @@ func (e *Engine) goOn(s state.Environment) (what string, do func() error) {
 func (e *Engine) resumeDeployment(p state.Pending, held string) error {
 	dep := p.Deployment
 	d := deployment{env: dep.Environment, cause: dep.Cause, actor: dep.Actor, hold: heldAfter(dep, held), down: dep.Cause == release.CauseDown}
-	return e.rollOut(e.life, dep, p.Desired, d, event.Discard)
+	return e.rollOut(e.life, p, d, event.Discard)
 }
 
 // heldAfter is why the environment is held once a deployment that was cut has succeeded.

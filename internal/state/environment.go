@@ -34,6 +34,8 @@ type Environment struct {
 type Pending struct {
 	Deployment release.Deployment `json:"deployment"`
 	Desired    rollout.Desired    `json:"desired"`
+	// Scale is the environment's once the deployment has succeeded.
+	Scale map[string]Scale `json:"scale,omitempty"`
 }
 
 // Scale is a replica count set by hand. It holds until the file's own count changes from what it was then.
