@@ -1,0 +1,35 @@
+package pipeline
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/seaworthyhq/seaworthy/internal/graph"
+	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// A release says of each of its checks that it passed, or that it was skipped; stages of the image and of developers are none.
+func TestChecksAreRecordedWithTheirResult(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"Dockerfile":     "FROM busybox AS builder\nFROM builder AS test\nRUN true\nFROM builder AS bench\nRUN true\nFROM builder AS dev\nRUN true\nFROM builder\nCMD [\"x\"]\n",
+		"seaworthy.yaml": "checks: {bench: skip}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := project.Load(t.Context(), project.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []release.Check{{Stage: "test", Result: release.CheckPassed}, {Stage: "bench", Result: release.CheckSkipped}}
+	if diff := cmp.Diff(want, checks(graph.New(p)), cmpopts.IgnoreFields(release.Check{}, "Why")); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
