@@ -32,7 +32,9 @@ func TestADigestTellsPlansApartThatReadAlike(t *testing.T) {
 }
 
 func TestAPlanSaysWhatHappensToEachServiceAndWhoCanReachIt(t *testing.T) {
-	port := func(ip string) []release.Port { return []release.Port{{HostIP: ip, Published: 80, Target: 8080, Protocol: "tcp"}} }
+	port := func(ip string) []release.Port {
+		return []release.Port{{HostIP: ip, Published: 80, Target: 8080, Protocol: "tcp"}}
+	}
 	was := Generation{Deployment: 1, Release: "r-00000001", Config: release.Config{Services: []release.Service{
 		{Name: "changed", Replicas: 1, User: "a"}, {Name: "gone", Replicas: 1}, {Name: "kept", Replicas: 1},
 	}}}
