@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // onSmallDisk puts the state root onto a file system of its own that holds this much, and returns its folder.
@@ -77,6 +79,11 @@ func TestAFullDisk(t *testing.T) {
 	s.run(0, "history")
 	s.run(0, "logs")
 
+	t.Log("a rollout finds no space")
+	s.refused(10, []string{"scale", "shop=3"}, "the disk of the state root "+s.root+" is full", "seaworthy gc")
+	s.answers("one")
+	s.whole(2)
+
 	t.Log("a next engine starts and adopts")
 	s.killEngine()
 	s.refused(10, []string{"up"}, "the disk of the state root "+s.root+" is full")
@@ -91,4 +98,9 @@ func TestAFullDisk(t *testing.T) {
 	s.answers("two")
 	s.whole(2)
 	s.noneFailed(end)
+	for _, d := range s.deployments() {
+		if d.Result == release.Running {
+			t.Errorf("%s has no end", d.Name())
+		}
+	}
 }

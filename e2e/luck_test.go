@@ -342,3 +342,16 @@ func (s *site) listen(port int) net.Listener {
 	s.t.Cleanup(func() { _ = l.Close() })
 	return l
 }
+
+func TestAScaleThatFailsIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{
+		"Dockerfile":   strings.Replace(shop["Dockerfile"], `["httpd"`, `["sh", "-c", "mkdir -p /data/$(hostname) && test $(ls /data | wc -l) -le 2 && exec httpd -f -p 8080 -h /www", "httpd"`, 1),
+		"compose.yaml": shop["compose.yaml"] + "    volumes: [\"data:/data\"]\nvolumes: {data: {}}\n",
+	})
+	s.up(0)
+	s.run(6, "scale", "shop=3") // the third finds no place
+	s.answers("one")
+	s.up(0)
+	s.whole(2)
+}
