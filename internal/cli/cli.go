@@ -110,6 +110,7 @@ service up on this machine; run again, it updates the service without a failed r
 	a.add(root, "keep", a.gc(), a.volume(), a.engine())
 	root.SetCompletionCommandGroupID("keep")
 	root.SetHelpCommandGroupID("keep")
+	a.addCompletion(root)
 	return root
 }
 

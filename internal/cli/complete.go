@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+// completeLimit is how long an engine is asked what could be meant: whoever presses Tab does not wait.
+const completeLimit = 2 * time.Second
+
+// choices are what an argument or flag may be, each with a word on what it is behind a tab.
+type choices func(ctx context.Context, c *api.Client, env release.Environment) []string
+
+// addCompletion has shells complete the names of what there is. The engine is asked, and not started for it.
+func (a *app) addCompletion(root *cobra.Command) {
+	const any, noSpace = 0, cobra.ShellCompDirectiveNoSpace
+	for path, f := range map[string]cobra.CompletionFunc{
+		"logs":          a.completeArgs(any, serviceNames),
+		"restart":       a.completeArgs(any, serviceNames),
+		"exec":          a.completeArgs(1, serviceNames),
+		"run":           a.completeArgs(1, serviceNames),
+		"scale":         withDirective(noSpace, a.completeArgs(any, scaleCounts)),
+		"deploy":        a.completeArgs(1, releaseNames),
+		"rollback":      a.completeArgs(1, releaseNames),
+		"show":          a.completeArgs(1, releaseNames),
+		"export":        a.completeArgs(1, releaseNames),
+		"volume export": a.completeArgs(1, volumeNames),
+		"volume import": a.completeArgs(1, volumeNames),
+		"volume remove": a.completeArgs(1, volumeNames),
+	} {
+		cmd, _, err := root.Find(strings.Fields(path))
+		if err != nil {
+			panic(err) // a verb was renamed here or there
+		}
+		cmd.ValidArgsFunction = f
+	}
+	if err := root.RegisterFlagCompletionFunc("env", a.completeEnvironment); err != nil {
+		panic(err)
+	}
+}
+
+// completeArgs offers what was not given yet for the first so many arguments (0: all). Behind them, files are offered.
+func (a *app) completeArgs(first int, find choices) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if first > 0 && len(args) >= first {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		env, err := a.targetEnvironment()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		found := a.ask(cmd.Context(), env, find)
+		return slices.DeleteFunc(found, func(choice string) bool {
+			name, _, _ := strings.Cut(choice, "\t")
+			return slices.Contains(args, name) || !strings.HasPrefix(name, begun)
+		}), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func (a *app) ask(ctx context.Context, env release.Environment, find choices) []string {
+	ctx, cancel := context.WithTimeout(ctx, completeLimit)
+	defer cancel()
+	return find(ctx, api.NewClient(a.root), env)
+}
+
+func withDirective(more cobra.ShellCompDirective, f cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		found, directive := f(cmd, args, begun)
+		return found, directive | more
+	}
+}
+
+// completeEnvironment offers the environments of the directory's project by name, and all others with their project.
+func (a *app) completeEnvironment(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	a.environment = "" // what was begun names none
+	here, _ := a.target()
+	return a.ask(cmd.Context(), release.Environment{}, func(ctx context.Context, c *api.Client, env release.Environment) []string {
+		all, _ := c.Status(ctx, env) // no engine: nothing to offer
+		var names []string
+		for _, s := range all {
+			if s.Environment.Project == here.Project {
+				names = append(names, s.Environment.Name)
+			}
+			names = append(names, s.Environment.String())
+		}
+		return names
+	}), cobra.ShellCompDirectiveNoFileComp
+}
+
+func serviceNames(ctx context.Context, c *api.Client, env release.Environment) []string {
+	return eachService(ctx, c, env, func(s api.ServiceStatus) string { return s.Name })
+}
+
+func scaleCounts(ctx context.Context, c *api.Client, env release.Environment) []string {
+	return eachService(ctx, c, env, func(s api.ServiceStatus) string { return fmt.Sprintf("%s=\tnow %d", s.Name, s.Desired) })
+}
+
+func eachService(ctx context.Context, c *api.Client, env release.Environment, choice func(api.ServiceStatus) string) []string {
+	all, _ := c.Status(ctx, env) // no engine: nothing to offer
+	var found []string
+	for _, s := range all {
+		for _, service := range s.Services {
+			found = append(found, choice(service))
+		}
+	}
+	return found
+}
+
+func volumeNames(ctx context.Context, c *api.Client, env release.Environment) []string {
+	all, _ := c.Volumes(ctx, env) // no engine: nothing to offer
+	var found []string
+	for _, v := range all {
+		found = append(found, v.Name)
+	}
+	return found
+}
+
+// releaseNames are the last deployments and their releases, the last one first.
+func releaseNames(ctx context.Context, c *api.Client, env release.Environment) []string {
+	all, _ := c.History(ctx, env, 20) // no engine: nothing to offer
+	var found []string
+	seen := map[release.ID]bool{}
+	for _, d := range all {
+		found = append(found, fmt.Sprintf("%s\t%s, %s %s", d.Name(), d.Release.Short(), d.Cause, tui.Ago(d.Started, time.Now())))
+		if !seen[d.Release] && d.Release != "" {
+			seen[d.Release] = true
+			found = append(found, fmt.Sprintf("%s\tof %s", d.Release.Short(), d.Name()))
+		}
+	}
+	return found
+}
