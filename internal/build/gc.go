@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -139,6 +140,7 @@ func (s *sweeper) run(ctx context.Context) {
 		if _, err := prune(ctx, s.worker, s.worker.GCPolicy()...); err != nil && ctx.Err() == nil {
 			log.G(ctx).WithError(err).Warn("sweep build cache")
 		}
+		debug.FreeOSMemory() // what the builds needed; the engine may be idle for days now
 	}
 }
 
