@@ -41,6 +41,9 @@ func TestVerbsNeedNoCheckout(t *testing.T) {
 	if got := s.get("version"); got != "one" {
 		t.Errorf("after the rollback %q serves", got)
 	}
+	if out := s.run(0, "plan"); !strings.Contains(out, "is held: rolled back") {
+		t.Errorf("the plan does not say that up refuses:\n%s", out)
+	}
 	away.run(0, "resume", "-e", "shop/local")
 	away.run(0, "deploy", "local#2", "-e", "shop/local")
 	if got := s.get("version"); got != "two" {

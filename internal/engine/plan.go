@@ -28,13 +28,27 @@ func (e *Engine) plan(ctx context.Context, d deployment, sink event.Sink) error 
 	if s.Serving != nil {
 		shown.Plan.Serving = s.Serving.Generation.Release
 	}
-	if s.Held != "" {
-		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
-			Level: event.Warn, Text: fmt.Sprintf("%s is held: %s", d.env, s.Held), Hint: "seaworthy resume frees it; up --force deploys all the same",
-		}})
+	for _, m := range reservations(d, s) {
+		sink.Emit(event.Event{Type: event.TypeMessage, Message: &m})
 	}
 	sink.Emit(shown)
 	return nil
+}
+
+// reservations are what stands between a plan and its execution.
+func reservations(d deployment, s state.Environment) []event.Message {
+	var all []event.Message
+	if s.Held != "" && (d.cause == release.CauseUp || d.cause == release.CauseDeploy) {
+		all = append(all, event.Message{
+			Level: event.Warn, Text: fmt.Sprintf("%s is held: %s", d.env, s.Held), Hint: "seaworthy resume frees it; --force deploys all the same",
+		})
+	}
+	if s.Pending != nil {
+		all = append(all, event.Message{
+			Level: event.Warn, Text: s.Pending.Deployment.Name() + " is under way: the plan is of what is there at this moment", Hint: "seaworthy plan again when it has ended",
+		})
+	}
+	return all
 }
 
 // planOf is the plan that a deployment would be now. Nothing that it decides is kept.
