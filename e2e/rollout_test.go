@@ -110,7 +110,7 @@ const pairOfReplicas = `services:
     build: .
     ports: ["127.0.0.1:{{port}}:8080"]
     environment: {VERSION: "1"}
-    healthcheck: {test: ["CMD", "/app", "health"], interval: 500ms, retries: 1}
+    healthcheck: {test: ["CMD", "/app", "health"], interval: 300ms, retries: 2}
     stop_grace_period: 1s
     deploy: {replicas: 2, update_config: {}}
 `
@@ -340,7 +340,7 @@ func TestAVersionThatKeepsEndingIsReplacedByOneThatDoesNot(t *testing.T) {
 
 func TestAReplicaThatFallsIllIsLeftOutUntilItIsWell(t *testing.T) {
 	t.Parallel()
-	s := newAppSite(t, strings.Replace(pairOfReplicas, "interval: 500ms", "interval: 200ms", 1))
+	s := newAppSite(t, strings.Replace(pairOfReplicas, "interval: 300ms, retries: 2", "interval: 200ms, retries: 1", 1))
 	s.up(0)
 	load := s.load("version")
 	s.post(s.url() + "sicken")

@@ -3,6 +3,7 @@ package machine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,9 @@ const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = time.Second
 )
+
+// moment is how long it takes at most until the end of a replica is known, beside what ends with it.
+const moment = 250 * time.Millisecond
 
 // firstKnock is the time between the first two knocks at a port.
 const firstKnock = time.Millisecond
@@ -175,12 +179,23 @@ func (h *health) probe(ctx context.Context, id string, p *patient, s release.Ser
 			failures++
 			state := p.state
 			if hopeless(p.state, failures, time.Since(started), test) {
+				if h.ends(ctx, id) {
+					return
+				}
 				state = release.HealthUnhealthy
 			}
 			h.set(id, p, state, output)
 		}
 		pause = nextPause(p.state, pause, test)
 	}
+}
+
+// ends reports whether the replica has ended, or does so right now: a test that is cut off by that does not make it ill.
+func (h *health) ends(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	_, err := h.runtime.Wait(ctx, id)
+	return err == nil || errors.Is(err, runtime.ErrNotFound)
 }
 
 // hopeless reports whether a replica whose test has failed counts as unhealthy. One that starts is asked more often than its
