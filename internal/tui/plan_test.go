@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 func TestOfAPlanNothingIsCutOff(t *testing.T) {
@@ -46,5 +48,19 @@ shop/local: deploy r-2 over r-1
 		if diff := cmp.Diff(want, strings.Join(got, "\n")); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
 		}
+	}
+}
+
+func TestNothingToTakeDownIsSaid(t *testing.T) {
+	var out bytes.Buffer
+	r := New(Options{Out: &out, Mode: Plain, Color: ColorNever})
+	r.Emit(event.Event{Type: event.TypePlan, Plan: &event.Plan{
+		Environment: release.Environment{Project: "shop", Name: "local"}, Text: "shop/local: is down, nothing to do\n", Empty: true,
+	}})
+	if err := r.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.HasPrefix(got, "✓ shop/local is down: nothing to do") {
+		t.Errorf("it shows %q", got)
 	}
 }

@@ -198,6 +198,8 @@ func (v *view) outcome(o Output, err error, now time.Time) string {
 		return v.deploymentOutcome(o) + took
 	case err != nil:
 		return ""
+	case v.plan != nil && v.plan.Empty && len(v.plan.Changes) == 0:
+		return o.Paint(Good, "✓") + " " + Clean(v.plan.Environment.String()) + " is down: nothing to do" + took
 	case v.plan != nil && v.plan.Empty:
 		return o.Paint(Good, "✓") + " " + Clean(v.plan.Environment.String()) + " is up to date" + v.releaseSuffix() + took
 	case v.planned():
