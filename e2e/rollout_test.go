@@ -434,7 +434,11 @@ func TestScaleStaysUntilTheFileSaysOtherwise(t *testing.T) {
 	load := s.load("version")
 	s.run(0, "scale", "web=3")
 	count(3)
-	s.setEnvironment(`VERSION: "1"`, `VERSION: "2"`)
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "2", FAIL_SUFFIX: "-4"`)
+	s.up(0)
+	count(3)
+	s.run(6, "scale", "web=4") // the fourth does not come up
+	count(3)
 	s.up(0)
 	count(3)
 	s.edit("compose.yaml", "replicas: 2", "replicas: 1")
