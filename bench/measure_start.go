@@ -24,39 +24,46 @@ func measureStart(ctx context.Context, l *lab) ([]table, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit, err := l.app("byhand", nil)
+	plain, confined, version, err := l.startersByHand(ctx, bare)
 	if err != nil {
-		return nil, err
-	}
-	hand, err := l.byHand(limit)
-	if err != nil {
-		return nil, err
-	}
-	version, err := limit.newVersion()
-	if err != nil {
-		return nil, err
-	}
-	if err := hand.build(ctx); err != nil {
 		return nil, err
 	}
 	got, err := interleave(ctx, l.rounds(10),
 		subject{"seaworthy: it is well when its port answers", func(ctx context.Context) (float64, error) { return l.startOne(ctx, bare) }},
 		subject{"seaworthy: the image's HEALTHCHECK is run first", func(ctx context.Context) (float64, error) { return l.startOne(ctx, asked) }},
-		subject{"runc run by hand", func(ctx context.Context) (float64, error) {
-			var stop func() error
-			took, err := timed(func() (err error) { stop, err = hand.start(ctx, version); return err })
-			if stop != nil {
-				err = errors.Join(err, stop())
-			}
-			return took, err
+		subject{"runc run by hand", func(ctx context.Context) (float64, error) { return plain.startAndStop(ctx, version) }},
+		subject{"runc run by hand, confined as the replica is", func(ctx context.Context) (float64, error) {
+			return confined.startAndStop(ctx, version)
 		}},
 	)
 	if err != nil {
 		return nil, err
 	}
 	return []table{{Title: "one replica: start → first answer through the edge", Unit: "ms", Lines: []line{
-		own(got[0]), beside(got[0], got[2]).most(2), own(got[1]), beside(got[1], got[2]).most(2),
-	}, Notes: []string{"Seaworthy's has a network, an address, a volume, limits and a log of its own; runc's has the host's network and none of the rest."}}}, nil
+		own(got[0]), beside(got[0], got[2]).most(2), beside(got[0], got[3]),
+		own(got[1]), beside(got[1], got[2]).most(2), beside(got[1], got[3]),
+	}, Notes: []string{"Seaworthy's has a network, an address, a volume and a log of its own; runc's has the host's network and none of the rest."}}}, nil
+}
+
+// startersByHand are two bundles of the same program: one as runc spec has it, one with what a replica of a is confined to.
+func (l *lab) startersByHand(ctx context.Context, a *app) (plain, confined *byHand, version string, err error) {
+	limit, err := l.app("byhand", nil)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if version, err = limit.newVersion(); err != nil {
+		return nil, nil, "", err
+	}
+	if plain, err = l.byHand("r", limit); err != nil {
+		return nil, nil, "", err
+	}
+	if confined, err = l.byHand("rc", limit); err != nil {
+		return nil, nil, "", err
+	}
+	if err := confined.confineAs(l.ourSite.specOf(a)); err != nil {
+		return nil, nil, "", err
+	}
+	return plain, confined, version, errors.Join(plain.build(ctx), confined.build(ctx))
 }
 
 // startOne scales from none to one and takes the time from the start step to the first answer.

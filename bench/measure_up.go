@@ -104,7 +104,7 @@ func measureChange(ctx context.Context, l *lab) ([]table, error) {
 	if err != nil {
 		return nil, err
 	}
-	hand, err := l.byHand(limit)
+	hand, err := l.byHand("r", limit)
 	if err != nil {
 		return nil, err
 	}

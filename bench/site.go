@@ -128,3 +128,12 @@ func (s *site) serve(ctx context.Context, a *app) error {
 	s.lab.say("seaworthy up in %s", filepath.Base(a.dir))
 	return s.run(ctx, a, "up")
 }
+
+// specOf is what runc was told to run as a replica of the application, while one runs.
+func (s *site) specOf(a *app) string {
+	found, _ := filepath.Glob(filepath.Join(s.root, "containers", filepath.Base(a.dir)+"-*", "bundle", "config.json"))
+	if len(found) == 0 {
+		return filepath.Join(s.root, "no replica of "+filepath.Base(a.dir))
+	}
+	return found[0]
+}
