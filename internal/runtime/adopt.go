@@ -42,6 +42,7 @@ func (r *Runtime) adoptOne(ctx context.Context, id string) error {
 		return r.clear(ctx, r.adopted(rec, dir)) // whoever was making it was killed; the same call makes it again
 	}
 	c := newContainer(rec, dir)
+	c.adopted = true
 	for _, a := range rec.Addresses {
 		r.networks.Claim(a.IP, id)
 	}

@@ -150,6 +150,27 @@ func TestReplicaIsStartedAfterAReboot(t *testing.T) {
 	eventually(t, "it has run twice on the same layer", func() bool { return e.sh("web-1", "wc -l < /tmp/runs") == "2" })
 }
 
+func TestReplicaThatNeverRanIsStartedAfterAReboot(t *testing.T) {
+	e := start(t)
+	if err := e.Create(t.Context(), spec("web-1", e.service("sleep", "600"))); err != nil {
+		t.Fatal(err)
+	}
+	bridge := e.Networks()[0].Bridge
+	shim := shimOf(t, "web-1", e.root) // it waits for the replica
+	e.close()
+	if err := unix.Kill(shim, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	reboot(t, e, bridge)
+	e.open()
+	if err := e.Start(t.Context(), "web-1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.sh("web-1", "echo runs"); got != "runs" {
+		t.Errorf("exec says %q", got)
+	}
+}
+
 func reboot(t *testing.T, e *engine, bridge string) {
 	t.Helper()
 	eventually(t, "its processes are gone", func() bool { return shimPID("web-1", e.root) == 0 && processOf(t, "web-1", e.root) == 0 })

@@ -80,6 +80,8 @@ type container struct {
 	id  string
 	env release.Environment
 	dir string
+	// adopted is a container that a former engine has made: a restart of the machine may have taken what it is made of.
+	adopted bool
 
 	// op serialises what is done to the replica; held over I/O.
 	op sync.Mutex

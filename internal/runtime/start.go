@@ -41,10 +41,12 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 }
 
 func (r *Runtime) start(ctx context.Context, c *container, again bool, to stdio) (started *run, err error) {
-	if again {
+	if again || c.adopted {
 		if err := r.restore(ctx, c); err != nil {
 			return nil, err
 		}
+	}
+	if again {
 		r.noteExit(c)
 	}
 	run, _ := c.current()
