@@ -22,13 +22,13 @@ type choices func(ctx context.Context, c *api.Client, env release.Environment) [
 
 // addCompletion has shells complete the names of what there is. The engine is asked, and not started for it.
 func (a *app) addCompletion(root *cobra.Command) {
-	const any, noSpace = 0, cobra.ShellCompDirectiveNoSpace
+	const all, noSpace = 0, cobra.ShellCompDirectiveNoSpace
 	for path, f := range map[string]cobra.CompletionFunc{
-		"logs":          a.completeArgs(any, serviceNames),
-		"restart":       a.completeArgs(any, serviceNames),
+		"logs":          a.completeArgs(all, serviceNames),
+		"restart":       a.completeArgs(all, serviceNames),
 		"exec":          a.completeArgs(1, serviceNames),
 		"run":           a.completeArgs(1, serviceNames),
-		"scale":         withDirective(noSpace, a.completeArgs(any, scaleCounts)),
+		"scale":         withDirective(noSpace, a.completeArgs(all, scaleCounts)),
 		"deploy":        a.completeArgs(1, releaseNames),
 		"rollback":      a.completeArgs(1, releaseNames),
 		"show":          a.completeArgs(1, releaseNames),
