@@ -213,8 +213,12 @@ func (s *site) runIsRemoved(t *testing.T) {
 	s.kill(cmd.Process.Pid)
 	s.eventually("it is removed with its caller", func() bool { return len(s.oneOffs()) == 0 && s.count("sleep\x004713") == 0 })
 
-	s.started(s.command("run", "web", "--", "sh", "-c", "echo ready; sleep 4714"), "ready")
+	term := openTerminal(t, s.command("run", "web", "--", "sh", "-c", "echo ready; sleep 4714"))
+	term.shows("ready")
 	s.killEngine()
+	if code := term.ends(); code != 10 || term.raw() {
+		t.Errorf("without its engine the call ends with code %d, and leaves the terminal raw: %t", code, term.raw())
+	}
 	if len(s.oneOffs()) != 1 {
 		t.Fatal("it ended with the engine: the test shows nothing")
 	}

@@ -26,9 +26,9 @@ func (f *commandFlags) addTo(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.noTTY, "no-tty", "T", false, "make no terminal; by default there is one where input and output are one")
 	flags.BoolVar(&f.noStdin, "no-stdin", false, "give the command no input")
-	flags.StringVarP(&f.user, "user", "u", "", "run as this user, or user:group")
-	flags.StringVarP(&f.dir, "workdir", "w", "", "run in this directory of the replica")
-	flags.StringArrayVar(&f.vars, "env-var", nil, "set KEY=value, or pass KEY on")
+	flags.StringVarP(&f.user, "user", "u", "", "run as this `user`, or user:group")
+	flags.StringVarP(&f.dir, "workdir", "w", "", "run in this `directory` of the replica")
+	flags.StringArrayVar(&f.vars, "env-var", nil, "set a variable, `KEY=value`, or pass KEY on")
 	flags.SetInterspersed(false) // what comes after the service is the command's
 }
 

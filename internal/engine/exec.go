@@ -69,19 +69,24 @@ func (e *Engine) command(ctx context.Context, req api.ExecRequest) (attached, fu
 	if err != nil {
 		return nil, nil, err
 	}
-	spec := runtime.ExecSpec{Args: req.Args, Env: req.Env, User: req.User, Cwd: req.WorkingDir}
+	spec := runtime.ExecSpec{Args: req.Args, Env: req.Env, User: req.User, Cwd: req.WorkingDir, Size: sizeOf(req)}
 	return func(ctx context.Context, a runtime.Attachment) (int, error) {
 		spec.Attachment = a
 		return e.runtime.Exec(ctx, id, spec)
 	}, func() {}, nil
 }
 
+// sizeOf is the caller's terminal, if it has one.
+func sizeOf(req api.ExecRequest) runtime.Size {
+	if !req.TTY {
+		return runtime.Size{}
+	}
+	return runtime.Size{Width: uint16(req.Width), Height: uint16(req.Height)}
+}
+
 // runOver runs the command over the caller's connection; gone is called when the caller is.
 func runOver(ctx context.Context, gone func(), frames *api.FrameConn, req api.ExecRequest, run attached) (int, error) {
-	sizes, signals := make(chan runtime.Size, 1), make(chan unix.Signal)
-	if req.TTY && req.Width > 0 {
-		sizes <- runtime.Size{Width: uint16(req.Width), Height: uint16(req.Height)}
-	}
+	sizes, signals := make(chan runtime.Size), make(chan unix.Signal)
 	ended, end := context.WithCancel(ctx)
 	defer end()
 	in, typed := io.Pipe()

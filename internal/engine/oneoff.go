@@ -58,7 +58,7 @@ func (e *Engine) oneOffSpec(g rollout.Generation, req api.ExecRequest) (runtime.
 	id := rollout.ReplicaID(req.Environment, service.Name+"-run", release.DigestOf([]byte(rand.Text())), 1)
 	return runtime.Spec{
 		ID: id, Environment: req.Environment, Service: service, Deployment: g.Deployment, Release: g.Release, Index: 1,
-		OneOff: true, Secrets: secrets,
+		OneOff: true, Size: sizeOf(req), Secrets: secrets,
 	}, nil
 }
 

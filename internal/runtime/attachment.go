@@ -11,6 +11,7 @@ import (
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	"github.com/containerd/containerd/v2/pkg/cio"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,14 +20,22 @@ type Attachment struct {
 	TTY            bool
 	Stdin          io.Reader // nil: nothing
 	Stdout, Stderr io.Writer // nil: nowhere; with TTY all goes to Stdout
-	// Resize gives the terminal's size, whenever it changes. May be nil.
+	// Resize gives the terminal's size, whenever it changes. May be nil. How it is at first is said with what is run.
 	Resize <-chan Size
 	// Signals are sent to the process. May be nil.
 	Signals <-chan unix.Signal
 }
 
-// Size of a terminal, in characters.
+// Size of a terminal, in characters. The zero Size is unknown.
 type Size struct{ Width, Height uint16 }
+
+// box is the size as runc is told, so that the process has it from its first moment.
+func (s Size) box() *specs.Box {
+	if s == (Size{}) {
+		return nil
+	}
+	return &specs.Box{Width: uint(s.Width), Height: uint(s.Height)}
+}
 
 // drained is how long output is waited for when a process has ended: one of its children may hold it open for ever.
 const drained = 2 * time.Second

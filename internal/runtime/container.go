@@ -28,6 +28,8 @@ type Spec struct {
 	// OneOff is a replica beside those that serve, for one command: it counts as none of the service's, and the next engine
 	// removes it.
 	OneOff bool `json:"oneOff,omitempty"`
+	// Size of a one-off's terminal.
+	Size Size `json:"size,omitzero"`
 	// Secrets are the values of the service's secrets, by name. They are kept in memory only.
 	Secrets map[string][]byte `json:"-"`
 }

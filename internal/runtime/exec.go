@@ -27,6 +27,7 @@ type ExecSpec struct {
 	Env  []string // beside the replica's, as KEY=value
 	User string   // empty: the replica's
 	Cwd  string   // empty: the replica's
+	Size Size     // of the terminal
 }
 
 // Exec runs a process in the replica and returns its exit code. When ctx ends, so does the process with its children, with
@@ -65,7 +66,7 @@ func (r *Runtime) execProcess(id string, spec ExecSpec) (*specs.Process, error) 
 		return nil, err
 	}
 	p := own.Process
-	p.Args, p.Terminal = spec.Args, spec.TTY
+	p.Args, p.Terminal, p.ConsoleSize = spec.Args, spec.TTY, spec.Size.box()
 	if spec.TTY {
 		p.Env = withVariable(p.Env, terminalType)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -73,13 +74,14 @@ func TestExecInATerminalOfThatSize(t *testing.T) {
 	e := start(t)
 	e.run("web-1", e.service("sleep", "600"))
 	sizes := make(chan runtime.Size, 1)
-	sizes <- runtime.Size{Width: 99, Height: 33}
+	changed := onFirst(func() { sizes <- runtime.Size{Width: 99, Height: 33} })
 	var out bytes.Buffer
 	code, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{
-		Args:       []string{"sh", "-c", `until test "$(stty size 2>/dev/null)" = "33 99"; do usleep 10000; done; tty`},
-		Attachment: runtime.Attachment{TTY: true, Stdout: &out, Resize: sizes},
+		Args:       []string{"sh", "-c", `stty size; until test "$(stty size 2>/dev/null)" = "33 99"; do usleep 10000; done; tty`},
+		Size:       runtime.Size{Width: 60, Height: 20},
+		Attachment: runtime.Attachment{TTY: true, Stdout: io.MultiWriter(&out, changed), Resize: sizes},
 	})
-	if err != nil || code != 0 || !strings.HasPrefix(out.String(), "/dev/pts/") {
+	if err != nil || code != 0 || !strings.HasPrefix(out.String(), "20 60\r\n/dev/pts/") {
 		t.Errorf("got %d, %q, %v", code, out.String(), err)
 	}
 }

@@ -120,7 +120,7 @@ func (b *specBuilder) process(s *specs.Spec) error {
 		}
 	}
 	p.User = user.oci()
-	p.Terminal = svc.TTY
+	p.Terminal, p.ConsoleSize = svc.TTY, b.spec.Size.box()
 	p.Cwd = firstOf(svc.WorkingDir, b.image.WorkingDir, "/")
 	if !path.IsAbs(p.Cwd) {
 		p.Cwd = "/" + p.Cwd
