@@ -80,6 +80,8 @@ func (s *site) execGives(t *testing.T) {
 	s.refused(127, []string{"exec", "web", "nope"}, "nope", "not found")
 	s.refused(126, []string{"exec", "web", "/etc/passwd"}, "permission denied")
 	s.refused(8, []string{"exec", "wbe", "ls"}, "no service wbe", "api, web")
+	s.refused(8, []string{"restart", "wbe"}, "no service wbe", "api, web")
+	s.refused(8, []string{"scale", "wbe=2"}, "no service wbe", "api, web")
 	s.refused(2, []string{"exec", "web"}, "no command")
 	large := s.command("exec", "web", "--", "sh", "-c", "cat | wc -c")
 	large.Stdin = bytes.NewReader(make([]byte, 3<<20))

@@ -247,7 +247,7 @@ func applyScale(config *release.Config, wanted map[string]int, s *state.Environm
 	for name, n := range wanted {
 		service := config.Service(name)
 		if service == nil {
-			return &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("no service %s in %s", name, s.Environment), Hint: "seaworthy status lists the services"}
+			return unknownService(name, s.Environment, serviceNames(*config))
 		}
 		s.Scale[name] = state.Scale{Replicas: n, File: service.Replicas}
 	}

@@ -125,6 +125,13 @@ func (e *Engine) decideScale(req api.ScaleRequest) (deployment, error) {
 }
 
 func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink event.Sink) error {
+	s, err := e.environment(req.Environment)
+	if err != nil {
+		return err
+	}
+	if err := e.knowService(s, req.Services...); err != nil {
+		return err
+	}
 	return e.finish(ctx, func(ctx context.Context) error {
 		give, err := e.turns.take(ctx, req.Environment, "restart by "+req.Actor, sink)
 		if err != nil {
