@@ -105,6 +105,35 @@ func TestWhatWritesToAVolumeIsReplacedStopFirstAndItsRequestsWait(t *testing.T) 
 	}
 }
 
+func TestCallersOfWhatIsReplacedStopFirstWaitToo(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, `services:
+  web:
+    build: .
+    ports: ["127.0.0.1:{{port}}:8080"]
+    environment: {VERSION: web}
+    healthcheck: {test: ["CMD", "/app", "health"], interval: 5s}
+    stop_grace_period: 1s
+    depends_on: {db: {condition: service_healthy}}
+  db:
+    build: .
+    environment: {DB: "1", VERSION: "1"}
+    healthcheck: {test: ["CMD", "/app", "health"], interval: 5s}
+    volumes: ["data:/data"]
+    stop_grace_period: 1s
+volumes: {data: }
+`)
+	s.up(0)
+	byHTTP, byTCP := s.load(query("get", "url", "http://db:8080/version")), s.load(query("ask", "network", "tcp", "addr", "db:7000"))
+	s.edit("compose.yaml", `DB: "1", VERSION: "1"`, `DB: "2", VERSION: "2"`)
+	s.untouched("web", func() { s.up(0) })
+	s.noneFailed(byHTTP)
+	s.noneFailed(byTCP)
+	if got := s.get(query("get", "url", "http://db:8080/version")); got != "2" {
+		t.Errorf("db %q answers", got)
+	}
+}
+
 const pairOfReplicas = `services:
   web:
     build: .
@@ -418,6 +447,25 @@ func TestRestartMakesNewProcessesWithoutAnInterruption(t *testing.T) {
 	}
 	if now := started("alone"); now[0] == alone[0] {
 		t.Error("alone was not restarted")
+	}
+}
+
+func TestARestartThatFailsLeavesTheTrafficToTheOthers(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, strings.Replace(pairOfReplicas, "    stop_grace_period: 1s\n", "    stop_grace_period: 1s\n    volumes: [\"data:/data\"]\n", 1)+"volumes: {data: }\n")
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "1", FAIL_IF: /data/bad`)
+	s.up(0)
+	s.inside("web", "touch /data/bad")
+	load := s.load("version")
+	s.refused(6, []string{"restart", "web"}, "web 1", "exited with code 1")
+	s.noneFailed(load)
+	if got := s.status().Services[0]; got.Healthy != 1 || got.Desired != 2 {
+		t.Errorf("%d of %d replicas are well", got.Healthy, got.Desired)
+	}
+	s.inside("web", "rm /data/bad")
+	s.up(0)
+	if got := s.status().Services[0]; got.Healthy != 2 {
+		t.Errorf("%d of %d replicas are well", got.Healthy, got.Desired)
 	}
 }
 

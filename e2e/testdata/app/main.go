@@ -65,6 +65,12 @@ func misbehave() {
 			os.Exit(1)
 		}
 	}
+	if marker := os.Getenv("FAIL_IF"); marker != "" {
+		if _, err := os.Stat(marker); err == nil {
+			fmt.Println("failing because of", marker)
+			os.Exit(1)
+		}
+	}
 	if suffix := os.Getenv("FAIL_SUFFIX"); suffix != "" {
 		if name, _ := os.Hostname(); strings.HasSuffix(name, suffix) {
 			fmt.Println("failing as", name)
