@@ -57,7 +57,7 @@ func (r *Runtime) noteExit(c *container) {
 	_ = logfile.Note(r.dir.log(c.env, c.id), LogLine{Time: rep.Ended, Stream: LogExit, Line: rep.Detail})
 }
 
-// Logs yields what the replica wrote, oldest first. It may have been removed.
+// Logs yields what the replica wrote, oldest first, and between its runs how they ended. It may have been removed.
 func (r *Runtime) Logs(ctx context.Context, id string, opts LogOptions) iter.Seq2[LogLine, error] {
 	dir, err := r.logDir(id)
 	if err != nil {

@@ -63,7 +63,7 @@ func TestReplicaStartsAgainOnItsLayer(t *testing.T) {
 	if rep.Restarts != 1 {
 		t.Errorf("restarted %d times", rep.Restarts)
 	}
-	if diff := cmp.Diff([]string{"1", "2"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
+	if diff := cmp.Diff([]string{"1", "exited with code 0", "2"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }
