@@ -138,13 +138,27 @@ func (s *site) execHasATerminal(t *testing.T) {
 
 func (s *site) commandEndsWithItsCaller(t *testing.T) {
 	s = s.sub(t)
-	cmd := s.command("exec", "web", "--", "sh", "-c", "echo ready; sleep 4711; true")
-	s.started(cmd, "ready")
-	if s.count("sleep\x004711") != 1 {
-		t.Fatal("the command does not run")
+	endless, err := os.Open("/dev/zero") // which the command does not read
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer endless.Close()
+	cmd := s.command("exec", "web", "--", "sh", "-c", "echo ready; sleep 4711; true")
+	cmd.Stdin = endless
+	s.started(cmd, "ready")
+	s.eventually("the command runs", func() bool { return s.count("sleep\x004711") == 1 })
 	s.kill(cmd.Process.Pid)
 	s.eventually("the command ends with its caller", func() bool { return s.count("sleep\x004711") == 0 })
+
+	cmd = s.command("exec", "web", "--", "sh", "-c", "trap 'exit 5' INT; echo ready; while :; do sleep 0.05; done")
+	cmd.Stdin = endless
+	call := s.started(cmd, "ready")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if code := call.ends(); code != 5 {
+		t.Errorf("interrupted, exit code %d, want the command's 5", code)
+	}
 }
 
 func (s *site) runIsLikeTheService(t *testing.T) {
