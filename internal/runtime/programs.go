@@ -10,7 +10,7 @@ import (
 
 // programs are the paths of what stands beside replicas.
 type programs struct {
-	shim, log, init string
+	shim, log, init, runc string
 }
 
 // installPrograms lays the programs out below root.
@@ -19,7 +19,7 @@ func installPrograms(root, self string) (programs, error) {
 	if err != nil {
 		return programs{}, err
 	}
-	aides, err := program.Install(root, self, aide.Program, aide.LogName, aide.InitName)
+	aides, err := program.Install(root, self, aide.Program, aide.LogName, aide.InitName, aide.RuncName)
 	if err != nil {
 		return programs{}, err
 	}
@@ -27,5 +27,6 @@ func installPrograms(root, self string) (programs, error) {
 		shim: filepath.Join(besides.Dir, shim.Name),
 		log:  filepath.Join(aides.Dir, aide.LogName),
 		init: filepath.Join(aides.Dir, aide.InitName),
+		runc: filepath.Join(aides.Dir, aide.RuncName),
 	}, nil
 }

@@ -137,6 +137,11 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
 	if r.programs, err = installPrograms(filepath.Join(dir.root, "bin"), cfg.Binary); err != nil {
 		return nil, fmt.Errorf("install shim: %w", err)
 	}
+	if chroot, err := inChroot(); err != nil {
+		return nil, err
+	} else if chroot {
+		r.runc = r.programs.runc
+	}
 	r.networks, err = network.Open(network.Config{
 		Dir: filepath.Join(dir.root, "networks"), RunDir: filepath.Join(dir.run, "netns"), Tag: dir.tag,
 		Subnets: cfg.Subnets, VIPs: cfg.VIPs, RedirectPort: cfg.RedirectPort,

@@ -1,5 +1,5 @@
 // Package aide is what small help a replica has at its side: the process that writes its log, the init that may run inside it,
-// and what keeps its standard input open. They are one program, told apart by the name it is run as.
+// what keeps its standard input open, and runc in a chroot. They are one program, told apart by the name it is run as.
 //
 // There are as many as there are replicas, and each start waits for one: nothing here may import more than it needs.
 package aide
@@ -18,12 +18,13 @@ const (
 	LogName   = "seaworthy-log"
 	InitName  = "seaworthy-init"
 	StdinName = "seaworthy-stdin"
+	RuncName  = "seaworthy-runc"
 )
 
 // Invoked reports whether this process has been started to play one of the parts.
 func Invoked() bool {
 	name := filepath.Base(os.Args[0])
-	return name == LogName || name == InitName || name == StdinName
+	return name == LogName || name == InitName || name == StdinName || name == RuncName
 }
 
 // Main plays the part and exits the process.
@@ -35,6 +36,8 @@ func Main() {
 		code, err = runInit(os.Args[1:])
 	case StdinName:
 		code, err = keepStdinOpen(os.Args[1:])
+	case RuncName:
+		code, err = runRunc(os.Args[1:])
 	default:
 		err = writeLog(os.Args[1:])
 	}

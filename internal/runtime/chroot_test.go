@@ -1,0 +1,28 @@
+package runtime_test
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// jail runs the rest of its arguments in a chroot that shows the whole machine, and takes everything with it when it ends.
+const jail = `
+jail=$1; shift
+mount --make-rprivate /
+mount --bind / "$jail"
+for dir in dev sys tmp; do mount --rbind /$dir "$jail/$dir"; done
+mount -t proc proc "$jail/proc"
+mount -t tmpfs tmpfs "$jail/run"
+here=$PWD
+exec chroot "$jail" sh -c 'cd "$1" && shift && exec "$@"' sh "$here" "$@"
+`
+
+func TestReplicasAreWholeInAChroot(t *testing.T) {
+	inside := exec.CommandContext(t.Context(), "unshare", "--mount", "--pid", "--fork", "--kill-child",
+		"sh", "-euc", jail, "sh", t.TempDir(), os.Args[0], "-test.v", "-test.run=^(TestHostPathIsBound|TestProbeRunsTheTest)$")
+	out, err := inside.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
