@@ -37,7 +37,7 @@ func Main() {
 	case StdinName:
 		code, err = keepStdinOpen(os.Args[1:])
 	case RuncName:
-		code, err = runRunc(os.Args[1:])
+		err = runRunc(os.Args[1:])
 	default:
 		err = writeLog(os.Args[1:])
 	}

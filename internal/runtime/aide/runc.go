@@ -14,18 +14,18 @@ import (
 // the root of the container's mount namespace what it was: whatever joins the namespace later (runc exec, so each health
 // check too) would find itself in the root of the host. So what creates a container gets a mount namespace in which the
 // folder that the engine sees as its root is the root.
-func runRunc(args []string) (int, error) {
+func runRunc(args []string) error {
 	program, err := exec.LookPath("runc")
 	if err != nil {
-		return 1, err
+		return err
 	}
 	runtime.LockOSThread() // its root and mounts are what runc inherits
 	if slices.Contains(args, "create") {
 		if err := becomeRoot(); err != nil {
-			return 1, fmt.Errorf("leave chroot: %w", err)
+			return fmt.Errorf("leave chroot: %w", err)
 		}
 	}
-	return 1, unix.Exec(program, append([]string{"runc"}, args...), os.Environ())
+	return unix.Exec(program, append([]string{"runc"}, args...), os.Environ())
 }
 
 // becomeRoot makes what is this thread's root the root of a mount namespace of its own.
