@@ -25,7 +25,7 @@ func (s *Site) Await(ctx context.Context, id string, until rollout.Until, limit 
 func (s *Site) awaitEnd(ctx context.Context, id string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it did not end within %s", limit))
 	defer cancel()
-	var granted *restarts
+	c := candidate{site: s}
 	return s.watch(ctx, id, func(r release.Replica) (bool, error) {
 		switch {
 		case r.State == release.StateRunning:
@@ -33,18 +33,18 @@ func (s *Site) awaitEnd(ctx context.Context, id string, limit time.Duration) err
 		case r.ExitKnown && r.ExitCode == 0:
 			return true, nil
 		}
-		return false, s.retry(ctx, r, &granted)
+		return false, c.retry(ctx, r)
 	})
 }
 
 func (s *Site) awaitWell(ctx context.Context, id string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not healthy within %s", limit))
 	defer cancel()
-	var granted *restarts
+	c := candidate{site: s}
 	return s.watch(ctx, id, func(r release.Replica) (bool, error) {
 		switch {
 		case r.State != release.StateRunning:
-			return false, s.retry(ctx, r, &granted)
+			return false, c.retry(ctx, r)
 		case r.Health == release.HealthUnhealthy:
 			return false, errors.New("it is unhealthy" + detail(s.machine.health.output(id)))
 		}
@@ -52,23 +52,26 @@ func (s *Site) awaitWell(ctx context.Context, id string, limit time.Duration) er
 	})
 }
 
-// retry starts a replica again that has ended before it was well, or says why not.
-func (s *Site) retry(ctx context.Context, r release.Replica, granted **restarts) error {
-	service := s.serviceOf(r)
+// candidate is a replica that has yet to be well.
+type candidate struct {
+	site    *Site
+	granted *restarts // from its first end on
+}
+
+// retry starts it again where it has ended, or says why not.
+func (c *candidate) retry(ctx context.Context, r release.Replica) error {
+	service := c.site.serviceOf(r)
 	if service == nil {
 		return exited(r)
 	}
-	if *granted == nil {
-		*granted = candidateRestarts(*service)
+	if c.granted == nil {
+		c.granted = candidateRestarts(*service)
 	}
-	pause, again := (*granted).next(r)
-	if !again {
+	pause, again := c.granted.next(r)
+	if !again || !sleep(ctx, pause) {
 		return exited(r)
 	}
-	if !sleep(ctx, pause) {
-		return exited(r)
-	}
-	return s.startAgain(ctx, r)
+	return c.site.startAgain(ctx, r)
 }
 
 func (s *Site) awaitSteady(ctx context.Context, id string, limit time.Duration) error {

@@ -47,6 +47,7 @@ type health struct {
 }
 
 type patient struct {
+	since  time.Time
 	state  release.HealthState
 	output string
 	closed []int // its ports, until one of them has been seen open
@@ -67,7 +68,7 @@ func (h *health) close() {
 // follow asks a replica from now on. One that is known to have been well counts as well until it says otherwise.
 func (h *health) follow(id string, s release.Service, well bool) {
 	ctx, cancel := context.WithCancel(h.ctx)
-	p := &patient{state: release.HealthStarting, cancel: cancel}
+	p := &patient{since: time.Now(), state: release.HealthStarting, cancel: cancel}
 	if well {
 		p.state = release.HealthHealthy
 	}
@@ -84,10 +85,14 @@ func (h *health) follow(id string, s release.Service, well bool) {
 }
 
 // forget stops asking.
-func (h *health) forget(id string) {
+func (h *health) forget(id string) { h.forgetBefore(id, time.Now()) }
+
+// forgetBefore stops asking a replica about a run that has begun before that moment. Who hears late of its end does not end
+// the questions about its next run.
+func (h *health) forgetBefore(id string, end time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if p := h.patients[id]; p != nil {
+	if p := h.patients[id]; p != nil && !p.since.After(end) {
 		p.cancel()
 		delete(h.patients, id)
 	}

@@ -57,7 +57,7 @@ func (s *supervisor) changed(ctx context.Context, c runtime.Change) {
 	case c.Removed:
 		delete(s.ended, c.Replica.ID)
 	case c.Replica.State == release.StateExited:
-		s.machine.health.forget(c.Replica.ID)
+		s.machine.health.forgetBefore(c.Replica.ID, c.Replica.Ended)
 		if s.machine.Site(c.Environment).isServing(c.Replica) {
 			s.machine.routesChanged()
 			s.schedule(ctx, c.Environment, c.Replica)
