@@ -44,7 +44,11 @@ func Install(root, self, program string, names ...string) (Installed, error) {
 	if _, err := os.Stat(out.Dir); err == nil {
 		return out, nil // it was renamed into place whole
 	}
-	return out, layOut(source, root, out.Dir, names)
+	if err := layOut(source, root, out.Dir, names); err != nil {
+		return Installed{}, err
+	}
+	forgetBinary()
+	return out, nil
 }
 
 type source interface {
