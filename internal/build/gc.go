@@ -102,6 +102,9 @@ func prune(ctx context.Context, w *base.Worker, infos ...client.PruneInfo) (int6
 // sweepPause is the least time between two sweeps: one takes a walk over all records.
 const sweepPause = time.Minute
 
+// idlePause is how long after a build the next one is not expected any more.
+const idlePause = 3 * time.Second
+
 // sweeper keeps the cache within its policy, some time after builds.
 type sweeper struct {
 	worker *base.Worker
@@ -132,15 +135,32 @@ func (s *sweeper) run(ctx context.Context) {
 			return
 		case <-s.wake:
 		}
-		select {
-		case <-ctx.Done():
+		s.settle(ctx)
+		if ctx.Err() != nil {
 			return
-		case <-time.After(sweepPause):
 		}
 		if _, err := prune(ctx, s.worker, s.worker.GCPolicy()...); err != nil && ctx.Err() == nil {
 			log.G(ctx).WithError(err).Warn("sweep build cache")
 		}
-		debug.FreeOSMemory() // what the builds needed; the engine may be idle for days now
+		debug.FreeOSMemory() // the engine may be idle for days now
+	}
+}
+
+// settle lets the time until the next sweep pass. Some seconds after each build it gives back the memory that the build took:
+// Go keeps it for a while, and nothing an idle engine does makes it let go.
+func (s *sweeper) settle(ctx context.Context) {
+	sweep, idle := time.After(sweepPause), time.After(idlePause)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+			idle = time.After(idlePause)
+		case <-idle:
+			debug.FreeOSMemory()
+		case <-sweep:
+			return
+		}
 	}
 }
 
