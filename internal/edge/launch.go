@@ -60,7 +60,8 @@ func (l Launch) start(ctx context.Context) (Status, error) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }() // lives as long as the process: it reaps it
-	return l.awaitOffice(ctx, cmd.Process.Pid, ended)
+	// Once begun it is waited for, whatever ctx says: whoever stops the edge then finds one to stop.
+	return l.awaitOffice(context.WithoutCancel(ctx), cmd.Process.Pid, ended)
 }
 
 func (l Launch) awaitOffice(ctx context.Context, pid int, ended <-chan error) (Status, error) {

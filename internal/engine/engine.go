@@ -253,9 +253,9 @@ func (e *Engine) close() error {
 	var errs []error
 	if e.machine != nil {
 		e.machine.Close()
-		if !e.machine.Serves() { // nothing of this engine is left then
-			errs = append(errs, e.edge.Stop(ctx))
-		}
+	}
+	if e.edge != nil && !e.serves() { // nothing of this engine is left then
+		errs = append(errs, e.edge.Stop(ctx))
 	}
 	if e.builder != nil {
 		errs = append(errs, e.builder.Close(), e.runtime.BuildNetwork().RemoveBuild(ctx))
@@ -270,6 +270,23 @@ func (e *Engine) close() error {
 		errs = append(errs, e.store.Close(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// serves reports whether any environment has a service, were it scaled to nothing, or anything that still runs. When in
+// doubt it does.
+func (e *Engine) serves() bool {
+	if len(e.runtime.Environments()) > 0 {
+		return true
+	}
+	found := false
+	err := e.db.View(func(tx state.Tx) error {
+		all, err := tx.Environments()
+		for _, s := range all {
+			found = found || s.Serving != nil && len(s.Serving.Generation.Config.Services) > 0
+		}
+		return err
+	})
+	return found || err != nil
 }
 
 // keeper is the durable side of the machine.

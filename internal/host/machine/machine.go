@@ -136,18 +136,6 @@ func (m *Machine) routesChanged() {
 	}
 }
 
-// Serves reports whether any environment has a service, were it scaled to nothing, or anything that still runs.
-func (m *Machine) Serves() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, s := range m.sites {
-		if s.serving != nil && len(s.serving.Generation.Config.Services) > 0 {
-			return true
-		}
-	}
-	return len(m.runtime.Environments()) > 0
-}
-
 // Close stops asking replicas for their health.
 func (m *Machine) Close() { m.health.close() }
 
