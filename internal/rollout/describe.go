@@ -75,13 +75,13 @@ func (p *planner) action(c *change) string {
 	started := len(c.start)
 	switch {
 	case c.want == nil:
-		return "remove " + replicas(len(c.retire))
+		return "remove " + replicas(len(c.retire)) + p.whose("")
 	case c.oneShot() && started > 0:
 		return "run to its end"
 	case started == 0 && surplus > 0:
 		return fmt.Sprintf("scale %d → %d", len(c.keep)+surplus, c.want.Replicas)
 	case started == 0 && len(c.retire) > 0:
-		return "remove " + replicas(len(c.retire)) + " left over"
+		return "remove " + replicas(len(c.retire)) + p.whose(" left over")
 	case started == 0:
 		return "unchanged"
 	case c.stops:
@@ -94,6 +94,14 @@ func (p *planner) action(c *change) string {
 		return fmt.Sprintf("scale %d → %d", c.before.Replicas, c.want.Replicas)
 	}
 	return "start " + replicas(started)
+}
+
+// whose says of replicas that go whose they are: on the way back they are the failed deployment's.
+func (p *planner) whose(otherwise string) string {
+	if p.desired.Return {
+		return " of the failed deployment"
+	}
+	return otherwise
 }
 
 // exchange is "2 replicas", or "4 replicas by 2".

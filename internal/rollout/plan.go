@@ -76,6 +76,7 @@ type Operation struct {
 	ID      string // of the replica
 	Index   int    // of the replica
 	Old     bool   // the replica is of an earlier specification; another one has its index
+	Failed  bool   // the replica is of the deployment that failed, and from which this plan leads back
 
 	Replica  *Replica          // Start
 	Until    Until             // Await

@@ -149,10 +149,7 @@ func (p *planner) clear() {
 			if p.current(r) {
 				continue
 			}
-			cause := "left over"
-			if r.Deployment != 0 {
-				cause = fmt.Sprintf("left over from deployment %d", r.Deployment)
-			}
+			cause := p.leftover(r)
 			var stop []string
 			if r.State == release.StateRunning {
 				stop = []string{p.stop(r, cause, !p.changes[name].stops && !p.down())}
@@ -163,28 +160,47 @@ func (p *planner) clear() {
 	}
 }
 
+// leftover says where a replica comes from that neither serves nor shall.
+func (p *planner) leftover(r release.Replica) string {
+	switch {
+	case p.failed(r) && r.Deployment != 0:
+		return fmt.Sprintf("of deployment %d, which failed", r.Deployment)
+	case p.failed(r):
+		return "of the deployment that failed"
+	case r.Deployment != 0:
+		return fmt.Sprintf("left over from deployment %d", r.Deployment)
+	}
+	return "left over"
+}
+
 // old reports whether the replica runs something else than its service shall.
 func (p *planner) old(r release.Replica) bool {
 	c := p.changes[r.Service]
-	return c.want != nil && r.Spec != c.spec
+	return !p.desired.Return && c.want != nil && r.Spec != c.spec
+}
+
+// failed reports whether the replica is of the deployment from which the plan leads back: a deployment clears away what
+// others have left before it starts anything.
+func (p *planner) failed(r release.Replica) bool {
+	return p.desired.Return && r.Spec != p.changes[r.Service].spec
 }
 
 func (p *planner) stop(r release.Replica, cause string, cleanup bool, after ...[]string) string {
 	return p.add(Operation{
-		Key: "stop " + r.ID, Kind: Stop, Service: r.Service, ID: r.ID, Index: r.Index, Old: p.old(r), Cause: cause,
+		Key: "stop " + r.ID, Kind: Stop, Service: r.Service, ID: r.ID, Index: r.Index, Old: p.old(r), Failed: p.failed(r), Cause: cause,
 		Limit: p.grace(r), Cleanup: cleanup,
 	}, after...)
 }
 
 func (p *planner) drain(r release.Replica, cleanup bool, after ...[]string) string {
 	return p.add(Operation{
-		Key: "drain " + r.ID, Kind: Drain, Service: r.Service, ID: r.ID, Index: r.Index, Old: p.old(r),
+		Key: "drain " + r.ID, Kind: Drain, Service: r.Service, ID: r.ID, Index: r.Index, Old: p.old(r), Failed: p.failed(r),
 		Limit: p.grace(r), Cleanup: cleanup,
 	}, after...)
 }
 
 func (p *planner) remove(r release.Replica, cause string, after ...[]string) {
 	p.removed = append(p.removed, p.add(Operation{
-		Key: "remove " + r.ID, Kind: Remove, Service: r.Service, ID: r.ID, Index: r.Index, Old: p.old(r), Cause: cause, Cleanup: !p.down(),
+		Key: "remove " + r.ID, Kind: Remove, Service: r.Service, ID: r.ID, Index: r.Index, Old: p.old(r), Failed: p.failed(r), Cause: cause, Cleanup: !p.down(),
 	}, after...))
 }

@@ -88,9 +88,12 @@ func (o Operation) String() string { return sentences([]Operation{o})[0] }
 
 // verb is the sentence with % in the place of the replicas.
 func (o Operation) verb() string {
-	old := ""
-	if o.Old {
-		old = "old "
+	whose := ""
+	switch {
+	case o.Failed:
+		whose = "failed "
+	case o.Old:
+		whose = "old "
 	}
 	switch o.Kind {
 	case Prepare:
@@ -104,7 +107,7 @@ func (o Operation) verb() string {
 	case Await:
 		return o.Until.sentence(o.Limit)
 	}
-	return string(o.Kind) + " " + old + "%"
+	return string(o.Kind) + " " + whose + "%"
 }
 
 func (u Until) sentence(limit time.Duration) string {
