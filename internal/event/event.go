@@ -169,7 +169,8 @@ type Change struct {
 	Because []string   `json:"because,omitempty"` // for people: what made its image another one
 	// Interruption says that the service does not answer for a while, and for how long at most.
 	Interruption string `json:"interruption,omitempty"`
-	Ports        []Port `json:"ports,omitempty"` // of the host, that will lead to it
+	Warning      string `json:"warning,omitempty"` // for people: what to think of before it happens
+	Ports        []Port `json:"ports,omitempty"`   // of the host, that will lead to it
 }
 
 // Port is a port of the host that leads to a service.

@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -150,11 +152,31 @@ func (c *change) stopsFirst() bool {
 	return c.want.Replicas == 1 && writes(c.want)
 }
 
+// warning is about a writer that was alone, and was stopped first for that where the file does not say otherwise: it gets company.
+func (c *change) warning() string {
+	if c.want == nil || c.before == nil || c.before.Replicas != 1 || c.want.Replicas < 2 || c.want.Update.Order != "" || c.oneShot() {
+		return ""
+	}
+	written := shared(c.want)
+	if len(written) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d replicas of %s will write to %s at the same time; update_config.order: start-first says that they may",
+		c.want.Replicas, c.name, strings.Join(written, ", "))
+}
+
 // writes reports whether replicas of the service share something writable that outlives them.
-func writes(s *release.Service) bool {
-	return slices.ContainsFunc(s.Mounts, func(m release.Mount) bool {
-		return !m.ReadOnly && (m.Kind == release.MountVolume || m.Kind == release.MountBind)
-	})
+func writes(s *release.Service) bool { return len(shared(s)) > 0 }
+
+// shared names the volumes and paths of the host that replicas of the service write to.
+func shared(s *release.Service) []string {
+	var names []string
+	for _, m := range s.Mounts {
+		if !m.ReadOnly && (m.Kind == release.MountVolume || m.Kind == release.MountBind) {
+			names = append(names, m.Source)
+		}
+	}
+	return names
 }
 
 // oneShot reports whether the service runs to its end and takes no traffic.

@@ -15,13 +15,14 @@ type Change struct {
 	Causes  []string // "image 1a2b3c4d5e6f → 99aa88bb77cc"
 	// Interruption says that the service does not answer for a while, and for how long at most; else empty.
 	Interruption string
+	Warning      string // what to think of before it happens; may be empty
 	Kind         event.ChangeKind
 	Ports        []release.Port // of the host, that will lead to the service
 }
 
 // describe is the change for people.
 func (p *planner) describe(c *change) Change {
-	d := Change{Service: c.name, Action: p.action(c), Causes: p.causes(c), Kind: event.Changed}
+	d := Change{Service: c.name, Action: p.action(c), Causes: p.causes(c), Warning: c.warning(), Kind: event.Changed}
 	if d.Action == "unchanged" && len(d.Causes) > 0 {
 		d.Action = "route anew"
 	}
@@ -46,7 +47,7 @@ func (p *planner) describe(c *change) Change {
 }
 
 func (c Change) event() event.Change {
-	e := event.Change{Service: c.Service, Kind: c.Kind, Action: c.Action, Causes: c.Causes, Interruption: c.Interruption}
+	e := event.Change{Service: c.Service, Kind: c.Kind, Action: c.Action, Causes: c.Causes, Interruption: c.Interruption, Warning: c.Warning}
 	for _, port := range c.Ports {
 		e.Ports = append(e.Ports, event.Port{
 			HostIP: port.HostIP, Published: port.Published, Target: port.Target, Protocol: port.Protocol, World: world(port.HostIP),

@@ -25,6 +25,9 @@ func (p Plan) String() string {
 		if c.Interruption != "" {
 			fmt.Fprintf(&b, "  ! %s\n", c.Interruption)
 		}
+		if c.Warning != "" {
+			fmt.Fprintf(&b, "  ! %s\n", c.Warning)
+		}
 	}
 	for i, round := range rounds(p.Operations) {
 		fmt.Fprintf(&b, "%3d. %s\n", i+1, strings.Join(sentences(round), "; "))

@@ -138,8 +138,10 @@ func changeLines(o Output, c event.Change, width int) []string {
 			lines = append(lines, indent+portLine(o, p))
 		}
 	}
-	if c.Interruption != "" {
-		lines = append(lines, hanging(o, indent, o.Paint(Warning, "! "+Clean(c.Interruption)))...)
+	for _, warning := range []string{c.Interruption, c.Warning} {
+		if warning != "" {
+			lines = append(lines, hanging(o, indent, o.Paint(Warning, "! "+Clean(warning)))...)
+		}
 	}
 	return lines
 }
