@@ -17,5 +17,5 @@ func (a *app) onTarget(ctx context.Context, call func(*api.Client, release.Envir
 	if err != nil {
 		return err
 	}
-	return a.render(func(sink event.Sink) error { return call(client, env, sink) })
+	return a.render(ctx, func(sink event.Sink) error { return call(client, env, sink) })
 }

@@ -10,16 +10,13 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
-	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
-	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
 //go:generate go test -run ^TestReferenceIsInStep$ -update .
@@ -35,7 +32,7 @@ type app struct {
 
 	engineParts Engine
 	client      *api.Client // once connected
-	begun       atomic.Bool // the engine finishes what was asked for, whether this call stays or not
+	answered    bool        // a result is printed
 
 	root        string
 	dir         string
@@ -55,17 +52,17 @@ func Main(version string, args []string, engine Engine) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, version: version, engineParts: engine}
-	cmd := a.command()
-	cmd.SetArgs(args)
-	err := cmd.ExecuteContext(ctx)
+	root := a.command()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
 	a.noteVersion()
 	if exit, ok := errors.AsType[exitError](err); ok {
 		return exit.code
 	}
-	if err != nil && ctx.Err() != nil {
-		err = a.interrupted()
+	if err != nil && ctx.Err() != nil && release.KindOf(err) != release.KindInterrupted {
+		err = interrupted("")
 	}
-	tui.Error(os.Stderr, err)
+	a.fail(cmd, args, err)
 	return release.ExitCode(err)
 }
 
@@ -86,7 +83,9 @@ service up on this machine; run again, it updates the service without a failed r
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRunE: a.rejectClashes,
 	}
+	parentOf(root)
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.root, "root", envOr("SEAWORTHY_ROOT", DefaultRoot), "state root of the engine")
 	flags.StringVarP(&a.dir, "directory", "C", ".", "directory of the project")
@@ -96,7 +95,6 @@ service up on this machine; run again, it updates the service without a failed r
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only warnings, failures and the outcome")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print every instruction and every line of log")
 	flags.BoolVarP(&a.yes, "yes", "y", false, "answer what is asked with yes")
-	root.MarkFlagsMutuallyExclusive("json", "plain")
 	root.SetFlagErrorFunc(usage)
 	root.AddGroup(
 		&cobra.Group{ID: "life", Title: "From Dockerfile to running service:"},
@@ -104,12 +102,15 @@ service up on this machine; run again, it updates the service without a failed r
 		&cobra.Group{ID: "run", Title: "Change what runs:"},
 		&cobra.Group{ID: "keep", Title: "Keep house:"},
 	)
-	a.add(root, "life", a.up(), a.plan(), a.build(), a.release(), a.deploy())
-	a.add(root, "look", a.status(), a.history(), a.show(), a.ledger(), a.logs(), a.config(), a.export())
-	a.add(root, "run", a.scale(), a.rollback(), a.resume(), a.restart(), a.exec(), a.run(), a.down())
-	a.add(root, "keep", a.gc(), a.volume(), a.engine())
+	a.add(root, "life", streams(a.up(), a.plan(), a.build(), a.release(), a.deploy())...)
+	a.add(root, "look", a.status(), a.history(), a.show(), a.ledger(), a.config(), a.export())
+	a.add(root, "look", streams(a.logs())...)
+	a.add(root, "run", streams(a.scale(), a.rollback(), a.restart(), a.down())...)
+	a.add(root, "run", a.resume(), a.exec(), a.run())
+	a.add(root, "keep", a.gc(), a.volume(), a.engine(), a.versionVerb())
 	root.SetCompletionCommandGroupID("keep")
 	root.SetHelpCommandGroupID("keep")
+	strictHelp(root)
 	a.addCompletion(root)
 	return root
 }
@@ -118,6 +119,7 @@ service up on this machine; run again, it updates the service without a failed r
 func (a *app) add(parent *cobra.Command, group string, commands ...*cobra.Command) {
 	for _, cmd := range commands {
 		cmd.GroupID = group
+		cmd.SuggestFor = habits[cmd.Name()]
 		if check := cmd.Args; check != nil {
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {
@@ -128,31 +130,6 @@ func (a *app) add(parent *cobra.Command, group string, commands ...*cobra.Comman
 		}
 		parent.AddCommand(cmd)
 	}
-}
-
-func usage(cmd *cobra.Command, err error) error {
-	return &release.UserError{Kind: release.KindUsage, Err: err, Hint: cmd.CommandPath() + " --help"}
-}
-
-// render runs a call whose events are shown as they come.
-func (a *app) render(call func(event.Sink) error) error {
-	mode := tui.Auto
-	switch {
-	case a.json:
-		mode = tui.JSON
-	case a.plain:
-		mode = tui.Plain
-	}
-	r := tui.New(tui.Options{Out: a.out, Err: a.err, Mode: mode, Quiet: a.quiet, Verbose: a.verbose})
-	return r.Close(call(begunSink{Sink: r, begun: &a.begun}))
-}
-
-// result prints what a verb found: as JSON, or as people read it.
-func (a *app) result(value any, text func(tui.Output) error) error {
-	if a.json {
-		return tui.WriteJSON(a.out, value)
-	}
-	return text(tui.Describe(a.out, tui.ColorAuto))
 }
 
 // connect returns a client of the engine, which is started if it does not run.

@@ -30,6 +30,7 @@ func (a *app) engine() *cobra.Command {
 		Use:   "engine",
 		Short: "The long-running process that builds and runs",
 	}
+	parentOf(cmd)
 	a.addPlain(cmd, a.engineRun(), a.engineInstall(), a.engineRestart(), a.engineStop(), a.engineStatus())
 	return cmd
 }

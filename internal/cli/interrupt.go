@@ -11,22 +11,26 @@ import (
 // begunSink notes whether the engine has begun what it finishes without its caller.
 type begunSink struct {
 	event.Sink
-	begun *atomic.Bool
+	begun atomic.Bool
 }
 
 // Emit passes the event on.
-func (s begunSink) Emit(e event.Event) {
+func (s *begunSink) Emit(e event.Event) {
 	if e.Type == event.TypeRelease || e.Type == event.TypeDeployment {
 		s.begun.Store(true)
 	}
 	s.Sink.Emit(e)
 }
 
-// interrupted is the error of a call that its user has ended.
-func (a *app) interrupted() error {
-	hint := "run the same command again: it goes on where this one stopped"
-	if a.begun.Load() {
-		hint = "the engine finishes what it has begun: seaworthy status shows how far it is"
+// hint says what becomes of a call that its user has ended.
+func (s *begunSink) hint() string {
+	if s.begun.Load() {
+		return "the engine finishes what it has begun: seaworthy status shows how far it is"
 	}
+	return "nothing was changed; run again, it goes on where it stopped"
+}
+
+// interrupted is the error of a call that its user has ended.
+func interrupted(hint string) error {
 	return &release.UserError{Kind: release.KindInterrupted, Err: errors.New("interrupted"), Hint: hint}
 }

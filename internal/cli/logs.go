@@ -58,14 +58,19 @@ func (a *app) logs() *cobra.Command {
 func (a *app) showLogs(ctx context.Context, client *api.Client, req api.LogsRequest, show tui.LogOptions) error {
 	var err error
 	if a.json {
-		err = a.render(func(sink event.Sink) error { return client.Logs(ctx, req, sink) })
+		err = a.render(ctx, func(sink event.Sink) error {
+			if err := client.Logs(ctx, req, sink); ctx.Err() == nil { // its end is how -f is meant to end: nothing to explain
+				return err
+			}
+			return nil
+		})
 	} else {
 		out := tui.NewLogs(a.out, show)
 		if err = client.Logs(ctx, req, out); err == nil {
 			err = out.Err()
 		}
 	}
-	if err != nil && ctx.Err() != nil { // it is how -f is meant to end: nothing to explain
+	if ctx.Err() != nil {
 		return exitError{release.KindInterrupted.ExitCode()}
 	}
 	return err

@@ -67,7 +67,7 @@ func (a *app) makePlan(ctx context.Context, o planOptions) error {
 	since := a.since(ctx, client, env, origin)
 	req := api.UpRequest{Goal: api.GoalPlan, Project: *p, Origin: origin, Pull: o.pull, NoCache: o.noCache, Keep: o.file != ""}
 	var made *event.Plan
-	err = a.render(func(sink event.Sink) error {
+	err = a.render(ctx, func(sink event.Sink) error {
 		for _, w := range p.Warnings {
 			sink.Emit(w.Event())
 		}

@@ -103,7 +103,7 @@ func (a *app) runPlan(ctx context.Context, path string, force bool) error {
 	}
 	req := f.request()
 	req.Force = force
-	return a.render(func(sink event.Sink) error { return client.Deploy(ctx, req, sink) })
+	return a.render(ctx, func(sink event.Sink) error { return client.Deploy(ctx, req, sink) })
 }
 
 // make runs the way from the directory to goal.
@@ -116,7 +116,7 @@ func (a *app) make(ctx context.Context, goal api.Goal, o upOptions) error {
 		return dirtyError(p.Environment.Name, origin.Dirty)
 	}
 	req := api.UpRequest{Goal: goal, Project: *p, Origin: origin, Pull: o.pull, NoCache: o.noCache, Force: o.force}
-	return a.render(func(sink event.Sink) error {
+	return a.render(ctx, func(sink event.Sink) error {
 		for _, w := range p.Warnings {
 			sink.Emit(w.Event())
 		}

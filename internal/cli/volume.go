@@ -19,6 +19,7 @@ import (
 
 func (a *app) volume() *cobra.Command {
 	cmd := &cobra.Command{Use: "volume", Short: "Volumes of an environment"}
+	parentOf(cmd)
 	a.addPlain(cmd, a.volumeList(), a.volumeExport(), a.volumeImport(), a.volumeRemove())
 	return cmd
 }

@@ -37,8 +37,10 @@ func TestExitCodesAreDocumented(t *testing.T) {
 
 <!-- Generated from internal/release/exit.go: go test ./internal/tui -update -->
 
-Every verb ends with one of these. The kind is what ` + "`--json`" + ` has in the error of the last event
-([events](events.md)).
+Every verb ends with one of these, and a script that reads it needs nothing else. With ` + "`--json`" + ` standard output ends
+with the error too, in the same form wherever it came from (kind, message, hint, detail): in the last event of the verbs
+that write events ([events](events.md#error)), and for the others as ` + "`{\"error\": {\"kind\": …, \"message\": …}}`" + ` in the
+place of a result. People read it on standard error in any case.
 
 | code | kind | meaning |
 | ---: | --- | --- |

@@ -12,7 +12,7 @@ import (
 // Error shows a person what failed: the error, its excerpt or log as it is, and what to type next. It is silent about nil,
 // about an error that a Renderer has shown, and about release.KindChanges, which is an answer.
 func Error(w io.Writer, err error) {
-	if err == nil || wasShown(err) || release.KindOf(err) == release.KindChanges {
+	if err == nil || Shown(err) || release.KindOf(err) == release.KindChanges {
 		return
 	}
 	o := Describe(w, ColorAuto)

@@ -11,13 +11,14 @@ import (
 
 // jsonLines writes each event as one line of JSON.
 type jsonLines struct {
-	mu  sync.Mutex // one line at a time
-	out io.Writer
-	end *event.End
-	err error // of writing
+	mu     sync.Mutex // one line at a time
+	out    io.Writer
+	people io.Writer
+	end    *event.End
+	err    error // of writing
 }
 
-func newJSONLines(o Options) *jsonLines { return &jsonLines{out: o.Out} }
+func newJSONLines(o Options) *jsonLines { return &jsonLines{out: o.Out, people: o.Err} }
 
 func (j *jsonLines) Emit(e event.Event) {
 	j.mu.Lock()
@@ -41,7 +42,7 @@ func (j *jsonLines) Emit(e event.Event) {
 	j.err = err
 }
 
-// Close writes the event that ends the stream, if the stream broke off without one.
+// Close writes the event that ends the stream, if the stream broke off without one, and the error for people too.
 func (j *jsonLines) Close(err error) error {
 	if j.end == nil {
 		j.Emit(event.Event{Type: event.TypeEnd, End: &event.End{Error: event.NewError(err)}})
@@ -50,6 +51,7 @@ func (j *jsonLines) Close(err error) error {
 		err = j.end.Error.Err()
 	}
 	if err != nil {
+		Error(j.people, err)
 		return shown(err)
 	}
 	return j.err

@@ -109,11 +109,11 @@ func TestEachReplicaHasItsColour(t *testing.T) {
 }
 
 func TestJSONIsOneEventALineAndAlwaysEnds(t *testing.T) {
-	var out bytes.Buffer
-	r := New(Options{Out: &out, Mode: JSON})
+	var out, people bytes.Buffer
+	r := New(Options{Out: &out, Err: &people, Mode: JSON})
 	r.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Text: "two\nlines"}})
 	failed := &release.UserError{Kind: release.KindEngine, Err: errors.New("connection lost")}
-	if err := r.Close(failed); release.KindOf(err) != release.KindEngine || !wasShown(err) {
+	if err := r.Close(failed); release.KindOf(err) != release.KindEngine || !Shown(err) {
 		t.Errorf("Close returned %v", err)
 	}
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
@@ -127,6 +127,7 @@ func TestJSONIsOneEventALineAndAlwaysEnds(t *testing.T) {
 	if end.Type != event.TypeEnd || end.End.Error.Message != "connection lost" || end.Version != event.Version {
 		t.Errorf("the last event is %s", lines[1])
 	}
+	wrote(t, &people, "error: connection lost\n")
 }
 
 func TestPlainHasNoControlCharacters(t *testing.T) {

@@ -96,7 +96,8 @@ func eventSchema(t *testing.T) []byte {
 With `+"`--json`"+`, a verb that does something writes what happens as it happens: one event a line, each a JSON object.
 This is version %d of the schema, and every event says so in `+"`v`"+`. The version changes when a reader of the old form would
 misread the new one; new fields and new types of events may come at any time, so pass over what you do not know. The last
-line is an event of type `+"`end`"+`; without it the stream broke off.
+line is an event of type `+"`end`"+`, with the error if there was one, also where the command line or the project is wrong;
+without it the stream broke off.
 
 Times are RFC 3339. Fields marked `+"`?`"+` are left out where they are empty.
 `, event.Version)

@@ -83,7 +83,7 @@ func TestLostReaderIsToldOnceByClose(t *testing.T) {
 				r.Emit(event.Event{Type: event.TypeLog, Log: &event.Log{Line: "x"}})
 				r.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Text: "x"}})
 			}
-			if err := r.Close(nil); err == nil || wasShown(err) {
+			if err := r.Close(nil); err == nil || Shown(err) {
 				t.Errorf("Close returned %v", err)
 			}
 		})

@@ -31,7 +31,7 @@ const (
 // Options say where and how a stream of events is rendered.
 type Options struct {
 	Out io.Writer // the stream
-	Err io.Writer // the error that ends it; not used by JSON, where the last event has it
+	Err io.Writer // the error that ends it, for people
 	Mode
 	Color ColorMode
 	// Size is asked for the terminal's columns and rows before each frame; nil asks Out.
@@ -86,7 +86,8 @@ func shown(err error) error {
 	return shownError{err}
 }
 
-func wasShown(err error) bool {
+// Shown reports whether a renderer has shown err already.
+func Shown(err error) bool {
 	_, ok := errors.AsType[shownError](err)
 	return ok
 }
