@@ -70,7 +70,7 @@ CMD ["false"]
 		{"init", "tr '\\0' ' ' < /proc/1/cmdline | cut -d ' ' -f 1", "/dev/seaworthy-init"},
 		{"read_only", "touch /x 2>&1", "touch: /x: Read-only file system"},
 		{"capabilities", "sed -n 's/^CapBnd:\t*//p' /proc/1/status", "0000000000000400"},
-		{"ulimits", "awk '/^Max open files|^Max processes/ {print $(NF-2), $(NF-1)}' /proc/$(cut -d ' ' -f 1 /proc/1/task/1/children)/limits", "50 50\n100 200"},
+		{"ulimits", "awk '/^Max open files|^Max processes/ {print $(NF-2), $(NF-1)}' /proc/$(cat /proc/1/task/*/children | cut -d ' ' -f 1)/limits", "50 50\n100 200"},
 		{"sysctls", "cat /proc/sys/net/core/somaxconn", "77"},
 		{"shm_size", "df -k /dev/shm | awk 'NR==2 {print $2}'", "16384"},
 		{"tmpfs", "awk '$2 == \"/scratch\" {print $3, ($4 ~ /size=1024k/), ($4 ~ /mode=700/)}' /proc/mounts", "tmpfs 1 1"},

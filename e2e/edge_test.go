@@ -3,11 +3,14 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -247,7 +250,7 @@ func TestTrafficAndNamesGoOnWithoutTheEngineAndWithANewerOne(t *testing.T) {
 	}
 
 	s.bin = filepath.Join(s.tmp, "newer")
-	if err := buildBinary(s.bin, "e2e-newer"); err != nil {
+	if err := buildBinary(s.bin, "e2e-newer", "-overlay", s.anotherEdge()); err != nil {
 		t.Fatal(err)
 	}
 	s.untouched("web", func() {
@@ -269,4 +272,27 @@ func TestTrafficAndNamesGoOnWithoutTheEngineAndWithANewerOne(t *testing.T) {
 	s.setEnvironment(`VERSION: "1"`, `VERSION: "2"`)
 	s.up(0)
 	s.serves("2")
+}
+
+// anotherEdge is an overlay for go build in which the edge's own program is another one: one that is the same has nothing to
+// hand over.
+func (s *site) anotherEdge() string {
+	s.t.Helper()
+	edge := filepath.Join(s.tmp, "seaworthy-edge")
+	build := exec.Command("go", "build", "-ldflags", "-X main.newer=yes", "-o", edge, "../internal/edge/server/seaworthy-edge")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		s.t.Fatalf("build another edge: %v\n%s", err, out)
+	}
+	embedded, err := filepath.Abs("../internal/program/embedded/seaworthy-edge")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{embedded: edge}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	path := filepath.Join(s.tmp, "overlay.json")
+	s.write(path, string(overlay))
+	return path
 }

@@ -51,8 +51,9 @@ func prepareAndRun(m *testing.M) int {
 }
 
 // buildBinary builds Seaworthy with a version of its own.
-func buildBinary(path, version string) error {
-	cmd := exec.Command("go", "build", "-ldflags", "-X main.version="+version, "-o", path, "..")
+func buildBinary(path, version string, flags ...string) error {
+	args := append([]string{"build", "-ldflags", "-X main.version=" + version, "-o", path}, flags...)
+	cmd := exec.Command("go", append(args, "..")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // parts of it run inside of replicas
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build Seaworthy: %w\n%s", err, out)

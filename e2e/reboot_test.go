@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -189,12 +190,19 @@ func mountsBelow(t *testing.T, dir string) (found []string) {
 
 func forgetNetworks(t *testing.T, tag string) {
 	t.Helper()
-	links, err := filepath.Glob("/sys/class/net/sw-" + tag + "*")
-	if err != nil || len(links) == 0 {
-		t.Fatalf("no network of the site is found: %v", err)
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, link := range links {
-		command(t, "ip", "link", "delete", filepath.Base(link))
+	found := false
+	for _, link := range all {
+		if strings.HasPrefix(link.Name, "sw-"+tag) {
+			found = true
+			command(t, "ip", "link", "delete", link.Name)
+		}
+	}
+	if !found {
+		t.Fatal("no network of the site is found")
 	}
 }
 
