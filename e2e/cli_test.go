@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -71,4 +74,48 @@ func TestWrongCommandLinesSayWhatIsMeant(t *testing.T) {
 	if out := s.run(0, "help", "volume", "list"); !strings.Contains(out, "seaworthy volume list") {
 		t.Errorf("help volume list: %s", out)
 	}
+}
+
+func TestSettingsThatWereNamedAreTheOnesTaken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{"Dockerfile": "FROM busybox\nCMD [\"true\"]\n"})
+	named := func(path string) result {
+		s.env = []string{"SEAWORTHY_CONFIG=" + path}
+		return s.tryIn(s.tmp, "up")
+	}
+	if r := named("nosuch.yaml"); r.code != 2 || !strings.Contains(r.err, "find settings") {
+		t.Errorf("a file that is not there: exit code %d\n%s", r.code, r.err)
+	}
+	if _, err := os.Stat(s.root); err == nil {
+		t.Error("an engine was started without the settings that it was to have")
+	}
+	s.write(filepath.Join(s.tmp, "other.yaml"), "nosuchkey: 1\n")
+	if r := named("other.yaml"); r.code != 2 || !strings.Contains(r.err, filepath.Join(s.tmp, "other.yaml")) || !strings.Contains(r.err, "nosuchkey") {
+		t.Errorf("a relative path: exit code %d\n%s", r.code, r.err)
+	}
+
+	units := t.TempDir()
+	s.write(filepath.Join(s.tmp, "other.yaml"), "{}\n")
+	if r := s.tryIn(s.tmp, "engine", "install", "--no-start", "--unit-dir", units); r.code != 0 {
+		t.Fatalf("engine install: %s", r.err)
+	}
+	unit, err := os.ReadFile(filepath.Join(units, "seaworthy.service"))
+	if err != nil || !strings.Contains(string(unit), " --config "+filepath.Join(s.tmp, "other.yaml")+" ") {
+		t.Errorf("the unit does not name the settings: %v\n%s", err, unit)
+	}
+	s.env = nil
+	s.refused(2, []string{"engine", "install", "--no-start", "--unit-dir", "/nosuch"}, "/nosuch", "--unit-dir")
+	s.refused(2, []string{"engine", "install", "--no-start", "--unit-dir", units, "--config", "nosuch.yaml"}, "find settings")
+}
+
+// tryIn runs a verb in a directory.
+func (s *site) tryIn(dir string, args ...string) result {
+	s.t.Helper()
+	var out, errs bytes.Buffer
+	cmd := s.command(args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		s.t.Fatal(err)
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }

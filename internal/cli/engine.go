@@ -20,7 +20,7 @@ import (
 // Engine is what the CLI needs of the engine it may have to become. It is handed in, since everything else goes through the API.
 type Engine struct {
 	Run          func(ctx context.Context, root, settings string, onDemand bool) error
-	WriteUnit    func(dir, binary, root string) (path string, err error)
+	WriteUnit    func(dir, binary, root, settings string) (path string, err error)
 	UnitName     string
 	SettingsPath string
 }
@@ -57,14 +57,22 @@ func (a *app) engineRun() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&config, "config", envOr("SEAWORTHY_CONFIG", a.engineParts.SettingsPath), "settings of the engine (docs/engine.md)")
+	a.configFlag(cmd, &config)
 	cmd.Flags().IntVar(&starter, starterFlag, 0, "")
 	_ = cmd.Flags().MarkHidden(starterFlag) // it is there
 	return cmd
 }
 
+// namedSettings is the variable that names the file of the engine's settings.
+const namedSettings = "SEAWORTHY_CONFIG"
+
+func (a *app) configFlag(cmd *cobra.Command, config *string) {
+	text := "settings of the engine (docs/engine.md); by default " + a.engineParts.SettingsPath + ", where that is there"
+	cmd.Flags().StringVar(config, "config", os.Getenv(namedSettings), text)
+}
+
 func (a *app) engineInstall() *cobra.Command {
-	var unitDir string
+	var unitDir, config string
 	var noStart bool
 	cmd := &cobra.Command{
 		Use:   "install",
@@ -78,15 +86,16 @@ func (a *app) engineInstall() *cobra.Command {
 			if err := needRoot("install the engine"); err != nil {
 				return err
 			}
-			return a.install(cmd.Context(), unitDir, !noStart)
+			return a.install(cmd.Context(), unitDir, config, !noStart)
 		},
 	}
 	cmd.Flags().StringVar(&unitDir, "unit-dir", "/etc/systemd/system", "where the unit is written")
+	a.configFlag(cmd, &config)
 	cmd.Flags().BoolVar(&noStart, "no-start", false, "write the unit and do nothing else")
 	return cmd
 }
 
-func (a *app) install(ctx context.Context, unitDir string, start bool) error {
+func (a *app) install(ctx context.Context, unitDir, config string, start bool) error {
 	binary, err := os.Executable()
 	if err != nil {
 		return err
@@ -95,9 +104,14 @@ func (a *app) install(ctx context.Context, unitDir string, start bool) error {
 	if err != nil {
 		return err
 	}
-	path, err := a.engineParts.WriteUnit(unitDir, binary, root)
-	if err != nil {
+	if config, err = settingsFile(config); err != nil {
 		return err
+	}
+	path, err := a.engineParts.WriteUnit(unitDir, binary, root, config)
+	if err != nil {
+		return &release.UserError{
+			Kind: release.KindUsage, Err: fmt.Errorf("write unit: %w", err), Hint: "--unit-dir names a folder that is there and that systemd reads",
+		}
 	}
 	fmt.Fprintln(a.out, "wrote", path)
 	if !start {
@@ -119,6 +133,19 @@ func (a *app) install(ctx context.Context, unitDir string, start bool) error {
 	}
 	fmt.Fprintln(a.out, "engine enabled and started")
 	return nil
+}
+
+// settingsFile is the absolute path of the settings, which have to be there; empty: none were named.
+func settingsFile(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", &release.UserError{
+			Kind: release.KindUsage, Err: fmt.Errorf("find settings: %w", err), Hint: "--config and " + namedSettings + " name the file: mend or unset them",
+		}
+	}
+	return filepath.Abs(path)
 }
 
 func (a *app) engineStop() *cobra.Command {

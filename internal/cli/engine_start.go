@@ -52,12 +52,16 @@ func (a *app) startEngine(ctx context.Context, client *api.Client) error {
 }
 
 func (a *app) startOnce(ctx context.Context, client *api.Client) error {
+	settings, err := settingsFile(os.Getenv(namedSettings)) // the engine will not stand where this process does
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(a.root, 0o711); err != nil {
 		return &release.UserError{
 			Kind: release.KindEngine, Err: fmt.Errorf("make state root: %w", err), Hint: "name another one: --root DIR or SEAWORTHY_ROOT",
 		}
 	}
-	engine, err := a.spawnEngine()
+	engine, err := a.spawnEngine(settings)
 	if err != nil {
 		return fmt.Errorf("start engine: %w", err)
 	}
@@ -79,7 +83,7 @@ type spawned struct {
 	reason *os.File
 }
 
-func (a *app) spawnEngine() (*spawned, error) {
+func (a *app) spawnEngine(settings string) (*spawned, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -103,6 +107,9 @@ func (a *app) spawnEngine() (*spawned, error) {
 		return nil, err
 	}
 	cmd := exec.Command(binary, "engine", "run", "--root", root, "--"+starterFlag, "3")
+	if settings != "" {
+		cmd.Args = append(cmd.Args, "--config", settings)
+	}
 	cmd.Dir = "/"
 	cmd.Env = engineEnvironment(os.Environ())
 	cmd.Stdout, cmd.Stderr = log, log

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +12,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// SettingsPath is where the engine's settings are looked for; without the file the defaults hold.
+// SettingsPath is where the engine's settings are looked for unless another file is named; without it the defaults hold.
 const SettingsPath = "/etc/seaworthy/engine.yaml"
 
 // Settings are the engine's own, as opposed to a project's (docs/engine.md).
@@ -33,17 +34,22 @@ type BuildSettings struct {
 	CPUs        float64 `yaml:"cpus"`
 }
 
-// LoadSettings reads the settings at path; a file that is not there gives the defaults.
+// LoadSettings reads the settings at path, which has to be there. Without a path it is SettingsPath, which need not.
 func LoadSettings(path string) (Settings, error) {
 	s := Settings{KeepReleases: 5}
+	named := path != ""
+	path = cmp.Or(path, SettingsPath)
 	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !named:
 		return s, nil
+	case err != nil:
+		return s, &release.UserError{
+			Kind: release.KindUsage, Err: fmt.Errorf("read settings: %w", err),
+			Hint: "--config and SEAWORTHY_CONFIG name the file; without them it is " + SettingsPath,
+		}
 	}
-	if err == nil {
-		err = yaml.UnmarshalWithOptions(raw, &s, yaml.Strict())
-	}
-	if err != nil {
+	if err := yaml.UnmarshalWithOptions(raw, &s, yaml.Strict()); err != nil {
 		return s, &release.UserError{
 			Kind: release.KindUsage, Err: fmt.Errorf("read settings %s: %w", path, errors.New(yaml.FormatError(err, false, true))),
 			Hint: "docs/engine.md lists the settings",

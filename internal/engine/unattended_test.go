@@ -4,7 +4,7 @@ import "testing"
 
 func TestAnEngineIsInstalledForItsOwnRootOnly(t *testing.T) {
 	empty, dir := t.TempDir(), t.TempDir()
-	if _, err := WriteUnit(dir, "/usr/local/bin/seaworthy", "/srv/a"); err != nil {
+	if _, err := WriteUnit(dir, "/usr/local/bin/seaworthy", "/srv/a", "/etc/x.yaml"); err != nil {
 		t.Fatal(err)
 	}
 	dirs := []string{empty, dir}

@@ -19,7 +19,7 @@ After=network-online.target
 Wants=network-online.target
 
 [Service]
-ExecStart=%s engine run --root %s
+ExecStart=%s engine run%s --root %s
 Restart=on-failure
 RestartSec=1
 KillMode=process
@@ -31,8 +31,12 @@ TasksMax=infinity
 WantedBy=multi-user.target
 `
 
-// WriteUnit writes the systemd unit for this binary into dir and returns its path.
-func WriteUnit(dir, binary, root string) (string, error) {
+// WriteUnit writes the systemd unit for this binary, a state root and, unless it is empty, a file of settings into dir. It
+// returns the unit's path.
+func WriteUnit(dir, binary, root, settings string) (string, error) {
+	if settings != "" {
+		settings = " --config " + settings
+	}
 	path := filepath.Join(dir, UnitName)
-	return path, atomicfile.Write(path, fmt.Appendf(nil, unit, binary, root), 0o644)
+	return path, atomicfile.Write(path, fmt.Appendf(nil, unit, binary, settings, root), 0o644)
 }

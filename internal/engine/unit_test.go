@@ -5,11 +5,40 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
+
+func TestUnitNamesTheSettings(t *testing.T) {
+	path, err := WriteUnit(t.TempDir(), "/usr/local/bin/seaworthy", "/var/lib/seaworthy", "/etc/sea/engine.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "ExecStart=/usr/local/bin/seaworthy engine run --config /etc/sea/engine.yaml --root /var/lib/seaworthy\n"; !strings.Contains(string(text), want) {
+		t.Errorf("unit lacks %q:\n%s", want, text)
+	}
+}
+
+func TestSettingsThatWereNamedHaveToBeThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "engine.yaml")
+	if _, err := LoadSettings(path); release.KindOf(err) != release.KindUsage {
+		t.Errorf("without the file: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("keepReleases: 3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := LoadSettings(path); err != nil || s.KeepReleases != 3 {
+		t.Errorf("with it: %+v, %v", s, err)
+	}
+}
 
 func TestUnitKeepsReplicasWhenTheEngineEnds(t *testing.T) {
 	dir := t.TempDir()
-	path, err := WriteUnit(dir, "/usr/local/bin/seaworthy", "/var/lib/seaworthy")
+	path, err := WriteUnit(dir, "/usr/local/bin/seaworthy", "/var/lib/seaworthy", "")
 	if err != nil {
 		t.Fatal(err)
 	}
