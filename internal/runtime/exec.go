@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -199,6 +201,9 @@ const forgotten = 20 * time.Second
 func (r *Runtime) endForgotten(c *container, n *run) {
 	dir := filepath.Join(c.dir, execsDir)
 	entries, _ := os.ReadDir(dir) // none: nothing was run
+	if len(entries) > 0 {
+		r.waiters.Go(func() { n.killGuests(inNamespace(r.closing)) })
+	}
 	for _, e := range entries {
 		r.waiters.Go(func() {
 			ctx, cancel := context.WithTimeout(inNamespace(r.closing), forgotten)
@@ -209,4 +214,45 @@ func (r *Runtime) endForgotten(c *container, n *run) {
 			_ = os.Remove(filepath.Join(dir, e.Name()))
 		})
 	}
+}
+
+// killGuests ends what was run in the replica beside its own process, with its children. A start that was cut with its engine
+// may have left a process that the shim does not know of; like the others it has its parent outside of the replica.
+func (n *run) killGuests(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, forgotten)
+	defer cancel()
+	own, err := n.task.Connect(ctx, &taskapi.ConnectRequest{ID: n.id})
+	if err != nil {
+		return // it has ended, and all that was in it
+	}
+	all, err := n.task.Pids(ctx, &taskapi.PidsRequest{ID: n.id})
+	if err != nil {
+		return
+	}
+	inside := map[int]bool{}
+	for _, p := range all.Processes {
+		inside[int(p.Pid)] = true
+	}
+	for pid := range inside {
+		if parent := parentOf(pid); pid != int(own.TaskPid) && parent > 0 && !inside[parent] {
+			_ = unix.Kill(-pid, unix.SIGKILL) // it may have ended
+		}
+	}
+}
+
+// parentOf is the parent of a process, 0 of one that is gone.
+func parentOf(pid int) int {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // behind the name: state, parent, …
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, err := strconv.Atoi(fields[1])
+	if err != nil {
+		return 0
+	}
+	return parent
 }

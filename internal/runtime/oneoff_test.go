@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -120,6 +122,24 @@ func TestExecOfAKilledEngineIsEnded(t *testing.T) {
 		left, err := os.ReadDir(e.root + "/containers/web-1/execs")
 		return err == nil && len(left) == 0
 	})
+}
+
+// TestExecThatTheShimDoesNotKnowIsEnded runs a process as a start leaves it that was cut with its engine: past the shim.
+func TestExecThatTheShimDoesNotKnowIsEnded(t *testing.T) {
+	e := start(t)
+	e.run("web-1", e.service("sleep", "600"))
+	e.sh("web-1", "true") // makes the folder where processes are remembered
+	cmd := exec.Command("runc", "--root", filepath.Join(runtime.RunDir(e.root), "runc", "seaworthy"), "exec", "--detach", "web-1", "sleep", "302")
+	if err := cmd.Run(); err != nil { // what it writes is not waited for: the process would have to end
+		t.Fatal(err)
+	}
+	dir := filepath.Join(e.root, "containers", "web-1", "execs")
+	if err := os.WriteFile(filepath.Join(dir, "exec-CUT"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.close()
+	e.open()
+	eventually(t, "it ends", func() bool { return e.sh("web-1", "ps | grep -c '[s]leep 302' || true") == "0" })
 }
 
 func TestCommandThatCannotRunSaysSo(t *testing.T) {
