@@ -76,6 +76,25 @@ func TestWrongCommandLinesSayWhatIsMeant(t *testing.T) {
 	}
 }
 
+// A plan file replaces nothing but a plan, and what is no plan is not run; service names are what Compose has there.
+func TestPlansAreToldFromOtherFiles(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{"Dockerfile": "FROM busybox\nCMD [\"true\"]\n", "precious": "mine"})
+	s.refused(2, []string{"up", "web"}, "up takes no service names", "seaworthy plan -o")
+	s.refused(2, []string{"up", "web", "db"}, "up takes no service names", "seaworthy plan -o")
+	s.refused(2, []string{"up", s.path("precious")}, "is not a plan", "seaworthy plan -o")
+
+	s.refused(7, []string{"plan", "-o", s.path("precious")}, "what is there is not a plan")
+	s.refused(7, []string{"plan", "-o", "/dev/null"}, "what is there is not a plan")
+	s.refused(2, []string{"plan", "-o", s.path("folder/x.plan")}, "there is no folder")
+	if content, err := os.ReadFile(s.path("precious")); err != nil || string(content) != "mine" {
+		t.Errorf("the file was written over: %q %v", content, err)
+	}
+	if _, err := os.Stat(s.path("folder")); err == nil {
+		t.Error("a folder was made")
+	}
+}
+
 func TestSettingsThatWereNamedAreTheOnesTaken(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, map[string]string{"Dockerfile": "FROM busybox\nCMD [\"true\"]\n"})

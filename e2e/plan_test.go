@@ -138,7 +138,7 @@ func TestUpRunsExactlyThePlanOfAFile(t *testing.T) {
 		s.write(file, string(raw))
 		s.refused(7, []string{"up", file}, "stale")
 		s.write(file, "{}")
-		s.refused(2, []string{"up", file}, "it is no plan")
+		s.refused(2, []string{"up", file}, "is not a plan")
 		s.refused(2, []string{"up", file, "--pull"}, "--pull")
 	})
 }

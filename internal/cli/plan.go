@@ -55,6 +55,11 @@ func planFlag(cmd *cobra.Command, plan *bool) {
 }
 
 func (a *app) makePlan(ctx context.Context, o planOptions) error {
+	if o.file != "" {
+		if err := placeForPlan(o.file); err != nil {
+			return err
+		}
+	}
 	p, origin, client, err := a.gather(ctx, o.upOptions)
 	if err != nil {
 		return err

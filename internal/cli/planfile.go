@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/atomicfile"
+	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -37,27 +39,69 @@ func (f planFile) write(path string) error {
 	if err := enc.Encode(f); err != nil {
 		return fmt.Errorf("write plan %s: %w", path, err)
 	}
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
-	if err == nil {
-		err = atomicfile.Write(path, b.Bytes(), 0o644)
-	}
-	if err != nil {
+	if err := atomicfile.Write(path, b.Bytes(), 0o644); err != nil {
 		return &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("write plan %s: %w", path, err), Hint: "seaworthy plan -o FILE with another path"}
 	}
 	return nil
 }
 
+// placeForPlan says, before anything is built, whether a plan can be kept at path. What is there already has to be a plan, and
+// so does the folder have to be there, but for the one that is Seaworthy's own.
+func placeForPlan(path string) error {
+	refuse := func(kind release.Kind, err error) error {
+		return &release.UserError{Kind: kind, Err: fmt.Errorf("write plan %s: %w", path, err), Hint: "seaworthy plan -o FILE with another path"}
+	}
+	dir := filepath.Dir(path)
+	if filepath.Base(dir) == session.State {
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return refuse(release.KindUsage, err)
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return refuse(release.KindUsage, fmt.Errorf("there is no folder %s", dir))
+	}
+	switch is, err := planAt(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return refuse(release.KindUsage, err)
+	case !is:
+		return refuse(release.KindConflict, errors.New("what is there is not a plan, and stays"))
+	}
+	return nil
+}
+
+// planAt reports whether what is at path is a plan; a device or pipe is none, and is not read.
+func planAt(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false, err
+	}
+	b, err := os.ReadFile(path)
+	return isPlan(b), err
+}
+
+// isPlan reports whether a file is a plan, of whichever version.
+func isPlan(content []byte) bool {
+	var f struct {
+		Schema string `json:"schema"`
+	}
+	return json.Unmarshal(content, &f) == nil && strings.HasPrefix(f.Schema, "seaworthy plan ")
+}
+
 func readPlanFile(path string) (planFile, error) {
 	var f planFile
 	b, err := os.ReadFile(path)
-	if err == nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f, noServiceNames(path)
+	case err == nil && !isPlan(b):
+		return f, &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("%s is not a plan", path), Hint: whatUpTakes}
+	case err == nil:
 		err = json.Unmarshal(b, &f)
 	}
 	if err == nil && f.Schema != planSchema {
-		err = errors.New("it is no plan of this version")
-		if !strings.HasPrefix(f.Schema, "seaworthy plan ") {
-			err = errors.New("it is no plan")
-		}
+		err = errors.New("it is a plan of another version")
 	}
 	if err == nil && (f.Plan.Release == "" || f.Plan.Digest == "" || f.Plan.Environment.Project == "" || f.Plan.Environment.Name == "") {
 		err = errors.New("it is not whole")
@@ -66,6 +110,15 @@ func readPlanFile(path string) (planFile, error) {
 		return f, &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("read plan %s: %w", path, err), Hint: "seaworthy plan -o " + path + " makes one"}
 	}
 	return f, nil
+}
+
+// whatUpTakes is for who expects the arguments that Compose takes.
+const whatUpTakes = "seaworthy up brings all services up; its one argument is a plan that seaworthy plan -o FILE has kept"
+
+func noServiceNames(given string) error {
+	return &release.UserError{
+		Kind: release.KindUsage, Err: fmt.Errorf("up takes no service names, and %s is no file", given), Hint: whatUpTakes,
+	}
 }
 
 // request asks for exactly this plan.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // upOptions are what up and its parts have in common.
@@ -44,7 +46,12 @@ func (a *app) up() *cobra.Command {
 			"  seaworthy up",
 			"  seaworthy up -e staging",
 			"  seaworthy up staging.plan"),
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return &release.UserError{Kind: release.KindUsage, Err: errors.New("up takes no service names"), Hint: whatUpTakes}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return a.make(cmd.Context(), api.GoalUp, o)
