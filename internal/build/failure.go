@@ -128,9 +128,12 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	if v.image {
 		u.Kind = release.KindBuild
 	}
+	if v.of == nil {
+		p.alone(v)
+	}
 	stage := f.target.Stage
-	if len(v.steps) > 0 {
-		stage = p.stageName(v.steps[0])
+	if len(v.of.steps) > 0 {
+		stage = p.stageName(v.of.steps[0])
 	}
 	what := "stage " + stage
 	u.Hint = "correct it, then run the same command again: what was built before it is kept"
@@ -138,7 +141,7 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 		what = "check " + stage
 		u.Hint = "correct what it found, or leave it out: checks: {" + stage + ": skip} in seaworthy.yaml"
 	}
-	text, _, more := strings.Cut(v.text, "\n")
+	text, _, more := strings.Cut(v.of.text, "\n")
 	if more {
 		text = strings.TrimRight(text, " \\") + " …"
 	}

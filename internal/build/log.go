@@ -50,8 +50,8 @@ func (p *progress) logLine(v *vertex, stream int, raw []byte) {
 	if stream == 2 {
 		out.Stream = event.Stderr
 	}
-	if len(v.steps) > 0 {
-		out.Step = v.steps[0]
+	if v.of != nil && len(v.of.steps) > 0 {
+		out.Step = v.of.steps[0]
 	}
 	p.sink.Emit(event.Event{Type: event.TypeLog, Log: &out})
 }

@@ -25,12 +25,13 @@ type progress struct {
 	file string
 	hide *strings.Replacer
 
-	mu       sync.Mutex // guards the rest; held while emitting, so that events keep their order
-	vertices map[digest.Digest]*vertex
-	order    []*vertex // as learned
-	stages   map[string]*stage
-	warned   map[string]bool
-	over     bool // nothing is told any more
+	mu           sync.Mutex // guards the rest; held while emitting, so that events keep their order
+	vertices     map[digest.Digest]*vertex
+	order        []*vertex               // as learned
+	instructions map[string]*instruction // by what their vertices have in common
+	stages       map[string]*stage
+	warned       map[string]bool
+	over         bool // nothing is told any more
 }
 
 func newProgress(req *Request, sink event.Sink) *progress {
@@ -38,14 +39,15 @@ func newProgress(req *Request, sink event.Sink) *progress {
 		sink = event.Discard
 	}
 	p := &progress{
-		sink:     sink,
-		req:      req,
-		text:     strings.Split(string(req.Dockerfile), "\n"),
-		file:     req.filename(),
-		hide:     strings.NewReplacer(),
-		vertices: map[digest.Digest]*vertex{},
-		stages:   map[string]*stage{},
-		warned:   map[string]bool{},
+		sink:         sink,
+		req:          req,
+		text:         strings.Split(string(req.Dockerfile), "\n"),
+		file:         req.filename(),
+		hide:         strings.NewReplacer(),
+		vertices:     map[digest.Digest]*vertex{},
+		instructions: map[string]*instruction{},
+		stages:       map[string]*stage{},
+		warned:       map[string]bool{},
 	}
 	for _, t := range req.Targets {
 		p.stage(t.Key).unkept = t.Image
@@ -63,17 +65,14 @@ func (p *progress) learn(target Target, g graph) bool {
 		v.image = v.image || target.Image
 		v.source = n.source
 		v.targets = union(v.targets, []string{target.Key})
-		if len(n.places) > 0 {
-			p.place(v, n.places[0])
-		} else if v.text == "" {
-			v.text = plain(n.name)
-		}
+		in := p.join(v, n)
+		p.place(in, n)
 		for _, key := range owners[n.digest] {
-			p.assign(v, key)
+			p.assign(in, key)
 		}
-		if v.line > 0 && !v.told {
-			v.told = true
-			p.emitInstruction(v)
+		if in.line > 0 && !in.told {
+			in.told = true
+			p.emitInstruction(in)
 		}
 	}
 	return g.located()
@@ -89,15 +88,8 @@ func (p *progress) vertex(dgst digest.Digest) *vertex {
 	return v
 }
 
-// place says where a vertex comes from: the first of the places, where identical instructions share it.
-func (p *progress) place(v *vertex, at place) {
-	if v.line == 0 || at.first < v.line {
-		v.line, v.text = at.first, p.instruction(at)
-	}
-}
-
-// instruction is the text of some lines of the Dockerfile, as it is written there.
-func (p *progress) instruction(at place) string {
+// written is the text of some lines of the Dockerfile.
+func (p *progress) written(at place) string {
 	if at.first > len(p.text) {
 		return ""
 	}
@@ -140,8 +132,12 @@ func (p *progress) update(s *client.SolveStatus) {
 
 func (p *progress) updateVertex(got *client.Vertex) {
 	v := p.vertex(got.Digest)
-	if v.text == "" {
-		v.text = plain(got.Name)
+	if v.of == nil {
+		p.alone(v)
+	}
+	in := v.of
+	if in.text == "" {
+		in.text = plain(got.Name)
 	}
 	if !v.take(got) {
 		return
@@ -149,16 +145,26 @@ func (p *progress) updateVertex(got *client.Vertex) {
 	if v.state.Ended() {
 		p.flushLog(v)
 	}
-	p.emitInstruction(v)
-	for _, key := range v.steps {
+	p.refresh(in)
+}
+
+// refresh tells what the news of its vertices mean for an instruction, and that for its stages.
+func (p *progress) refresh(in *instruction) {
+	if !in.refresh() {
+		return
+	}
+	p.emitInstruction(in)
+	for _, key := range in.steps {
 		p.advance(p.stages[key])
 	}
 }
 
 func (p *progress) updateTransfer(st *client.VertexStatus) {
 	v := p.vertex(st.Vertex)
-	if v.transfer(st) && v.state == event.Started {
-		p.emitInstruction(v)
+	v.transfer(st)
+	if in := v.of; in != nil && in.state == event.Started && in.bytes() != in.reported {
+		in.reported = in.bytes()
+		p.emitInstruction(in)
 	}
 }
 
@@ -201,6 +207,6 @@ func (p *progress) warnLocked(text, hint string) {
 	p.sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Level: event.Warn, Text: text, Hint: hint}})
 }
 
-func (p *progress) emitInstruction(v *vertex) {
-	p.sink.Emit(event.Event{Type: event.TypeInstruction, Instruction: v.event(p.file)})
+func (p *progress) emitInstruction(in *instruction) {
+	p.sink.Emit(event.Event{Type: event.TypeInstruction, Instruction: in.event(p.file)})
 }

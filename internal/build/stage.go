@@ -8,14 +8,14 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/event"
 )
 
-// stage is the progress of one stage: it starts with its first vertex and ends when all have ended and its image, if it is
-// to be one, is kept.
+// stage is the progress of one stage: it starts with its first instruction and ends when all have ended and its image, if
+// it is to be one, is kept.
 type stage struct {
-	key      string
-	vertices []*vertex
-	unkept   bool // its image has yet to be made
-	state    event.State
-	started  time.Time
+	key          string
+	instructions []*instruction
+	unkept       bool // its image has yet to be made
+	state        event.State
+	started      time.Time
 }
 
 func (p *progress) stage(key string) *stage {
@@ -27,51 +27,51 @@ func (p *progress) stage(key string) *stage {
 	return s
 }
 
-func (p *progress) assign(v *vertex, key string) {
-	if slices.Contains(v.steps, key) {
+func (p *progress) assign(in *instruction, key string) {
+	if slices.Contains(in.steps, key) {
 		return
 	}
-	v.steps = append(v.steps, key)
+	in.steps = append(in.steps, key)
 	s := p.stage(key)
-	s.vertices = append(s.vertices, v)
+	s.instructions = append(s.instructions, in)
 }
 
-// advance starts or ends a stage as its vertices say.
+// advance starts or ends a stage as its instructions say.
 func (p *progress) advance(s *stage) {
 	if s.state.Ended() {
 		return
 	}
 	if s.state == event.Pending {
-		if !slices.ContainsFunc(s.vertices, func(v *vertex) bool { return v.state != event.Pending }) {
+		if !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return in.state != event.Pending }) {
 			return
 		}
 		p.emitStep(s, event.Started, "")
 	}
-	if failed := slices.IndexFunc(s.vertices, func(v *vertex) bool { return v.state == event.Failed }); failed >= 0 {
-		p.emitStep(s, event.Failed, s.vertices[failed].err)
+	if failed := slices.IndexFunc(s.instructions, func(in *instruction) bool { return in.state == event.Failed }); failed >= 0 {
+		p.emitStep(s, event.Failed, s.instructions[failed].err())
 		return
 	}
 	if p.unfinished(s) {
 		return
 	}
 	state := event.Cached
-	if slices.ContainsFunc(s.vertices, (*vertex).ran) {
+	if slices.ContainsFunc(s.instructions, (*instruction).ran) {
 		state = event.Done
 	}
 	p.emitStep(s, state, "")
 }
 
-// unfinished reports whether something of a stage has yet to end. A source ends more than once (first it is known what
-// it is, then it is fetched), so where there is anything else, that decides.
+// unfinished reports whether something of a stage has yet to end. What only fetches ends more than once, so where there is
+// anything else, that decides.
 func (p *progress) unfinished(s *stage) bool {
 	if s.unkept {
 		return true
 	}
-	steps := slices.DeleteFunc(slices.Clone(s.vertices), func(v *vertex) bool { return v.source != "" })
-	if len(steps) == 0 {
-		steps = s.vertices
+	working := slices.DeleteFunc(slices.Clone(s.instructions), (*instruction).fetches)
+	if len(working) == 0 {
+		working = s.instructions
 	}
-	return slices.ContainsFunc(steps, func(v *vertex) bool { return !v.state.Ended() })
+	return slices.ContainsFunc(working, func(in *instruction) bool { return !in.state.Ended() })
 }
 
 // built says that a target is complete: what was not heard of by then was not needed, since what follows it was cached.
@@ -112,16 +112,19 @@ func (p *progress) settle(which func(*vertex) bool, state event.State) {
 	if p.over {
 		return
 	}
+	var settled []*instruction
 	for _, v := range p.order {
-		if v.state != event.Pending || !which(v) {
-			continue
+		if v.state == event.Pending && v.of != nil && which(v) {
+			v.state = state
+			settled = append(settled, v.of)
 		}
-		v.state = state
-		p.emitInstruction(v)
-		if state == event.Cached {
-			for _, key := range v.steps {
-				p.advance(p.stages[key])
-			}
+	}
+	for _, in := range settled {
+		switch {
+		case state == event.Cached:
+			p.refresh(in)
+		case in.refresh():
+			p.emitInstruction(in)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,24 +15,20 @@ import (
 // tailLines is how much of a log a failure shows.
 const tailLines = 20
 
-// vertex is one operation of the solver: an instruction of the Dockerfile, or what BuildKit does besides.
+// vertex is one operation of the solver.
 type vertex struct {
 	digest  digest.Digest
-	steps   []string // the stages it belongs to, by key of their step
+	of      *instruction
 	targets []string // the targets that need it, by key
 	image   bool     // an image needs it
 	source  string   // what it brings in, where it does: a base image, the context, a URL
-	line    int
-	text    string
 
-	told     bool // that it will come
-	state    event.State
-	err      string
-	took     time.Duration
-	moved    map[string]*client.VertexStatus // transfers, by id
-	partial  map[int][]byte                  // the last, unfinished line of a stream
-	tail     []string
-	reported int64 // bytes, as last told
+	state   event.State
+	err     string
+	took    time.Duration
+	moved   map[string]*client.VertexStatus // transfers, by id
+	partial map[int][]byte                  // the last, unfinished line of a stream
+	tail    []string
 }
 
 // take follows the solver's news and reports whether they are news to others.
@@ -72,17 +67,12 @@ func (v *vertex) ran() bool {
 	return v.bytes() > 0 && !strings.HasPrefix(v.source, "local://")
 }
 
-// transfer notes how far a transfer is, and reports whether that is worth telling.
-func (v *vertex) transfer(st *client.VertexStatus) bool {
+// transfer notes how far a transfer is.
+func (v *vertex) transfer(st *client.VertexStatus) {
 	if v.moved == nil {
 		v.moved = map[string]*client.VertexStatus{}
 	}
 	v.moved[st.ID] = st
-	if current := v.bytes(); current != v.reported {
-		v.reported = current
-		return true
-	}
-	return false
 }
 
 func (v *vertex) bytes() (current int64) {
@@ -101,20 +91,6 @@ func (v *vertex) size() (total int64) {
 		total += st.Total
 	}
 	return total
-}
-
-func (v *vertex) event(file string) *event.Instruction {
-	ins := &event.Instruction{
-		Digest: v.digest.String(), Steps: slices.Clone(v.steps), Text: v.text, Line: v.line, State: v.state,
-		Current: v.bytes(), Total: v.size(), Error: v.err,
-	}
-	if v.line > 0 {
-		ins.File = file
-	}
-	if v.state.Ended() {
-		ins.Took = v.took
-	}
-	return ins
 }
 
 var stagePrefix = regexp.MustCompile(`^\[[^\]]+\] `)

@@ -235,9 +235,14 @@ func (s *step) failed() *instruction {
 	return nil
 }
 
-// tally counts the step's instructions: all that are known, those that ended, and those of them that came from cache.
+// tally counts the step's instructions: all that are known, those that ended, and those of them that came from cache. What
+// the build does besides, such as loading its context, is none, where the step has any.
 func (s *step) tally() (all, ended, cached int) {
+	written := slices.ContainsFunc(s.instructions, func(in *instruction) bool { return in.Line > 0 })
 	for _, in := range s.instructions {
+		if written && in.Line == 0 {
+			continue
+		}
 		all++
 		if in.State.Ended() {
 			ended++

@@ -1,0 +1,204 @@
+package build
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/frontend/dockerfile/command"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+// instruction is what people know: a line of the Dockerfile, or something that BuildKit does besides. It is one vertex of the
+// solver or several: COPY --link copies and merges, and where targets need different parts of the context, the same line is
+// there once for each. The solver finds what one of these has made when it comes to the others.
+type instruction struct {
+	vertices []*vertex
+	steps    []string // the stages it belongs to, by key of their step
+	line     int
+	text     string
+
+	state    event.State
+	took     time.Duration
+	reported int64 // bytes, as last told
+	told     bool  // that it will come
+}
+
+// keys are what vertices of the same instruction have in common.
+func (n node) keys() []string {
+	switch {
+	case n.source != "": // one can serve several lines
+		return []string{n.source}
+	case len(n.places) == 0:
+		return []string{n.digest.String()}
+	}
+	keys := make([]string, len(n.places))
+	for i, at := range n.places {
+		keys[i] = fmt.Sprintf("%d–%d %s", at.first, at.last, n.trigger())
+	}
+	return keys
+}
+
+// trigger is the instruction of an ONBUILD, which has the place of the FROM that brings it; otherwise empty.
+func (n node) trigger() string {
+	if text := plain(n.name); strings.HasPrefix(text, "ONBUILD ") {
+		return text
+	}
+	return ""
+}
+
+// join finds the instruction that a vertex is part of.
+func (p *progress) join(v *vertex, n node) *instruction {
+	keys := n.keys()
+	for _, key := range keys {
+		if v.of == nil && p.instructions[key] != nil {
+			v.of = p.instructions[key]
+			v.of.vertices = append(v.of.vertices, v)
+		}
+	}
+	if v.of == nil {
+		p.alone(v)
+	}
+	for _, key := range keys {
+		if p.instructions[key] == nil {
+			p.instructions[key] = v.of
+		}
+	}
+	return v.of
+}
+
+// alone makes an instruction of a vertex.
+func (p *progress) alone(v *vertex) {
+	v.of = &instruction{vertices: []*vertex{v}, state: event.Pending}
+}
+
+// place says where an instruction is written: at the first of the places, where identical instructions share a vertex. What is
+// fetched for a COPY or ADD comes from its line, but is not it.
+func (p *progress) place(in *instruction, n node) {
+	for _, at := range n.places {
+		text := p.written(at)
+		if n.source != "" && !isFrom(text) || in.line > 0 && in.line <= at.first {
+			continue
+		}
+		if in.line, in.text = at.first, n.trigger(); in.text == "" {
+			in.text = text
+		}
+	}
+	if in.text == "" {
+		in.text = plain(n.name)
+	}
+}
+
+func isFrom(text string) bool {
+	word, _, _ := strings.Cut(text, " ")
+	return strings.EqualFold(word, command.From)
+}
+
+// fetches reports whether the instruction does nothing but bring something in.
+func (in *instruction) fetches() bool { return in.vertices[0].source != "" }
+
+// byWeight are states in the order in which they count where targets differ: what ran for one is found by the others.
+var byWeight = []event.State{event.Failed, event.Done, event.Cached, event.Started, event.Stopped}
+
+// refresh reports whether the news of its vertices change how far the instruction is.
+func (in *instruction) refresh() bool {
+	byTarget := map[string][]*vertex{}
+	for _, v := range in.vertices {
+		if len(v.targets) == 0 {
+			byTarget[""] = append(byTarget[""], v)
+		}
+		for _, t := range v.targets {
+			byTarget[t] = append(byTarget[t], v)
+		}
+	}
+	state := event.Pending
+	var took time.Duration
+	for _, vertices := range byTarget {
+		if s := together(vertices); weight(s) < weight(state) {
+			state = s
+		}
+	}
+	for _, v := range in.vertices {
+		if v.state == state {
+			took = max(took, v.took)
+		}
+	}
+	changed := state != in.state || took != in.took
+	in.state, in.took = state, took
+	return changed
+}
+
+func weight(s event.State) int {
+	if i := slices.Index(byWeight, s); i >= 0 {
+		return i
+	}
+	return len(byWeight)
+}
+
+// together is how far the vertices of one target are.
+func together(vertices []*vertex) event.State {
+	is := func(states ...event.State) func(*vertex) bool {
+		return func(v *vertex) bool { return slices.Contains(states, v.state) }
+	}
+	switch {
+	case slices.ContainsFunc(vertices, is(event.Failed)):
+		return event.Failed
+	case slices.ContainsFunc(vertices, is(event.Stopped)):
+		return event.Stopped
+	case !slices.ContainsFunc(vertices, is(event.Pending, event.Started)):
+		if slices.ContainsFunc(vertices, is(event.Done)) {
+			return event.Done
+		}
+		return event.Cached
+	case slices.ContainsFunc(vertices, func(v *vertex) bool { return v.state != event.Pending }):
+		return event.Started
+	}
+	return event.Pending
+}
+
+// ran reports whether it did any work.
+func (in *instruction) ran() bool { return slices.ContainsFunc(in.vertices, (*vertex).ran) }
+
+func (in *instruction) bytes() (current int64) {
+	for _, v := range in.vertices {
+		current += v.bytes()
+	}
+	return current
+}
+
+// size is what all transfers add up to, or 0 while one does not know.
+func (in *instruction) size() (total int64) {
+	for _, v := range in.vertices {
+		size := v.size()
+		if size == 0 && v.bytes() > 0 {
+			return 0
+		}
+		total += size
+	}
+	return total
+}
+
+func (in *instruction) err() string {
+	for _, v := range in.vertices {
+		if v.err != "" {
+			return v.err
+		}
+	}
+	return ""
+}
+
+func (in *instruction) event(file string) *event.Instruction {
+	e := &event.Instruction{
+		Digest: in.vertices[0].digest.String(), Steps: slices.Clone(in.steps), Text: in.text, Line: in.line, State: in.state,
+		Current: in.bytes(), Total: in.size(), Error: in.err(),
+	}
+	if in.line > 0 {
+		e.File = file
+	}
+	if in.state.Ended() {
+		e.Took = in.took
+	}
+	return e
+}

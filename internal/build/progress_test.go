@@ -1,0 +1,77 @@
+package build_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+// ended are the instructions of a step but for its FROM, and how each ended, in the order of the Dockerfile: "2 done COPY . .".
+func (r *recorder) ended(step string) []string {
+	last := map[string]event.Instruction{}
+	for _, e := range r.all() {
+		if in := e.Instruction; in != nil && in.Line > 0 && slices.Contains(in.Steps, step) && !strings.HasPrefix(in.Text, "FROM ") {
+			last[in.Digest] = *in
+		}
+	}
+	var all []string
+	for _, in := range last {
+		all = append(all, fmt.Sprintf("%d %s %s", in.Line, in.State, in.Text))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// The check takes another part of the context than the image does, so the solver has two builders, of which one finds what
+// the other has made.
+func TestAnInstructionCountsOnceHoweverManyTargetsNeedIt(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{
+		"a": "a\n", "b": "b\n",
+		"Dockerfile": `FROM busybox AS builder
+COPY a .
+RUN sleep 0.2; cat a > /made
+FROM builder AS test
+COPY b .
+RUN cat /made b
+FROM busybox AS web
+COPY --from=builder /made /
+`,
+	})
+	for _, state := range []string{"done", "cached"} {
+		_, rec := y.build(t, y.request(t, dir, "=web", "test"))
+		for step, want := range map[string][]string{
+			"stage:builder": {"2 STATE COPY a .", "3 STATE RUN sleep 0.2; cat a > /made"},
+			"stage:test":    {"5 STATE COPY b .", "6 STATE RUN cat /made b"},
+			"stage:web":     {"8 STATE COPY --from=builder /made /"},
+		} {
+			for i := range want {
+				want[i] = strings.Replace(want[i], "STATE", state, 1)
+			}
+			if diff := cmp.Diff(want, rec.ended(step)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", step, diff)
+			}
+		}
+	}
+}
+
+func TestAnInstructionCountsOnceHoweverManyOperationsItIs(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{
+		"a":          "a\n",
+		"Dockerfile": "FROM busybox AS base\nONBUILD RUN echo one\nONBUILD RUN echo two\nFROM base AS web\nCOPY --link a /linked/\nCOPY --from=busybox:latest /bin/sh /copied\n",
+	})
+	_, rec := y.build(t, y.request(t, dir, "=web"))
+	want := []string{
+		"4 done ONBUILD RUN echo one", "4 done ONBUILD RUN echo two",
+		"5 done COPY --link a /linked/", "6 done COPY --from=busybox:latest /bin/sh /copied",
+	}
+	if diff := cmp.Diff(want, rec.ended("stage:web")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
