@@ -76,6 +76,35 @@ func TestWrongCommandLinesSayWhatIsMeant(t *testing.T) {
 	}
 }
 
+// A root or a name that was mistyped is an error, and nothing is made for it.
+func TestLookingMakesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{
+		"Dockerfile": "FROM busybox\nCMD [\"true\"]\n", "seaworthy.yaml": "name: shop\nenvironments: {local: {}, staging: {}}\n",
+	})
+	for _, args := range []string{
+		"status", "status --all", "history", "show", "ledger", "ledger --verify", "logs", "export", "volume list", "gc",
+		"scale shop=2", "rollback", "restart", "resume", "exec shop true", "run shop true",
+	} {
+		s.refused(10, strings.Fields(args), "no engine has ever run in "+s.root, "--root")
+	}
+	s.run(0, "config")
+	s.refused(10, []string{"engine", "status"}, "no engine is running")
+	if out := s.run(0, "down"); !strings.Contains(out, "nothing runs") {
+		t.Errorf("down: %s", out)
+	}
+	if _, err := os.Stat(s.root); err == nil {
+		t.Fatal("a state root was made")
+	}
+
+	s.run(0, "build")
+	for _, verb := range []string{"status", "history", "ledger", "volume list"} {
+		s.refused(8, append(strings.Fields(verb), "-e", "stagin"), "stagin", "staging")
+		s.refused(8, append(strings.Fields(verb), "-e", "other/local"), "no environment other/local", "status --all")
+		s.run(0, append(strings.Fields(verb), "-e", "staging")...)
+	}
+}
+
 // A plan file replaces nothing but a plan, and what is no plan is not run; service names are what Compose has there.
 func TestPlansAreToldFromOtherFiles(t *testing.T) {
 	t.Parallel()

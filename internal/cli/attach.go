@@ -76,7 +76,7 @@ func splitCommand(cmd *cobra.Command, args []string) (service string, command []
 // attach runs a command in a replica with the user's terminal, or what stands for it, at its other end. Its exit code becomes
 // the verb's.
 func (a *app) attach(ctx context.Context, req api.ExecRequest, noTTY bool) error {
-	client, err := a.connect(ctx)
+	client, err := a.reach(ctx)
 	if err != nil {
 		return err
 	}

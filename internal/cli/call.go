@@ -13,7 +13,7 @@ func (a *app) onTarget(ctx context.Context, call func(*api.Client, release.Envir
 	if err != nil {
 		return err
 	}
-	client, err := a.connect(ctx)
+	client, err := a.reach(ctx)
 	if err != nil {
 		return err
 	}

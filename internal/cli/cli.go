@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -141,6 +142,23 @@ func (a *app) connect(ctx context.Context) (*api.Client, error) {
 	}
 	a.client = client
 	return client, err
+}
+
+// reach is connect for verbs about what is there. Where no engine has ever run nothing is, and none is started to say so: a
+// root that was mistyped stays as it is.
+func (a *app) reach(ctx context.Context) (*api.Client, error) {
+	if a.neverRan() {
+		return nil, &release.UserError{
+			Kind: release.KindEngine, Err: fmt.Errorf("no engine has ever run in %s", a.root),
+			Hint: "seaworthy up starts one; another state root is named with --root or SEAWORTHY_ROOT",
+		}
+	}
+	return a.connect(ctx)
+}
+
+func (a *app) neverRan() bool {
+	_, err := os.Stat(a.root)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func envOr(name, other string) string {

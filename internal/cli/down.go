@@ -14,6 +14,12 @@ func (a *app) down() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "down", Short: "Stop and remove what an environment runs; volumes stay", Example: "  seaworthy down\n  seaworthy down --volumes", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.neverRan() {
+				return a.render(cmd.Context(), func(sink event.Sink) error {
+					sink.Emit(message(event.Info, "nothing runs: no engine has ever run in "+a.root, ""))
+					return nil
+				})
+			}
 			if volumes && !plan {
 				if err := tui.Confirm(cmd.Context(), a.in, a.err, "Remove the volumes and all data in them?", a.yes); err != nil {
 					return err

@@ -48,7 +48,7 @@ func (a *app) export() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, err := a.connect(cmd.Context())
+			client, err := a.reach(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ func (a *app) gc() *cobra.Command {
 			"a week. Releases are collected after each deployment too, and the build cache keeps itself within a limit."),
 		Example: "  seaworthy gc\n  seaworthy gc --all --keep 1", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.connect(cmd.Context())
+			client, err := a.reach(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -23,11 +23,14 @@ func (a *app) history() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, err := a.connect(cmd.Context())
+			client, err := a.reach(cmd.Context())
 			if err != nil {
 				return err
 			}
 			found, err := client.History(cmd.Context(), env, limit)
+			if err == nil && len(found) == 0 {
+				err = a.unknown(env)
+			}
 			if err != nil {
 				return err
 			}

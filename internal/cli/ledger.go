@@ -39,7 +39,7 @@ func (a *app) ledger() *cobra.Command {
 					return err
 				}
 			}
-			client, err := a.connect(cmd.Context())
+			client, err := a.reach(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -48,6 +48,9 @@ func (a *app) ledger() *cobra.Command {
 				return errors.Join(err, a.verified(state))
 			}
 			found, err := client.Ledger(cmd.Context(), env, limit)
+			if err == nil && len(found) == 0 {
+				err = a.unknown(env)
+			}
 			if err != nil {
 				return err
 			}

@@ -38,7 +38,7 @@ func (a *app) logs() *cobra.Command {
 			if req.Tail = tail; tail == 0 && cmd.Flags().Changed("tail") { // nothing of what was
 				req.Since = time.Now()
 			}
-			client, err := a.connect(cmd.Context())
+			client, err := a.reach(cmd.Context())
 			if err != nil {
 				return err
 			}

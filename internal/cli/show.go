@@ -28,7 +28,7 @@ func (a *app) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, err := a.connect(cmd.Context())
+			client, err := a.reach(cmd.Context())
 			if err != nil {
 				return err
 			}

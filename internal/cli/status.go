@@ -33,11 +33,14 @@ func (a *app) status() *cobra.Command {
 					return err
 				}
 			}
-			client, err := a.connect(cmd.Context())
+			client, err := a.reach(cmd.Context())
 			if err != nil {
 				return err
 			}
 			found, err := client.Status(cmd.Context(), env)
+			if err == nil && len(found) == 0 && !all {
+				err = a.unknown(env)
+			}
 			if err != nil {
 				return err
 			}

@@ -67,6 +67,20 @@ func (a *app) findTarget() (env release.Environment, chosen string, err error) {
 	return release.Environment{Project: name, Name: a.environment}, chosen, nil
 }
 
+// unknown is the error about an environment that was named, that no deployment has made, and that the checkout does not have
+// either; nil where the checkout has it.
+func (a *app) unknown(env release.Environment) error {
+	if a.environment == "" {
+		return nil
+	}
+	if here, _, err := project.NameOf(a.dir); err == nil && here == env.Project {
+		return project.HasEnvironment(a.dir, env.Name)
+	}
+	return &release.UserError{
+		Kind: release.KindNotFound, Err: fmt.Errorf("there is no environment %s", env), Hint: "seaworthy status --all lists the environments",
+	}
+}
+
 func noProject(err error) error {
 	if user, ok := errors.AsType[*release.UserError](err); ok && user.Hint != "" {
 		return err

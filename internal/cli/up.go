@@ -104,7 +104,7 @@ func (a *app) runPlan(ctx context.Context, path string, force bool) error {
 	if err := f.isFor(a.environment); err != nil {
 		return err
 	}
-	client, err := a.connect(ctx)
+	client, err := a.reach(ctx)
 	if err != nil {
 		return err
 	}

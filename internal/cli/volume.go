@@ -26,12 +26,18 @@ func (a *app) volume() *cobra.Command {
 
 // onVolumes runs a verb on the volumes of the environment that was asked for.
 func (a *app) onVolumes(run func(context.Context, *api.Client, release.Environment, []string) error) func(*cobra.Command, []string) error {
+	return a.onVolumesOf(a.reach, run)
+}
+
+func (a *app) onVolumesOf(
+	connect func(context.Context) (*api.Client, error), run func(context.Context, *api.Client, release.Environment, []string) error,
+) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		env, err := a.targetEnvironment()
 		if err != nil {
 			return err
 		}
-		client, err := a.connect(cmd.Context())
+		client, err := connect(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -45,6 +51,9 @@ func (a *app) volumeList() *cobra.Command {
 		Example: "  seaworthy volume list", Args: cobra.NoArgs,
 		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, _ []string) error {
 			found, err := c.Volumes(ctx, env)
+			if err == nil && len(found) == 0 {
+				err = a.unknown(env)
+			}
 			if err != nil {
 				return err
 			}
@@ -120,7 +129,7 @@ func (a *app) volumeImport() *cobra.Command {
 			"  gunzip < db-data.tar.gz | seaworthy volume import --yes db-data\n" +
 			"  seaworthy volume import db-data --from-docker myapp_db-data",
 		Args: cobra.RangeArgs(1, 2),
-		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
+		RunE: a.onVolumesOf(a.connect, func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
 			fill, done, err := a.contentFor(ctx, c, env, args, docker)
 			if err != nil {
 				return err

@@ -57,6 +57,15 @@ func NameOf(dir string) (name, environment string, err error) {
 	return l.project.Name, environment, nil
 }
 
+// HasEnvironment is nil where the project of a directory has an environment of that name, and else the error that Load has.
+func HasEnvironment(dir, name string) error {
+	l, err := begin(context.Background(), Options{Dir: dir, Environment: name})
+	if err == nil {
+		_, err = l.chooseEnvironment()
+	}
+	return err
+}
+
 // sanitize makes a name of a folder's: in lower case, of letters, digits, - and _.
 func sanitize(folder string) string {
 	name := strings.Trim(notInProjectName.ReplaceAllString(strings.ToLower(folder), "-"), "-_")
