@@ -1,13 +1,18 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/containerd/v2/core/snapshots"
@@ -83,6 +88,9 @@ func (r *Runtime) findProcess(ctx context.Context, c *container) error {
 			return fmt.Errorf("dismiss shim of %s: %w", c.id, err)
 		}
 	}
+	if err := r.endMaking(ctx, c.id); err != nil {
+		return err
+	}
 	if err := r.clearAway(ctx, c.id); err != nil {
 		return err
 	}
@@ -94,6 +102,48 @@ func (r *Runtime) findProcess(ctx context.Context, c *container) error {
 		c.finished(shim.Exit{Time: time.Now()}, false)
 	}
 	return nil
+}
+
+// endMaking ends a runc that still makes the replica's container, for a shim that is gone: it would be in the way of the
+// next one.
+func (r *Runtime) endMaking(ctx context.Context, id string) error {
+	making := []byte("\x00create\x00--bundle\x00" + r.bundle(id) + "\x00")
+	for {
+		pids, err := processesWith(making)
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+				return fmt.Errorf("end runc, process %d: %w", pid, err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// processesWith are the processes that have this in their command line.
+func processesWith(part []byte) (pids []int, err error) {
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range all {
+		line, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(line, part) {
+			continue // it has ended meanwhile, or is another
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
 }
 
 // reap removes what is ours by name and belongs to no replica.

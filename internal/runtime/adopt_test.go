@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -148,6 +149,39 @@ func TestReplicaIsStartedAfterAReboot(t *testing.T) {
 		t.Errorf("address was %s, is %s, %v", before.IP, after.IP, err)
 	}
 	eventually(t, "it has run twice on the same layer", func() bool { return e.sh("web-1", "wc -l < /tmp/runs") == "2" })
+}
+
+// TestReplicaIsStartedThatRuncWasKilledIn has a process stand for the runc that goes on when engine and shim are killed.
+func TestReplicaIsStartedThatRuncWasKilledIn(t *testing.T) {
+	e := start(t)
+	if err := e.Create(t.Context(), spec("web-1", e.service("sleep", "600"))); err != nil {
+		t.Fatal(err)
+	}
+	shim := shimOf(t, "web-1", e.root)
+	e.close()
+	if err := unix.Kill(shim, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	bundle := filepath.Join(e.root, "containers", "web-1", "bundle")
+	if err := os.WriteFile(filepath.Join(bundle, ".init.pid"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	making := exec.CommandContext(t.Context(), "sh", "-c", "sleep 600; true", "create", "--bundle", bundle, "--pid-file", "init.pid", "web-1")
+	making.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	making.Cancel = func() error { return unix.Kill(-making.Process.Pid, unix.SIGKILL) }
+	if err := making.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- making.Wait() }()
+	e.open()
+	if <-ended == nil {
+		t.Error("what made the container goes on")
+	}
+	_ = unix.Kill(-making.Process.Pid, unix.SIGKILL) // its sleep
+	if err := e.Start(t.Context(), "web-1"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestReplicaThatNeverRanIsStartedAfterAReboot(t *testing.T) {

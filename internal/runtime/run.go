@@ -163,6 +163,7 @@ func (n *run) abandon(ctx context.Context) error {
 // clearAway does what the shim of a replica would have done, had it not been killed: nothing of the replica runs afterwards.
 func (r *Runtime) clearAway(ctx context.Context, id string) error {
 	_ = os.Remove(r.dir.socket(id))
+	_ = os.Remove(filepath.Join(r.bundle(id), ".init.pid")) // of a runc that was killed while it wrote init.pid
 	root := filepath.Join(r.dir.runcRoot(), shim.Namespace)
 	if _, err := os.Stat(filepath.Join(root, id)); errors.Is(err, os.ErrNotExist) {
 		return nil
