@@ -29,7 +29,7 @@ func (a *app) history() *cobra.Command {
 			}
 			found, err := client.History(cmd.Context(), env, limit)
 			if err == nil && len(found) == 0 {
-				err = a.unknown(env)
+				err = a.know(cmd.Context(), client, env)
 			}
 			if err != nil {
 				return err

@@ -27,7 +27,7 @@ func (s *begunSink) hint() string {
 	if s.begun.Load() {
 		return "the engine finishes what it has begun: seaworthy status shows how far it is"
 	}
-	return "nothing was changed; run again, it goes on where it stopped"
+	return "nothing was changed; run the same command again: it goes on where this one stopped"
 }
 
 // interrupted is the error of a call that its user has ended.

@@ -49,7 +49,7 @@ func (a *app) ledger() *cobra.Command {
 			}
 			found, err := client.Ledger(cmd.Context(), env, limit)
 			if err == nil && len(found) == 0 {
-				err = a.unknown(env)
+				err = a.know(cmd.Context(), client, env)
 			}
 			if err != nil {
 				return err
@@ -113,6 +113,19 @@ func described(e api.LedgerEntry) (what, about string, tone tui.Tone) {
 			return "started", about, tui.Normal
 		}
 		return string(d.Result), about, toneOf(d.Result)
+	case "restarted":
+		var r struct {
+			Services []string `json:"services"`
+			Error    string   `json:"error"`
+		}
+		if json.Unmarshal(e.Data, &r) != nil {
+			break
+		}
+		about = e.Environment + ": " + strings.Join(r.Services, " ")
+		if r.Error != "" {
+			return "restart failed", about, tui.Bad
+		}
+		return "restarted", about, tui.Normal
 	case "collected":
 		var ids []release.ID
 		if json.Unmarshal(e.Data, &ids) == nil {

@@ -39,7 +39,7 @@ func (a *app) status() *cobra.Command {
 			}
 			found, err := client.Status(cmd.Context(), env)
 			if err == nil && len(found) == 0 && !all {
-				err = a.unknown(env)
+				err = a.know(cmd.Context(), client, env)
 			}
 			if err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -67,11 +68,13 @@ func (a *app) findTarget() (env release.Environment, chosen string, err error) {
 	return release.Environment{Project: name, Name: a.environment}, chosen, nil
 }
 
-// unknown is the error about an environment that was named, that no deployment has made, and that the checkout does not have
-// either; nil where the checkout has it.
-func (a *app) unknown(env release.Environment) error {
+// know is an error about an environment that was named and that neither the engine nor the checkout knows.
+func (a *app) know(ctx context.Context, c *api.Client, env release.Environment) error {
 	if a.environment == "" {
 		return nil
+	}
+	if found, err := c.Status(ctx, env); err != nil || len(found) > 0 {
+		return err
 	}
 	if here, _, err := project.NameOf(a.dir); err == nil && here == env.Project {
 		return project.HasEnvironment(a.dir, env.Name)

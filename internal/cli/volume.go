@@ -52,7 +52,7 @@ func (a *app) volumeList() *cobra.Command {
 		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, _ []string) error {
 			found, err := c.Volumes(ctx, env)
 			if err == nil && len(found) == 0 {
-				err = a.unknown(env)
+				err = a.know(ctx, c, env)
 			}
 			if err != nil {
 				return err
