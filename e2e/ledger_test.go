@@ -23,7 +23,17 @@ func TestLedgerShowsWhatWasDoneAndByWhom(t *testing.T) {
 	s.edit("Dockerfile", `"httpd", "-f"`, `"false", "-f"`)
 	s.up(6)
 	s.run(0, "rollback")
-	s.run(0, "resume")
+	if out := s.run(0, "resume"); !strings.Contains(out, "shop/local is no longer held: it was rolled back") {
+		t.Errorf("resume: %s", out)
+	}
+	if out := s.run(0, "resume"); !strings.Contains(out, "shop/local was not held") {
+		t.Errorf("resume of what is free: %s", out)
+	}
+	if out := s.run(0, "restart", "shop"); !strings.Contains(out, "✓ shop/local restarted: shop") {
+		t.Errorf("restart: %s", out)
+	}
+	s.refused(8, []string{"restart", "nosuch"}, "no service nosuch", "shop")
+	s.refused(8, []string{"restart", "-e", "shop/elsewhere"}, "nothing is deployed in shop/elsewhere")
 
 	var entries []struct {
 		Seq   uint64
@@ -35,12 +45,12 @@ func TestLedgerShowsWhatWasDoneAndByWhom(t *testing.T) {
 	var kinds []string
 	for _, e := range entries {
 		kinds = append(kinds, e.Kind)
-		if e.Actor == "" {
-			t.Errorf("entry %d says not who", e.Seq)
+		if !strings.Contains(e.Actor, "@") {
+			t.Errorf("entry %d says not who: %q", e.Seq, e.Actor)
 		}
 	}
 	want := []string{
-		"resumed",
+		"restarted", "resumed",
 		"held", "deployment-ended", "deployment-started", // rollback
 		"deployment-ended", "deployment-started", "release", // the one that did not come up
 		"deployment-ended", "deployment-started", "release",

@@ -60,8 +60,9 @@ func (c *Client) Restart(ctx context.Context, req ServicesRequest, sink event.Si
 }
 
 // Resume frees an environment that a rollback holds.
-func (c *Client) Resume(ctx context.Context, req ServicesRequest) error {
-	return c.call(ctx, http.MethodPost, PathResume, req, nil)
+func (c *Client) Resume(ctx context.Context, req ServicesRequest) (ResumeResult, error) {
+	var out ResumeResult
+	return out, c.call(ctx, http.MethodPost, PathResume, req, &out)
 }
 
 // Down stops and removes what an environment runs.

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os/user"
-	"strconv"
 	"sync"
 	"time"
 
@@ -117,24 +115,4 @@ func WriteError(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(event.NewError(err)) // the caller is gone: nobody to tell
-}
-
-type callerKey struct{}
-
-// WithCaller notes the user on the other side of the socket, as the kernel says.
-func WithCaller(ctx context.Context, uid uint32) context.Context {
-	return context.WithValue(ctx, callerKey{}, uid)
-}
-
-// Caller names the user on the other side of the socket; "unknown" outside a call.
-func Caller(ctx context.Context) string {
-	uid, ok := ctx.Value(callerKey{}).(uint32)
-	if !ok {
-		return "unknown"
-	}
-	id := strconv.FormatUint(uint64(uid), 10)
-	if u, err := user.LookupId(id); err == nil {
-		return u.Username
-	}
-	return "uid " + id
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -86,26 +85,6 @@ func admit(path string, gid int) error {
 		return err
 	}
 	return os.Chmod(path, 0o660)
-}
-
-// ConnContext is for http.Server: it notes the caller of each connection.
-func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	uc, ok := c.(*net.UnixConn)
-	if !ok {
-		return ctx
-	}
-	raw, err := uc.SyscallConn()
-	if err != nil {
-		return ctx
-	}
-	var cred *unix.Ucred
-	_ = raw.Control(func(fd uintptr) {
-		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err != nil || cred == nil {
-		return ctx
-	}
-	return WithCaller(ctx, cred.Uid)
 }
 
 // Hijack takes the connection of a request over, after saying that it switches protocols. What the client has sent already

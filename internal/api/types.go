@@ -194,6 +194,11 @@ type GCRequest struct {
 	Actor string `json:"actor,omitempty"`
 }
 
+// ResumeResult says what Resume freed.
+type ResumeResult struct {
+	Held string `json:"held"` // why the environment was held; empty: it was not
+}
+
 // GCResult says what was collected.
 type GCResult struct {
 	Releases   []release.ID `json:"releases"`

@@ -121,6 +121,8 @@ func TestLedgerSaysWhatEachEntryIsAbout(t *testing.T) {
 	}
 	got := written(t, func(out tui.Output) error {
 		return writeLedger(out, []api.LedgerEntry{
+			entry(8, "restarted", "shop/local", map[string]any{"services": []string{"db", "web"}, "error": "web 1 exited with 1"}),
+			entry(7, "restarted", "shop/local", map[string]any{"services": []string{"web"}}),
 			entry(6, "of a newer engine", "something", nil),
 			entry(5, "volumes-removed", "shop/local", []string{"data", "more"}),
 			entry(4, "collected", "releases", []release.ID{one, two}),
@@ -130,6 +132,8 @@ func TestLedgerSaysWhatEachEntryIsAbout(t *testing.T) {
 		}, now)
 	})
 	differs(t, `entry  what               about                           by   when  hash
+8      restart failed     shop/local: db web              ann  now   0123456789ab
+7      restarted          shop/local: web                 ann  now   0123456789ab
 6      of a newer engine  something                       ann  now   0123456789ab
 5      volumes removed    shop/local: data more           ann  now   0123456789ab
 4      collected          2 releases                      ann  now   0123456789ab

@@ -1,19 +1,37 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
-	"github.com/seaworthyhq/seaworthy/internal/event"
-	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
 func (a *app) resume() *cobra.Command {
 	return &cobra.Command{
 		Use: "resume", Short: "Free an environment that a rollback holds", Example: "  seaworthy resume", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.onTarget(cmd.Context(), func(c *api.Client, env release.Environment, _ event.Sink) error {
-				return c.Resume(cmd.Context(), api.ServicesRequest{Environment: env, Actor: actor()})
+			env, err := a.targetEnvironment()
+			if err != nil {
+				return err
+			}
+			client, err := a.reach(cmd.Context())
+			if err != nil {
+				return err
+			}
+			was, err := client.Resume(cmd.Context(), api.ServicesRequest{Environment: env, Actor: actor()})
+			if err != nil {
+				return err
+			}
+			return a.result(was, func(out tui.Output) error {
+				text := "was not held"
+				if was.Held != "" {
+					text = "is no longer held: it was " + tui.Clean(was.Held)
+				}
+				_, err := fmt.Fprintln(out, env.String()+" "+text)
+				return err
 			})
 		},
 	}

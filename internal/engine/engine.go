@@ -196,7 +196,7 @@ func (e *Engine) serve(ctx context.Context) error {
 	e.work.Go(func() { e.rotateLogs(e.life) })
 	e.resumeAll()
 	server := &http.Server{
-		Handler: api.WithVersion(e.cfg.Version, e.handler()), ConnContext: api.ConnContext,
+		Handler:     api.WithVersion(e.cfg.Version, e.handler()),
 		BaseContext: func(net.Listener) context.Context { return e.life },
 	}
 	done := make(chan error, 1)

@@ -129,6 +129,9 @@ func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink even
 	if err != nil {
 		return err
 	}
+	if len(e.services(s)) == 0 {
+		return nothingServes(req.Environment)
+	}
 	if err := e.knowService(s, req.Services...); err != nil {
 		return err
 	}
@@ -141,23 +144,37 @@ func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink even
 		if err := e.makeWhole(ctx, req.Environment, sink); err != nil {
 			return err
 		}
-		_, err = rollout.RunRestart(ctx, e.machine.Site(req.Environment), req.Environment, req.Services, sink)
-		return err
+		out, err := rollout.RunRestart(ctx, e.machine.Site(req.Environment), req.Environment, req.Services, sink)
+		return errors.Join(err, e.recordRestart(req, out.Plan, err))
 	})
 }
 
-func (e *Engine) resume(ctx context.Context, req api.ServicesRequest) (struct{}, error) {
-	return struct{}{}, e.db.Update(func(tx state.Tx) error {
+func (e *Engine) recordRestart(req api.ServicesRequest, plan rollout.Plan, failure error) error {
+	var done ledger.Restart
+	for _, c := range plan.Changes {
+		done.Services = append(done.Services, c.Service)
+	}
+	if failure != nil {
+		done.Error = failure.Error()
+	}
+	return e.db.Update(func(tx state.Tx) error {
+		return tx.Record(ledger.ServicesRestarted, req.Environment, req.Environment.String(), req.Actor, done)
+	})
+}
+
+func (e *Engine) resume(_ context.Context, req api.ServicesRequest) (was api.ResumeResult, err error) {
+	err = e.db.Update(func(tx state.Tx) error {
 		s, err := tx.Environment(req.Environment)
 		if err != nil || s.Held == "" {
 			return err
 		}
-		s.Held = ""
+		was.Held, s.Held = s.Held, ""
 		if err := tx.PutEnvironment(s); err != nil {
 			return err
 		}
-		return tx.Record(ledger.EnvironmentFreed, req.Environment, req.Environment.String(), api.Caller(ctx), nil)
+		return tx.Record(ledger.EnvironmentFreed, req.Environment, req.Environment.String(), req.Actor, nil)
 	})
+	return was, err
 }
 
 func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.Sink) error {

@@ -25,9 +25,16 @@ const (
 	DeploymentEnded   Kind = "deployment-ended"   // Data: release.Deployment
 	EnvironmentHeld   Kind = "held"               // Data: why; after a rollback up refuses until resumed
 	EnvironmentFreed  Kind = "resumed"
+	ServicesRestarted Kind = "restarted"       // Data: Restart
 	VolumesRemoved    Kind = "volumes-removed" // Data: their names
 	Collected         Kind = "collected"       // Data: the releases that were forgotten
 )
+
+// Restart is what an entry about one says.
+type Restart struct {
+	Services []string `json:"services"`
+	Error    string   `json:"error,omitempty"` // why it did not succeed
+}
 
 // Entry is one record of the ledger.
 type Entry struct {

@@ -204,6 +204,8 @@ func (v *view) outcome(o Output, err error, now time.Time) string {
 		return o.Paint(Good, "✓") + " " + Clean(v.plan.Environment.String()) + " is up to date" + v.releaseSuffix() + took
 	case v.planned():
 		return planOutcome(o, *v.plan) + took
+	case v.plan != nil && v.release == nil: // a restart: no deployment was made
+		return o.Paint(Good, "✓") + " " + o.Paint(Strong, Clean(v.plan.Environment.String())) + " restarted: " + changed(v.plan.Changes) + took
 	case v.release != nil:
 		known := "recorded"
 		if v.release.Known {
@@ -214,6 +216,14 @@ func (v *view) outcome(o Output, err error, now time.Time) string {
 		return o.Paint(Good, "✓") + " built" + took
 	}
 	return ""
+}
+
+func changed(changes []event.Change) string {
+	names := make([]string, len(changes))
+	for i, c := range changes {
+		names[i] = Clean(c.Service)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (v *view) releaseSuffix() string {
