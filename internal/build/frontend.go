@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/containerd/log"
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
@@ -69,7 +70,8 @@ type targetSolve struct {
 	sid        string
 	sm         *session.Manager
 	dockerfile []byte
-	solving    bool // the Dockerfile made sense; what fails from here on is the build itself
+	graph      graph // that was last solved for it
+	solving    bool  // the Dockerfile made sense; what fails from here on is the build itself
 }
 
 func (s *targetSolve) run(ctx context.Context) error {
@@ -98,7 +100,11 @@ func (s *targetSolve) run(ctx context.Context) error {
 	if !s.target.Image {
 		return nil
 	}
-	return s.keep(ctx, s.target, res.Metadata, built)
+	operations, err := s.operations(ctx)
+	if err != nil && ctx.Err() == nil {
+		log.G(ctx).WithError(err).Warn("say what made an image") // a build does not fail for want of a reason
+	}
+	return s.keep(ctx, s.target, res.Metadata, built, operations)
 }
 
 func releaseAll(ctx context.Context, res *frontend.Result) {
@@ -128,7 +134,7 @@ func (c *watchedClient) Solve(ctx context.Context, req client.SolveRequest) (*cl
 		return res, nil
 	}
 	if c.solve.progress.learn(c.solve.target, graph) {
-		c.solve.solving = true
+		c.solve.solving, c.solve.graph = true, graph
 	}
 	return c.Client.Solve(ctx, req)
 }

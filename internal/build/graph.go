@@ -17,6 +17,7 @@ type graph struct {
 // node is one operation; its digest is that of the vertex in the solver's status.
 type node struct {
 	digest digest.Digest
+	raw    []byte // as it is defined
 	inputs []digest.Digest
 	source string  // what it fetches, "docker-image://…", where it fetches something
 	name   string  // as the frontend calls it
@@ -36,7 +37,7 @@ func readGraph(def *pb.Definition) (graph, error) {
 		if op.Op == nil {
 			continue // the last one only says which output is meant
 		}
-		n := node{digest: digest.FromBytes(raw), source: op.GetSource().GetIdentifier()}
+		n := node{digest: digest.FromBytes(raw), raw: raw, source: op.GetSource().GetIdentifier()}
 		for _, in := range op.Inputs {
 			n.inputs = append(n.inputs, digest.Digest(in.Digest))
 		}

@@ -30,7 +30,7 @@ const sourceLabel = "seaworthy.build/source"
 
 // keep makes an image of what a target built, under the target's name: unpacked, and safe from the collector before the
 // build lets go of it.
-func (r *running) keep(ctx context.Context, target Target, metadata map[string][]byte, built solver.CachedResult) error {
+func (r *running) keep(ctx context.Context, target Target, metadata map[string][]byte, built solver.CachedResult, operations []Operation) error {
 	src := &exporter.Source{Metadata: metadata}
 	if built != nil {
 		ref, ok := built.Sys().(*worker.WorkerRef)
@@ -43,6 +43,7 @@ func (r *running) keep(ctx context.Context, target Target, metadata map[string][
 	if err != nil {
 		return err
 	}
+	img.Operations = operations
 	made := r.madeOf(src)
 	if img.Digest = r.builder.known(ctx, target.Name, made); img.Digest != "" {
 		img.Known = true

@@ -74,21 +74,29 @@ func (p *progress) alone(v *vertex) {
 	v.of = &instruction{vertices: []*vertex{v}, state: event.Pending}
 }
 
-// place says where an instruction is written: at the first of the places, where identical instructions share a vertex. What is
-// fetched for a COPY or ADD comes from its line, but is not it.
+// place says where an instruction is written: at the first of the places, where identical instructions share a vertex.
 func (p *progress) place(in *instruction, n node) {
-	for _, at := range n.places {
-		text := p.written(at)
-		if n.source != "" && !isFrom(text) || in.line > 0 && in.line <= at.first {
-			continue
-		}
-		if in.line, in.text = at.first, n.trigger(); in.text == "" {
-			in.text = text
-		}
+	if at, text := p.find(n); at > 0 && (in.line == 0 || at < in.line) {
+		in.line, in.text = at, text
 	}
 	if in.text == "" {
 		in.text = plain(n.name)
 	}
+}
+
+// find is the line of the instruction that a node is, and its text; 0 if it is none. What is fetched for a COPY or ADD comes
+// from its line, but is not it.
+func (p *progress) find(n node) (line int, text string) {
+	for _, at := range n.places {
+		written := p.lines(at)
+		if n.source != "" && !isFrom(written) || line > 0 && line <= at.first {
+			continue
+		}
+		if line, text = at.first, n.trigger(); text == "" {
+			text = written
+		}
+	}
+	return line, text
 }
 
 func isFrom(text string) bool {

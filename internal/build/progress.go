@@ -88,8 +88,8 @@ func (p *progress) vertex(dgst digest.Digest) *vertex {
 	return v
 }
 
-// written is the text of some lines of the Dockerfile.
-func (p *progress) written(at place) string {
+// lines is the text of some lines of the Dockerfile.
+func (p *progress) lines(at place) string {
 	if at.first > len(p.text) {
 		return ""
 	}

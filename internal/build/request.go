@@ -83,6 +83,8 @@ type Image struct {
 	Config dockerspec.DockerOCIImage
 	// Known: an earlier build made the very same image.
 	Known bool
+	// Operations made it, inputs before what they go into; nil where that cannot be told.
+	Operations []Operation
 }
 
 func (r *Request) validate() error {

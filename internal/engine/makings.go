@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -13,7 +14,7 @@ import (
 // maxMakings is how many makings of a project are remembered.
 const maxMakings = 50
 
-// makings remember, while the engine runs, which instructions ran when releases were made: once they have run they come from
+// makings remember, while the engine runs, what images were made by, and what of that ran: once it has run it comes from
 // cache, and the build that a plan is about no longer says what was new.
 type makings struct {
 	mu  sync.Mutex // guards all
@@ -24,6 +25,7 @@ type makings struct {
 type making struct {
 	ran    []event.Instruction
 	images []release.Digest
+	by     map[release.Digest][]build.Operation
 }
 
 // note returns a sink that passes on what a pipeline tells, and what to call with what came out of it.
@@ -42,6 +44,7 @@ func (m *makings) note(name string, sink event.Sink) (event.Sink, func(*pipeline
 		for _, img := range out.Release.Images() {
 			one.images = append(one.images, img.Digest)
 		}
+		one.by = out.Operations
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.all == nil {
@@ -58,20 +61,29 @@ func isFrom(text string) bool {
 	return strings.EqualFold(word, "FROM")
 }
 
-// between are the instructions that have run since the image was was made, and whether is is the older one of the two.
-func (m *makings) between(name string, was, is release.Digest) (ran []event.Instruction, older bool) {
+// between is what lies between two images.
+type between struct {
+	was, is []build.Operation   // that made them; nil where that is not known
+	ran     []event.Instruction // when the second one was made first
+	older   bool                // the second image was there before the first
+}
+
+// between finds what is known of two images of a project.
+func (m *makings) between(name string, was, is release.Digest) between {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := m.all[name]
 	first := func(d release.Digest) int {
 		return slices.IndexFunc(all, func(one making) bool { return slices.Contains(one.images, d) })
 	}
-	from, to := first(was), first(is) // from is -1 for what was made before this engine started
-	if to >= 0 && to <= from {
-		return nil, true
+	var found between
+	from, to := first(was), first(is) // -1 for what was made before this engine started
+	if from >= 0 {
+		found.was = all[from].by[was]
 	}
-	for _, one := range all[from+1:] {
-		ran = append(ran, one.ran...)
+	if to >= 0 {
+		found.is, found.ran = all[to].by[is], all[to].ran
 	}
-	return ran, false
+	found.older = to >= 0 && to <= from
+	return found
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -68,13 +67,12 @@ func (r imageReasons) of(was, is release.Service) []string {
 	if service == nil || service.Build == nil {
 		return nil
 	}
-	stages, bases := r.reach(service.Build.Stage)
-	reasons := r.baseReasons(bases)
-	ran, older := r.makings.between(r.project.Name, was.Image.Digest, is.Image.Digest)
-	if older && len(reasons) == 0 {
+	reasons, moved := r.baseReasons(r.basesOf(service.Build.Stage))
+	known := r.makings.between(r.project.Name, was.Image.Digest, is.Image.Digest)
+	if known.older && len(reasons) == 0 {
 		return []string{"as it was made before"}
 	}
-	if reasons = append(reasons, rootReasons(stages, ran)...); len(reasons) > 0 {
+	if reasons = append(reasons, r.operationReasons(known, moved)...); len(reasons) > 0 {
 		return reasons
 	}
 	return r.contentReasons(was.Image.Digest, is.Image.Digest)
@@ -116,8 +114,8 @@ func pulledReasons(was, is release.Image) []string {
 	return []string{is.Ref + " stands for another image now"}
 }
 
-// reach are the stages that the one with this key is made of, itself last, and the images that they begin with or take from.
-func (r imageReasons) reach(key string) (stages []*project.Stage, bases []string) {
+// basesOf are the images that the stage with this key, and those that it is made of, begin with or take from.
+func (r imageReasons) basesOf(key string) (bases []string) {
 	seen := map[string]bool{}
 	var visit func(string)
 	visit = func(key string) {
@@ -132,22 +130,21 @@ func (r imageReasons) reach(key string) (stages []*project.Stage, bases []string
 				bases = append(bases, e.Image)
 			}
 		}
-		stages = append(stages, s)
 	}
 	visit(key)
-	return stages, bases
+	return bases
 }
 
-// baseReasons are the base images that stand for others than in the release that serves.
-func (r imageReasons) baseReasons(used []string) []string {
-	var reasons []string
+// baseReasons are the base images that stand for others than in the release that serves, and their references.
+func (r imageReasons) baseReasons(used []string) (reasons, moved []string) {
 	for _, b := range r.now {
 		i := slices.IndexFunc(r.before, func(o release.Base) bool { return o.Ref == b.Ref })
 		if i >= 0 && r.before[i].Digest != b.Digest && slices.ContainsFunc(used, func(ref string) bool { return familiar(ref) == b.Ref }) {
 			reasons = append(reasons, fmt.Sprintf("base %s %s → %s", b.Ref, r.before[i].Digest.Short(), b.Digest.Short()))
+			moved = append(moved, b.Ref)
 		}
 	}
-	return reasons
+	return reasons, moved
 }
 
 // familiar is an image's reference as releases write that of a base: "golang:1.26".
@@ -157,40 +154,4 @@ func familiar(ref string) string {
 		return ref
 	}
 	return reference.FamiliarString(reference.TagNameOnly(named))
-}
-
-// rootReasons are the instructions that ran first in their stages: what follows them ran because of them, and so did what
-// copies from a stage in which anything ran.
-func rootReasons(stages []*project.Stage, ran []event.Instruction) []string {
-	slices.SortStableFunc(ran, func(a, b event.Instruction) int { return cmp.Compare(a.Line, b.Line) })
-	runs := map[string]bool{}
-	var reasons []string
-	for _, s := range stages {
-		i := slices.IndexFunc(ran, func(in event.Instruction) bool { return slices.Contains(in.Steps, s.Key) })
-		if i < 0 {
-			continue
-		}
-		runs[s.Key] = true
-		in := ran[i]
-		if follows := slices.ContainsFunc(append([]project.Edge{s.From}, s.Copies...), func(e project.Edge) bool {
-			return runs[e.Stage] && (e.Line == in.Line || e.Kind == project.EdgeFrom)
-		}); !follows {
-			reasons = append(reasons, fmt.Sprintf("%s: %s (%s:%d)", s.Name, firstLine(in.Text), cmp.Or(in.File, "Dockerfile"), in.Line))
-		}
-	}
-	return reasons
-}
-
-// firstLine is what a list shows of an instruction.
-func firstLine(text string) string {
-	const limit = 80
-	line, _, more := strings.Cut(text, "\n")
-	line = strings.TrimSuffix(line, " \\")
-	if len(line) > limit {
-		line, more = strings.ToValidUTF8(line[:limit], ""), true
-	}
-	if more {
-		line += " …"
-	}
-	return line
 }

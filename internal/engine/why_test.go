@@ -2,12 +2,16 @@ package engine
 
 import (
 	"errors"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
 	"github.com/seaworthyhq/seaworthy/internal/project"
@@ -30,51 +34,87 @@ var shop = project.Project{
 	}}},
 }
 
-func TestReasonsOfAnImage(t *testing.T) {
-	ran := func(step string, line int, text string) event.Instruction {
-		return event.Instruction{Steps: []string{"stage:" + step}, Line: line, Text: text, State: event.Done}
+// ops are operations as "KEY STEP LINE TEXT < INPUT INPUT", one a line.
+func ops(lines ...string) []build.Operation {
+	var all []build.Operation
+	for _, line := range lines {
+		line, inputs, _ := strings.Cut(line, " < ")
+		words := strings.SplitN(line, " ", 4)
+		op := build.Operation{Key: digest.Digest(words[0]), Stages: []string{"stage:" + words[1]}, File: "Dockerfile", Text: words[3]}
+		op.Line, _ = strconv.Atoi(words[2])
+		if strings.HasPrefix(op.Text, "http") {
+			op.Source, op.Line = op.Text, 0
+		}
+		for in := range strings.FieldsSeq(inputs) {
+			op.Inputs = append(op.Inputs, digest.Digest(in))
+		}
+		all = append(all, op)
 	}
+	return all
+}
+
+func TestReasonsOfAnImage(t *testing.T) {
 	type making struct {
 		image string
-		ran   []event.Instruction
+		made  []build.Operation
+		ran   []int // lines
 	}
-	everything := making{"one", []event.Instruction{ran("builder", 2, "COPY . ."), ran("builder", 3, "RUN go build"), ran("final", 10, "COPY --from=builder /app /app")}}
+	first := ops("a builder 2 COPY . .", "b builder 3 RUN go build < a", "c assets 6 COPY www /www", "d final 10 COPY --from=builder /app /app < b", "e final 11 COPY --from=assets /www /www < d c")
+	everything := making{"one", first, []int{2, 3, 6, 10, 11}}
 	for name, row := range map[string]struct {
 		makings []making
 		was, is string
 		want    []string
 	}{
-		"the first that ran in its stage, and not what followed from it": {
-			[]making{everything, {"two", []event.Instruction{ran("builder", 3, "RUN go build"), ran("builder", 2, "COPY . ."), ran("final", 10, "COPY --from=builder /app /app")}}},
+		"what changed, and not what followed from it": {
+			[]making{everything, {"two", ops("a2 builder 2 COPY . .", "b2 builder 3 RUN go build < a2", "c assets 6 COPY www /www", "d2 final 10 COPY --from=builder /app /app < b2", "e2 final 11 COPY --from=assets /www /www < d2 c"), []int{2, 3, 10, 11}}},
 			"one", "two",
 			[]string{"builder: COPY . . (Dockerfile:2)"},
 		},
-		"also when everything came from cache since": {
-			[]making{everything, {"two", []event.Instruction{ran("builder", 2, "COPY . .")}}, {"two", nil}},
+		"in each branch": {
+			[]making{everything, {"two", ops("a2 builder 2 COPY . .", "b2 builder 3 RUN go build < a2", "c2 assets 6 COPY www /www", "d2 final 10 COPY --from=builder /app /app < b2", "e2 final 11 COPY --from=assets /www /www < d2 c2"), []int{2, 3, 6, 10, 11}}},
+			"one", "two",
+			[]string{"builder: COPY . . (Dockerfile:2)", "assets: COPY www /www (Dockerfile:6)"},
+		},
+		"also when it came from cache since": {
+			[]making{everything, {"two", ops("a2 builder 2 COPY . ."), []int{2}}, {"two", ops("a2 builder 2 COPY . ."), nil}},
 			"one", "two",
 			[]string{"builder: COPY . . (Dockerfile:2)"},
 		},
-		"from several makings, if nothing of them serves": {
-			[]making{everything, {"two", []event.Instruction{ran("builder", 2, "COPY . .")}}, {"three", []event.Instruction{ran("final", 12, "COPY page /page")}}},
+		"not what was tried in between": {
+			[]making{everything, {"two", ops("a2 builder 2 COPY . ."), []int{2}}, {"three", append(first[:4:4], ops("e2 final 12 COPY page /page < d")...), []int{12}}},
 			"one", "three",
-			[]string{"builder: COPY . . (Dockerfile:2)", "final: COPY page /page (Dockerfile:12)"},
-		},
-		"a stage that the image has nothing of is none": {
-			[]making{everything, {"two", []event.Instruction{ran("test", 15, "RUN go test"), ran("final", 12, "COPY page /page")}}},
-			"one", "two",
 			[]string{"final: COPY page /page (Dockerfile:12)"},
 		},
-		"a stage from one that ran ran because of it": {
-			[]making{everything, {"two", []event.Instruction{ran("builder", 2, "COPY . ."), ran("assets", 6, "RUN pack")}}},
+		"nothing changed, but the cache was not used": {
+			[]making{everything, {"two", first, []int{2, 3, 6, 10, 11}}},
 			"one", "two",
-			[]string{"builder: COPY . . (Dockerfile:2)"},
+			[]string{"ran again without cache: builder: COPY . . (Dockerfile:2)", "ran again without cache: assets: COPY www /www (Dockerfile:6)"},
 		},
-		"the way back": {[]making{everything, {"two", nil}, {"one", nil}}, "two", "one", []string{"as it was made before"}},
+		"one branch changed, of another the cache was gone": {
+			[]making{everything, {"two", ops("a2 builder 2 COPY . .", "b2 builder 3 RUN go build < a2", "c assets 6 COPY www /www"), []int{2, 3, 6}}},
+			"one", "two",
+			[]string{"builder: COPY . . (Dockerfile:2)", "ran again without cache: assets: COPY www /www (Dockerfile:6)"},
+		},
+		"what is elsewhere may have changed there": {
+			[]making{
+				{"one", ops("u final 0 https://example.com/page", "f final 9 ADD https://example.com/page / < u"), []int{9}},
+				{"two", ops("u final 0 https://example.com/page", "f final 9 ADD https://example.com/page / < u"), []int{9}},
+			},
+			"one", "two",
+			[]string{"fetched again: final: ADD https://example.com/page / (Dockerfile:9)"},
+		},
+		"an instruction that was removed": {
+			[]making{everything, {"two", first[:4], nil}},
+			"one", "two",
+			[]string{"no longer there: final: COPY --from=assets /www /www (Dockerfile:11)"},
+		},
+		"the way back": {[]making{everything, {"two", nil, nil}, {"one", nil, nil}}, "two", "one", []string{"as it was made before"}},
 		"of an engine before this one, the images say": {
-			[]making{{"two", nil}}, "one", "two", []string{"from the layer on of: COPY two /"},
+			[]making{{"two", first, nil}}, "one", "two", []string{"from the layer on of: COPY two /"},
 		},
 		"a long instruction is cut": {
-			[]making{everything, {"two", []event.Instruction{ran("final", 12, "RUN one && \\\n two")}}},
+			[]making{everything, {"two", append(first[:4:4], ops("e2 final 12 RUN one && \\\n two < d")...), []int{12}}},
 			"one", "two",
 			[]string{"final: RUN one && … (Dockerfile:12)"},
 		},
@@ -83,10 +123,15 @@ func TestReasonsOfAnImage(t *testing.T) {
 			var m makings
 			for _, one := range row.makings {
 				sink, made := m.note("shop", event.Discard)
-				for _, in := range one.ran {
-					sink.Emit(event.Event{Instruction: &in})
+				for _, op := range one.made {
+					if slices.Contains(one.ran, op.Line) {
+						sink.Emit(event.Event{Instruction: &event.Instruction{Line: op.Line, File: op.File, Text: op.Text, State: event.Done}})
+					}
 				}
-				made(&pipeline.Output{Release: release.Release{Environments: map[string]release.Config{"local": {Services: []release.Service{built(one.image)}}}}})
+				made(&pipeline.Output{
+					Release:    release.Release{Environments: map[string]release.Config{"local": {Services: []release.Service{built(one.image)}}}},
+					Operations: map[release.Digest][]build.Operation{release.Digest(one.image): one.made},
+				})
 			}
 			got := imageReasons{makings: &m, project: &shop, read: layers}.of(built(row.was), built(row.is))
 			if diff := cmp.Diff(row.want, got); diff != "" {

@@ -24,7 +24,7 @@ func (m *making) output() (*Output, error) {
 		}
 		r.Environments[env.Name] = config
 	}
-	return &Output{Release: r, Pins: m.pins}, nil
+	return &Output{Release: r, Pins: m.pins, Operations: m.operations}, nil
 }
 
 func (m *making) sortedBases() []release.Base {

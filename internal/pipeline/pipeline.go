@@ -53,13 +53,15 @@ type Output struct {
 	Release release.Release
 	Pins    map[string]release.Image // of the references that the project uses
 	Checks  []release.Check          // that gate it, in the order of the Dockerfiles
+	// Operations made the images that were built.
+	Operations map[release.Digest][]build.Operation
 }
 
 // Make builds, checks and pulls, and returns the release. Nothing is recorded; the images are in the store.
 func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output, error) {
 	g := graph.New(in.Project)
 	announce(g, in.Project, sink)
-	m := &making{pipeline: p, in: in, built: map[string]build.Image{}, pins: map[string]release.Image{}, configs: map[release.Digest]dockerspec.DockerOCIImage{}}
+	m := newMaking(p, in)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, d := range in.Project.Dockerfiles {
 		if req, ok := request(in, g, d); ok {
@@ -123,11 +125,22 @@ type making struct {
 	pipeline *Pipeline
 	in       Input
 
-	mu      sync.Mutex // guards what is below
-	built   map[string]build.Image
-	bases   []release.Base
-	pins    map[string]release.Image
-	configs map[release.Digest]dockerspec.DockerOCIImage
+	mu         sync.Mutex // guards what is below
+	built      map[string]build.Image
+	operations map[release.Digest][]build.Operation
+	bases      []release.Base
+	pins       map[string]release.Image
+	configs    map[release.Digest]dockerspec.DockerOCIImage
+}
+
+func newMaking(p *Pipeline, in Input) *making {
+	return &making{
+		pipeline: p, in: in,
+		built:      map[string]build.Image{},
+		operations: map[release.Digest][]build.Operation{},
+		pins:       map[string]release.Image{},
+		configs:    map[release.Digest]dockerspec.DockerOCIImage{},
+	}
 }
 
 func (m *making) build(ctx context.Context, req build.Request, sink event.Sink) error {
@@ -139,6 +152,7 @@ func (m *making) build(ctx context.Context, req build.Request, sink event.Sink) 
 	defer m.mu.Unlock()
 	for key, img := range result.Images {
 		m.built[key] = img
+		m.operations[img.Digest] = img.Operations
 		m.configs[img.Digest] = img.Config
 	}
 	m.bases = append(m.bases, result.Bases...)

@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// branched is made of two branches, of which each has a part of the context.
+var branched = map[string]string{
+	"Dockerfile": `FROM busybox AS assets
+COPY www/ /w/
+RUN mkdir /www && cat /w/* > /www/page
+
+FROM busybox
+COPY app.sh /app.sh
+COPY --from=assets /www /www
+EXPOSE 8080
+CMD ["sh", "/app.sh"]
+`,
+	"compose.yaml": "services: {web: {build: ., ports: ['127.0.0.1:{{port}}:8080'], stop_grace_period: 1s}}\n",
+	"www/a":        "a",
+	"app.sh":       "exec httpd -f -p 8080 -h /www",
+}
+
+func TestAPlanNamesWhatChangedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, branched)
+	s.up(0)
+	const assets, app = "assets: COPY www/ /w/ (Dockerfile:2)", "COPY app.sh /app.sh (Dockerfile:6)"
+	for _, row := range []struct {
+		when      string
+		change    func()
+		says, not []string
+	}{
+		{"both branches changed", func() { s.write("www/a", "b"); s.write("app.sh", "sleep 0; exec httpd -f -p 8080 -h /www") }, []string{assets, app}, []string{"without cache"}},
+		{"one of them changed", func() { s.write("www/a", "a") }, []string{app}, []string{assets, "without cache"}},
+	} {
+		row.change()
+		out := s.run(0, "plan")
+		for _, word := range row.says {
+			if !strings.Contains(out, word) {
+				t.Errorf("%s, and the plan does not say %q:\n%s", row.when, word, out)
+			}
+		}
+		for _, word := range row.not {
+			if strings.Contains(out, word) {
+				t.Errorf("%s, and the plan says %q:\n%s", row.when, word, out)
+			}
+		}
+	}
+
+	t.Run("what runs again without cache has not changed", func(t *testing.T) {
+		s := s.sub(t)
+		s.up(0)
+		s.run(0, "gc", "--all")
+		for _, args := range [][]string{{"plan"}, {"up", "--no-cache"}} {
+			out := s.run(0, args...)
+			for line := range strings.Lines(out) {
+				if strings.Contains(line, "Dockerfile:") && !strings.Contains(line, "ran again without cache: ") {
+					t.Errorf("%v: %s", args, line)
+				}
+			}
+			if !strings.Contains(out, "ran again without cache: "+assets) {
+				t.Errorf("%v does not say why:\n%s", args, out)
+			}
+		}
+	})
+}
