@@ -119,7 +119,10 @@ func (p *planner) down() bool { return !p.desired.Generation.serves() }
 // with, if that is known. Compose has no word for the first; who grants a process that long to end means requests.
 func (p *planner) grace(r release.Replica) time.Duration {
 	c := p.changes[r.Service]
-	return stopGrace(cmp.Or(c.before, c.want))
+	if s := cmp.Or(c.before, c.want); s != nil {
+		return stopGrace(s)
+	}
+	return r.StopGrace.Or(release.DefaultStopGrace) // of a service that no configuration knows: a first deployment failed
 }
 
 func (p *planner) prepare() {

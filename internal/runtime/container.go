@@ -112,7 +112,7 @@ func (c *container) replica() release.Replica {
 	rep := release.Replica{
 		ID: s.ID, Service: s.Service.Name, Index: s.Index, Spec: s.Digest, Deployment: s.Deployment, Release: s.Release,
 		Image: s.Service.Image, State: c.state, Health: release.HealthUnchecked,
-		Restarts: c.rec.Restarts, Started: c.rec.Started,
+		Restarts: c.rec.Restarts, Started: c.rec.Started, StopGrace: s.Service.StopGrace,
 	}
 	if len(c.rec.Addresses) > 0 {
 		rep.IP = c.rec.Addresses[0].IP.String()
