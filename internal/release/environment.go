@@ -89,7 +89,7 @@ type Replica struct {
 	Started    time.Time   `json:"started,omitzero"`    // when its process began
 	Ended      time.Time   `json:"ended,omitzero"`      // when its process ended
 	Detail     string      `json:"detail,omitempty"`    // the last health output or the reason it does not run
-	StopGrace  Duration    `json:"stopGrace,omitempty"` // that its service had when it was made; 0: DefaultStopGrace
+	StopGrace  Duration    `json:"stopGrace,omitempty"` // the stop_grace_period that it was made with; none: ten seconds
 }
 
 // State of a replica's process.
