@@ -46,7 +46,8 @@ func writeHistory(out tui.Output, env release.Environment, found []api.HistoryEn
 		_, err := fmt.Fprintf(out, "%s: no deployments yet\n", env)
 		return err
 	}
-	table := tui.NewTable("deployment", "release", "why", "result", "took", "when", "by", "from")
+	table := tui.NewTable("deployment", "release", "why", "result", "took", "when", "by", "from").
+		Spare("took", "from", "by").Whole("deployment", "release", "result")
 	for _, d := range found {
 		took := ""
 		if !d.Ended.IsZero() {

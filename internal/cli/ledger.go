@@ -86,7 +86,7 @@ func writeLedger(out tui.Output, found []api.LedgerEntry, now time.Time) error {
 		_, err := fmt.Fprintln(out, "nothing is recorded yet")
 		return err
 	}
-	table := tui.NewTable("entry", "what", "about", "by", "when", "hash")
+	table := tui.NewTable("entry", "what", "about", "by", "when", "hash").Spare("hash", "by").Whole("entry", "about")
 	for _, e := range found {
 		what, about, tone := described(e)
 		table.Add(tui.Text(fmt.Sprint(e.Sequence)), tone.Cell(what), tui.Text(about), tui.Text(e.Actor), tui.Text(tui.Ago(e.Time, now)),

@@ -101,7 +101,8 @@ func writeImages(out tui.Output, info api.ReleaseInfo) error {
 }
 
 func writeConfigs(out tui.Output, info api.ReleaseInfo) error {
-	table := tui.NewTable("environment", "service", "replicas", "ports", "volumes", "secrets", "environment variables")
+	table := tui.NewTable("environment", "service", "replicas", "ports", "volumes", "secrets", "environment variables").
+		Spare("environment variables", "volumes", "secrets").Whole("service", "ports")
 	for _, name := range slices.Sorted(maps.Keys(info.Release.Environments)) {
 		for _, s := range info.Release.Environments[name].Services {
 			table.Add(tui.Text(name), tui.Text(s.Name), tui.Text(fmt.Sprint(s.Replicas)), tui.Text(strings.Join(Addresses(s.Ports), " ")),

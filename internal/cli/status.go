@@ -122,7 +122,8 @@ func writeServices(out tui.Output, e api.EnvironmentStatus, now time.Time) error
 	if len(e.Services) == 0 {
 		return nil
 	}
-	table := tui.NewTable("service", "replicas", "state", "image", "since", "address")
+	table := tui.NewTable("service", "replicas", "state", "image", "since", "address").
+		Spare("image", "since").Whole("service", "replicas", "address")
 	for _, s := range e.Services {
 		state, tone := stateOf(s)
 		table.Add(

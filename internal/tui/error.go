@@ -18,11 +18,11 @@ func Error(w io.Writer, err error) {
 	o := Describe(w, ColorAuto)
 	user, _ := errors.AsType[*release.UserError](err)
 	var b strings.Builder
-	writeHeaded(&b, o.Paint(errorTone(err), errorWord(err)), len(errorWord(err)), message(err))
+	writeHeaded(&b, o, errorTone(err), errorWord(err), message(err))
 	if user != nil {
 		writeDetail(&b, user.Detail)
 		if user.Hint != "" {
-			writeHeaded(&b, o.Paint(Active, "hint:"), len("hint:"), user.Hint)
+			writeHeaded(&b, o, Active, "hint:", user.Hint)
 		}
 	}
 	_, _ = io.WriteString(o, b.String()) // nobody is left to tell
@@ -52,12 +52,16 @@ func message(err error) string {
 }
 
 // writeHeaded writes a text after its head; further lines stand below the first.
-func writeHeaded(b *strings.Builder, head string, width int, text string) {
-	lines := cleanLines(text)
+func writeHeaded(b *strings.Builder, o Output, tone Tone, head, text string) {
+	width := len(head)
+	var lines []string
+	for _, line := range cleanLines(text) {
+		lines = append(lines, wrap(line, o.Width-width-1)...)
+	}
 	if len(lines) == 0 {
 		lines = []string{"unknown"}
 	}
-	b.WriteString(head + " " + lines[0] + "\n")
+	b.WriteString(o.Paint(tone, head) + " " + lines[0] + "\n")
 	for _, line := range lines[1:] {
 		if line != "" {
 			line = strings.Repeat(" ", width+1) + line

@@ -11,19 +11,23 @@ func messageLines(o Output, opts Options, m event.Message) []string {
 	if opts.Quiet && m.Level != event.Warn {
 		return nil
 	}
-	lines := cleanLines(m.Text)
-	if len(lines) == 0 {
+	text := cleanLines(m.Text)
+	if len(text) == 0 {
 		return nil
 	}
 	if m.Level == event.Warn {
-		lines[0] = o.Paint(Warning, "warning:") + " " + lines[0]
+		text[0] = o.Paint(Warning, "warning:") + " " + text[0]
 	}
-	for i, line := range cleanLines(m.Hint) {
-		head := "  hint: "
-		if i > 0 {
+	var lines []string
+	for _, line := range text {
+		lines = append(lines, wrap(line, o.Width)...)
+	}
+	head := "  hint: "
+	for _, line := range cleanLines(m.Hint) {
+		for _, part := range wrap(line, o.Width-len(head)) {
+			lines = append(lines, o.Paint(Dim, head+part))
 			head = "        "
 		}
-		lines = append(lines, o.Paint(Dim, head+line))
 	}
 	return lines
 }

@@ -44,6 +44,36 @@ func TestTableIsCutToTheTerminal(t *testing.T) {
 	wrote(t, &out, "NAME  IMAGE\nweb   registry.example.com/ac…\n")
 }
 
+func TestNarrowTableSparesColumnsAndCutsNoAddress(t *testing.T) {
+	table := NewTable("service", "state", "image", "since", "address").Spare("image", "since").Whole("address")
+	table.Add(Text("web"), Text("healthy"), Text("3ebe9373e8d7"), Text("3 minutes ago"), Text("http://127.0.0.1:18099"))
+	for width, want := range map[int]string{
+		72: "service  state    image         since          address\nweb      healthy  3ebe9373e8d7  3 minutes ago  http://127.0.0.1:18099\n",
+		60: "service  state    since          address\nweb      healthy  3 minutes ago  http://127.0.0.1:18099\n",
+		40: "service  state    address\nweb      healthy  http://127.0.0.1:18099\n",
+		20: "ser…  sta…  address\nweb   hea…  http://127.0.0.1:18099\n",
+	} {
+		var out bytes.Buffer
+		if err := table.Write(Output{Writer: &out, Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		wrote(t, &out, want)
+	}
+}
+
+func TestErrorsBreakBetweenWords(t *testing.T) {
+	var out bytes.Buffer
+	Error(Output{Writer: &out, Width: 40}, &release.UserError{
+		Kind: release.KindUsage, Err: errors.New("the registry of http://registry.example.com:5000/a/rather/long/path does not answer"), Hint: "seaworthy engine restart --root /srv/x",
+	})
+	wrote(t, &out, `error: the registry of
+       http://registry.example.com:5000/a/rather/long/path
+       does not answer
+hint: seaworthy engine restart --root
+      /srv/x
+`)
+}
+
 func TestNotesStandBelowTheirRows(t *testing.T) {
 	table := NewTable("deployment", "result")
 	table.Add(Text("local#2"), Bad.Cell("failed"))

@@ -48,7 +48,7 @@ func hanging(o Output, head, text string) []string {
 	if o.Width <= 0 || o.Width-indent < narrowest {
 		return []string{head + text}
 	}
-	lines := strings.Split(ansi.Wrap(text, o.Width-indent, ""), "\n")
+	lines := wrap(text, o.Width-indent)
 	for i := range lines {
 		if i == 0 {
 			lines[i] = head + lines[i]

@@ -154,6 +154,8 @@ func (s sources) typeName(typ reflect.Type) (text string, refer reflect.Type) {
 	case typ.Kind() == reflect.Struct, len(s.constants[path.Base(typ.String())]) > 0:
 		anchor := strings.NewReplacer(" ", "-", ".", "").Replace(strings.ToLower(title(typ)))
 		return "[" + title(typ) + "](#" + anchor + ")", typ
+	case typ == reflect.TypeFor[release.Duration]():
+		return `duration ("1m30s")`, nil
 	case typ.Kind() == reflect.Bool:
 		return "boolean", nil
 	case typ.Kind() == reflect.String:

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -19,10 +20,12 @@ func Text(text string) Cell { return Cell{Text: text} }
 // Cell is a cell of that tone.
 func (t Tone) Cell(text string) Cell { return Cell{Text: text, Tone: t} }
 
-// Table is rows of cells below each other. Columns are as wide as their text; on a terminal that is too narrow the widest are
-// cut, and elsewhere nothing is.
+// Table is rows of cells below each other. Columns are as wide as their text; on a terminal that is too narrow those that can be
+// spared are left out, and then the widest are cut. Elsewhere nothing is.
 type Table struct {
 	header []string
+	spare  []string        // headings, in the order in which the columns go
+	whole  map[string]bool // headings of columns that are never cut
 	rows   [][]Cell
 	notes  map[int][]string // by row, below it
 }
@@ -33,7 +36,23 @@ const (
 )
 
 // NewTable returns a table with these headings; none, no heading line.
-func NewTable(header ...string) *Table { return &Table{header: header, notes: map[int][]string{}} }
+func NewTable(header ...string) *Table {
+	return &Table{header: header, whole: map[string]bool{}, notes: map[int][]string{}}
+}
+
+// Spare names columns that are left out where there is no room for all, the first one first.
+func (t *Table) Spare(headings ...string) *Table {
+	t.spare = headings
+	return t
+}
+
+// Whole names columns whose text is of no use in part, such as an address: it is never cut.
+func (t *Table) Whole(headings ...string) *Table {
+	for _, h := range headings {
+		t.whole[h] = true
+	}
+	return t
+}
 
 // Add adds a row.
 func (t *Table) Add(cells ...Cell) {
@@ -62,7 +81,7 @@ func (t *Table) Write(w io.Writer) error {
 		}
 		rows = append([][]Cell{head}, rows...)
 	}
-	widths := fit(naturalWidths(rows), o.Width)
+	widths := t.fit(naturalWidths(rows), o.Width)
 	var b strings.Builder
 	for i, row := range rows {
 		b.WriteString(renderRow(o, row, widths) + "\n")
@@ -87,20 +106,22 @@ func naturalWidths(rows [][]Cell) []int {
 	return widths
 }
 
-// fit takes a column at a time off the widest until the table is as narrow as the terminal.
-func fit(widths []int, limit int) []int {
-	total := columnGap * max(0, len(widths)-1)
-	for _, w := range widths {
-		total += w
+// leftOut is the width of a column that is not shown.
+const leftOut = -1
+
+// fit makes the table as narrow as the terminal, as far as that goes.
+func (t *Table) fit(widths []int, limit int) []int {
+	if limit <= 0 {
+		return widths
 	}
-	for ; limit > 0 && total > limit; total-- {
-		widest := 0
-		for i, w := range widths {
-			if w > widths[widest] {
-				widest = i
-			}
+	for _, heading := range t.spare {
+		if i := slices.Index(t.header, heading); i >= 0 && i < len(widths) && total(widths) > limit {
+			widths[i] = leftOut
 		}
-		if widths[widest] <= minimalCell {
+	}
+	for total(widths) > limit {
+		widest := t.widest(widths)
+		if widest < 0 {
 			break
 		}
 		widths[widest]--
@@ -108,10 +129,37 @@ func fit(widths []int, limit int) []int {
 	return widths
 }
 
+// widest is the widest column that can still be cut, or -1.
+func (t *Table) widest(widths []int) int {
+	widest := -1
+	for i, w := range widths {
+		whole := i < len(t.header) && t.whole[t.header[i]]
+		if !whole && w > minimalCell && (widest < 0 || w > widths[widest]) {
+			widest = i
+		}
+	}
+	return widest
+}
+
+func total(widths []int) int {
+	sum := -columnGap
+	for _, w := range widths {
+		if w != leftOut {
+			sum += w + columnGap
+		}
+	}
+	return sum
+}
+
+// renderRow writes the cells below those of the other rows. A row that is too wide all the same is left to the terminal to wrap:
+// what is in it must not be cut.
 func renderRow(o Output, row []Cell, widths []int) string {
 	var b strings.Builder
 	gap := 0
 	for i, c := range row {
+		if widths[i] == leftOut {
+			continue
+		}
 		text := cut(c.Text, widths[i])
 		if text != "" {
 			b.WriteString(strings.Repeat(" ", gap) + o.Paint(c.Tone, text))
@@ -119,5 +167,5 @@ func renderRow(o Output, row []Cell, widths []int) string {
 		}
 		gap += widths[i] - ansi.StringWidth(text) + columnGap
 	}
-	return cut(b.String(), o.Width)
+	return b.String()
 }

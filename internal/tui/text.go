@@ -77,6 +77,29 @@ func cut(text string, width int) string {
 	return ansi.Truncate(text, width, "…")
 }
 
+// wrap breaks text, which may be painted, into lines of at most so many columns, between words: a longer word, such as an
+// address or a path, stays whole. 0 and less means no limit.
+func wrap(text string, width int) []string {
+	if width <= 0 || ansi.StringWidth(text) <= width {
+		return []string{text}
+	}
+	var lines []string
+	line, used := "", 0
+	for i, word := range strings.Split(text, " ") {
+		w := ansi.StringWidth(word)
+		switch {
+		case i == 0:
+			line, used = word, w
+		case used+1+w > width && strings.TrimSpace(line) != "":
+			lines = append(lines, strings.TrimRight(line, " "))
+			line, used = word, w
+		default:
+			line, used = line+" "+word, used+1+w
+		}
+	}
+	return append(lines, line)
+}
+
 // pad fills text up with blanks to a number of columns.
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-ansi.StringWidth(text)))
