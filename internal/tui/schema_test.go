@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // sources is what the Go sources say about types that reflection does not: comments, and the constants of a type. Keys are
