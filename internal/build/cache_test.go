@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -164,4 +165,27 @@ func TestStagesWithoutANameAreBuiltByIndex(t *testing.T) {
 		!strings.Contains(u.Detail, ">>> RUN echo checked") || strings.Contains(u.Detail, "AS stage-1") {
 		t.Errorf("%v\n%s", u, u.Detail)
 	}
+}
+
+func TestWithASourceDateTheSameContentIsTheSameImageWithoutTheCache(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"main.txt": "hello\n", "Dockerfile": "FROM busybox AS web\nWORKDIR /w\nCOPY main.txt /made/\nRUN echo made > made && mkdir more\n"})
+	var images []build.Image
+	for range 2 {
+		req := y.request(t, dir, "=web")
+		req.NoCache, req.Args = true, map[string]string{"SOURCE_DATE_EPOCH": "1700000000"}
+		res, _ := y.build(t, req)
+		images = append(images, res.Images["stage:web"])
+	}
+	if images[0].Digest != images[1].Digest {
+		t.Errorf("%s, then %s", images[0].Digest, images[1].Digest)
+	}
+	y.files(t, images[0], func(root string) {
+		for _, name := range []string{"w/made", "w/more", "made/main.txt"} {
+			info, err := os.Stat(filepath.Join(root, name))
+			if err != nil || info.ModTime().Unix() != 1700000000 {
+				t.Errorf("%s: %v, %v", name, info, err)
+			}
+		}
+	})
 }

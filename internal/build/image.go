@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/images"
@@ -73,7 +74,8 @@ func (r *running) madeOf(src *exporter.Source) string {
 		id = src.Ref.ID()
 	}
 	h := digest.SHA256.Digester()
-	fmt.Fprintln(h.Hash(), id, r.req.compression(), r.req.epoch(), compat.CompatibilityVersionCurrent)
+	_, rewrite := r.req.sourceDate()
+	fmt.Fprintln(h.Hash(), id, r.req.compression(), r.req.epoch(), rewrite, compat.CompatibilityVersionCurrent)
 	h.Hash().Write(src.Metadata[exptypes.ExporterImageConfigKey])
 	h.Hash().Write(src.Metadata[exptypes.ExporterImageBaseConfigKey])
 	return h.Digest().String()
@@ -95,11 +97,13 @@ func (r *running) export(ctx context.Context, target Target, src *exporter.Sourc
 	if err != nil {
 		return "", err
 	}
+	_, rewrite := r.req.sourceDate()
 	instance, err := exporters.Resolve(ctx, 0, map[string]string{
 		string(exptypes.OptKeyName):             target.Name,
 		string(exptypes.OptKeyOCITypes):         "true",
 		string(exptypes.OptKeyLayerCompression): r.req.compression(),
 		string(exptypes.OptKeySourceDateEpoch):  r.req.epoch(),
+		string(exptypes.OptKeyRewriteTimestamp): strconv.FormatBool(rewrite),
 	})
 	if err != nil {
 		return "", err
@@ -112,7 +116,7 @@ func (r *running) export(ctx context.Context, target Target, src *exporter.Sourc
 	if err != nil {
 		return "", err
 	}
-	if err := r.builder.layOut(ctx, written.Descriptor(), src.Ref); err != nil {
+	if err := r.builder.layOut(ctx, written.Descriptor(), src.Ref, !rewrite); err != nil {
 		return "", errors.Join(err, written.Release())
 	}
 	dgst := release.Digest(written.Descriptor().Digest)

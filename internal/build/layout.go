@@ -24,22 +24,22 @@ import (
 
 // layOut makes the snapshots that replicas of an image start from. The files are there already, in the snapshots of the
 // build: those are linked, not written again. Where the build's snapshots are not the image's layers one by one (COPY
-// --link merges some), the layers are unpacked as those of any image.
-func (b *Builder) layOut(ctx context.Context, target ocispec.Descriptor, ref cache.ImmutableRef) error {
+// --link merges some), or not as they are, the layers are unpacked as those of any image.
+func (b *Builder) layOut(ctx context.Context, target ocispec.Descriptor, ref cache.ImmutableRef, asTheyAre bool) error {
 	if target.Platform != nil && !platforms.Default().Match(*target.Platform) {
 		return nil // it does not run here
 	}
 	if ref == nil {
 		return nil // it has no files
 	}
-	linked, err := b.linkLayers(ctx, target, ref)
-	if err != nil {
-		return fmt.Errorf("link layers: %w", err)
+	if asTheyAre {
+		if linked, err := b.linkLayers(ctx, target, ref); err != nil {
+			return fmt.Errorf("link layers: %w", err)
+		} else if linked {
+			return nil
+		}
 	}
-	if linked {
-		return nil
-	}
-	_, err = b.cfg.Store.Unpack(ctx, release.Digest(target.Digest))
+	_, err := b.cfg.Store.Unpack(ctx, release.Digest(target.Digest))
 	return err
 }
 

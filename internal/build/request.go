@@ -177,10 +177,18 @@ func extraHosts(hosts map[string]string) string {
 // epoch is the time that is written into images where BuildKit would write the time of the build, in seconds: what a
 // build makes must not depend on when it ran.
 func (r *Request) epoch() string {
-	if v, err := strconv.ParseInt(r.Args["SOURCE_DATE_EPOCH"], 10, 64); err == nil {
+	if v, asked := r.sourceDate(); asked {
 		return strconv.FormatInt(v, 10)
 	}
 	return "0"
+}
+
+// sourceDate is the time that files in new layers are to have at most, in seconds, where the build argument for that is given.
+// Then the same content makes the same layers without the cache, too. It is not the default: all layers are written and
+// unpacked once more for it, and file servers tell by their times what of their files is new.
+func (r *Request) sourceDate() (int64, bool) {
+	v, err := strconv.ParseInt(r.Args["SOURCE_DATE_EPOCH"], 10, 64)
+	return v, err == nil
 }
 
 func (r *Request) compression() string {
