@@ -61,6 +61,18 @@ func (v *view) settledRow(s *step, now time.Time) row {
 	return r
 }
 
+// leftRow is the row of an operation that the engine does, or will do, without anybody who watches.
+func (v *view) leftRow(s *step, now time.Time) row {
+	r := v.row(s, now)
+	switch s.state {
+	case event.Pending:
+		r.what = "to come"
+	case event.Started:
+		r.what = "under way"
+	}
+	return r
+}
+
 // namesListed is how many names a row of several stages has.
 const namesListed = 6
 
@@ -91,8 +103,12 @@ func (v *view) summary(o Output, opts Options, err error, now time.Time) []strin
 	var lines []string
 	operations := v.operations()
 	c := measure(operations, o.Width)
+	left := err != nil && interrupted(err) // by its user, who wants to know how far it is; the engine goes on
 	for _, s := range operations {
-		if opts.Verbose || s.state == event.Failed {
+		switch {
+		case left && opts.Mode == Terminal:
+			lines = append(lines, v.leftRow(s, now).render(o, c))
+		case opts.Verbose || s.state == event.Failed:
 			lines = append(lines, v.settledRow(s, now).render(o, c))
 		}
 	}
