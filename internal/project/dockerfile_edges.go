@@ -142,6 +142,9 @@ func (p *dockerfileParser) edge(kind EdgeKind, name string, line int) []Edge {
 	} else if name != "scratch" {
 		edge.Image = name
 		p.checkImage(name, name, line)
+		if meant := didYouMean(strings.ToLower(name), p.stageNames()); meant != "" {
+			p.warn(line, fmt.Sprintf("%q is taken for an image: no stage has that name", name), "name a stage"+meant)
+		}
 	}
 	return []Edge{edge}
 }

@@ -36,8 +36,32 @@ func (c *converter) convert() {
 	c.networks()
 	c.volumes()
 	c.secretSources()
+	c.checkProfiles()
 	if len(names) == 0 {
 		c.add(c.at(trail{"services"}, "no service is left to run", "give services: an entry, or choose one of their profiles"))
+	}
+}
+
+// checkProfiles warns of profiles that were chosen and that no service has.
+func (c *converter) checkProfiles() {
+	if !c.asked {
+		return
+	}
+	var known []string
+	for _, s := range c.project.AllServices() {
+		known = append(known, s.Profiles...)
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	for _, name := range c.profiles {
+		if name == "*" || slices.Contains(known, name) {
+			continue
+		}
+		hint := "no service has any"
+		if len(known) > 0 {
+			hint = "there are: " + strings.Join(known, ", ") + didYouMean(name, known)
+		}
+		c.warn(Problem{Message: fmt.Sprintf("no service has the profile %q", name), Hint: hint})
 	}
 }
 
