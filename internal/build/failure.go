@@ -172,15 +172,17 @@ func exitError(what, text string, exit *gatewaypb.ExitError) error {
 	}
 }
 
+const aMirror = "name a mirror in the engine's settings (/etc/seaworthy/engine.yaml, docs/engine.md)"
+
 func explainBase(base *baseError, detail string) *release.UserError {
 	u := &release.UserError{Kind: release.KindBuild, Err: base, Detail: detail}
 	name := familiar(base.ref)
 	switch {
 	case cerrdefs.IsNotFound(base.err), strings.Contains(base.err.Error(), "insufficient_scope"):
 		u.Kind = release.KindNotFound
-		u.Hint = fmt.Sprintf("check the name and tag of %s; if the image is private, log in with docker login; if registries are out of reach, give the engine a mirror", name)
+		u.Hint = fmt.Sprintf("check the name and tag of %s; if the image is private, log in with docker login; if registries are out of reach, "+aMirror, name)
 	default:
-		u.Hint = fmt.Sprintf("see that the registry of %s can be reached from the engine, or give the engine a mirror", name)
+		u.Hint = fmt.Sprintf("see that the registry of %s can be reached from the engine, or "+aMirror, name)
 	}
 	return u
 }

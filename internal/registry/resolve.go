@@ -72,7 +72,7 @@ func (u *unavailable) userError() *release.UserError {
 		e.Hint = "docker login " + u.deniedHost() + "   (Seaworthy uses the credentials that it keeps)"
 	case u.any(unreachable):
 		e.Err = fmt.Errorf("image %s: the registry cannot be reached", u.name)
-		e.Hint = "check the network, or set a mirror that has the image (docs/engine.md)"
+		e.Hint = "check the network, or set a mirror that has the image in the engine's settings (/etc/seaworthy/engine.yaml, docs/engine.md)"
 	case u.all(errdefs.IsNotFound):
 		e.Err = fmt.Errorf("image %s: there is no such image", u.name)
 		e.Hint = "check the name and the tag where the Dockerfile or the compose file has them"
