@@ -64,6 +64,7 @@ func TestWrongCommandLinesSayWhatIsMeant(t *testing.T) {
 		"volume rm new":         {"no verb rm", "did you mean seaworthy volume remove?"},
 		"engine foo":            {"no verb foo", "seaworthy engine --help"},
 		"help nosuch":           {"no verb nosuch", "seaworthy --help"},
+		"history -n -1":         {"not a number of 0 or more"},
 		"status --json --plain": {"--json and --plain exclude each other"},
 	} {
 		s.refused(2, strings.Fields(args), words...)

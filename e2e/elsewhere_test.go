@@ -41,8 +41,8 @@ func TestVerbsNeedNoCheckout(t *testing.T) {
 	if got := s.get("version"); got != "one" {
 		t.Errorf("after the rollback %q serves", got)
 	}
-	if out := s.run(0, "plan"); !strings.Contains(out, "is held: rolled back") {
-		t.Errorf("the plan does not say that up refuses:\n%s", out)
+	if out := s.run(0, "plan"); !strings.Contains(out, "is held: rolled back") || !strings.Contains(out, "seaworthy resume, and then seaworthy up, does it") {
+		t.Errorf("the plan does not say that up refuses, and what to do:\n%s", out)
 	}
 	away.run(0, "resume", "-e", "shop/local")
 	away.run(0, "deploy", "local#2", "-e", "shop/local")

@@ -32,6 +32,9 @@ func (a *app) config() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, w := range p.Warnings {
+				tui.Note(a.err, *w.Event().Message)
+			}
 			return a.result(p, func(out tui.Output) error { return writeProject(out, p) })
 		},
 	}

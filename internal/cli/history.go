@@ -37,7 +37,7 @@ func (a *app) history() *cobra.Command {
 			return a.result(found, func(out tui.Output) error { return writeHistory(out, env, found, time.Now()) })
 		},
 	}
-	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "how many; 0: all")
+	countFlag(cmd.Flags(), &limit, "limit", 20, "how many; 0: all")
 	return cmd
 }
 

@@ -57,7 +57,7 @@ func (a *app) ledger() *cobra.Command {
 			return a.result(found, func(out tui.Output) error { return writeLedger(out, found, time.Now()) })
 		},
 	}
-	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "how many; 0: all")
+	countFlag(cmd.Flags(), &limit, "limit", 20, "how many; 0: all")
 	cmd.Flags().BoolVar(&verify, "verify", false, "recompute the whole chain")
 	return cmd
 }

@@ -48,7 +48,7 @@ func (a *app) logs() *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVarP(&req.Follow, "follow", "f", false, "go on as they write")
 	f.StringVar(&since, "since", "", "only what is younger: `10m`, 2026-11-23, 2026-11-23T12:00:00Z")
-	f.IntVarP(&tail, "tail", "n", 0, "only the last lines of each replica; 0, for -f: none of what was")
+	countFlag(f, &tail, "tail", 0, "only the last lines of each replica; 0, for -f: none of what was")
 	f.BoolVar(&req.Previous, "previous", false, "also of replicas that were removed")
 	f.BoolVarP(&show.Timestamps, "timestamps", "t", false, "show when each line was written")
 	f.BoolVar(&show.NoPrefix, "no-prefix", false, "print lines as they were written, without the replica's name")

@@ -69,7 +69,9 @@ func (a *app) makePlan(ctx context.Context, o planOptions) error {
 		return dirtyError(p.Environment.Name, origin.Dirty)
 	}
 	env := release.Environment{Project: p.Name, Name: p.Environment.Name}
-	since := a.since(ctx, client, env, origin)
+	serving := statusOf(ctx, client, env)
+	since := a.since(ctx, serving, origin)
+	next := howToRun(o.file, serving.Held != "", refused)
 	req := api.UpRequest{Goal: api.GoalPlan, Project: *p, Origin: origin, Pull: o.pull, NoCache: o.noCache, Keep: o.file != ""}
 	var made *event.Plan
 	err = a.render(ctx, func(sink event.Sink) error {
@@ -88,7 +90,15 @@ func (a *app) makePlan(ctx context.Context, o planOptions) error {
 		if err != nil || made == nil {
 			return err
 		}
-		return a.afterPlan(*made, origin, o.file, sink)
+		if o.file != "" {
+			if err := newPlanFile(*made, origin).write(o.file); err != nil {
+				return err
+			}
+		}
+		if o.file != "" || !made.Empty {
+			sink.Emit(message(event.Info, next, ""))
+		}
+		return nil
 	})
 	if err == nil && o.exitCode && made != nil && !made.Empty {
 		err = &release.UserError{Kind: release.KindChanges, Err: errors.New("there is something to do")}
@@ -96,28 +106,36 @@ func (a *app) makePlan(ctx context.Context, o planOptions) error {
 	return err
 }
 
-// afterPlan keeps the plan, if that is asked for, and says how to run it.
-func (a *app) afterPlan(p event.Plan, origin release.Origin, file string, sink event.Sink) error {
+// howToRun is what to type for a plan to happen.
+func howToRun(file string, held, refused bool) string {
+	up := "seaworthy up"
 	switch {
 	case file != "":
-		if err := newPlanFile(p, origin).write(file); err != nil {
-			return err
-		}
-		sink.Emit(message(event.Info, "seaworthy up "+file+" does it", ""))
-	case !p.Empty:
-		sink.Emit(message(event.Info, "seaworthy up does it", ""))
+		up += " " + file
+	case refused:
+		up += " --dirty"
 	}
-	return nil
+	if held {
+		return "seaworthy resume, and then " + up + ", does it"
+	}
+	return up + " does it"
 }
 
-// since is what the project's history has had since the release that serves was made. An engine that cannot say what serves
-// will say so to the plan too.
-func (a *app) since(ctx context.Context, client *api.Client, env release.Environment, origin release.Origin) *event.Since {
+// statusOf is what runs in an environment. An engine that cannot say will say so to the plan too.
+func statusOf(ctx context.Context, client *api.Client, env release.Environment) api.EnvironmentStatus {
 	found, err := client.Status(ctx, env)
-	if err != nil || len(found) != 1 || found[0].Origin.Commit == "" || origin.Commit == "" {
+	if err != nil || len(found) != 1 {
+		return api.EnvironmentStatus{}
+	}
+	return found[0]
+}
+
+// since is what the project's history has had since the release that serves was made.
+func (a *app) since(ctx context.Context, serving api.EnvironmentStatus, origin release.Origin) *event.Since {
+	from := serving.Origin.Commit
+	if from == "" || origin.Commit == "" {
 		return nil
 	}
-	from := found[0].Origin.Commit
 	r := git.Between(ctx, a.dir, from, origin.Commit, commitsShown)
 	s := &event.Since{Commit: from, More: r.More, Behind: r.Behind, Changed: r.Paths, Dirty: origin.Dirty}
 	for _, c := range r.Commits {

@@ -140,7 +140,7 @@ func writeServices(out tui.Output, e api.EnvironmentStatus, now time.Time) error
 
 func counts(s api.ServiceStatus) string {
 	text := fmt.Sprintf("%d/%d", s.Healthy, s.Desired)
-	if s.Scaled {
+	if s.Scaled && s.Desired > 0 { // the state says it
 		text += " (scaled)"
 	}
 	return text

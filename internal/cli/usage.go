@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -83,6 +85,26 @@ func strictHelp(root *cobra.Command) {
 		cmd.InitDefaultHelpFlag()
 		return cmd.Help()
 	}
+}
+
+// count is a number of things, 0 or more.
+type count int
+
+func (c *count) String() string { return strconv.Itoa(int(*c)) }
+func (c *count) Type() string   { return "int" }
+func (c *count) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return errors.New("it is not a number of 0 or more")
+	}
+	*c = count(n)
+	return nil
+}
+
+// countFlag is a flag -n.
+func countFlag(flags *pflag.FlagSet, n *int, name string, def int, text string) {
+	*n = def
+	flags.VarP((*count)(n), name, "n", text)
 }
 
 // rejectClashes are flags that cannot be meant together.

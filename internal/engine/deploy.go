@@ -334,6 +334,11 @@ func (e *Engine) checkPorts(serving *rollout.Serving, config release.Config) err
 
 func announceAddresses(config release.Config, sink event.Sink) {
 	for _, s := range config.Services {
+		if s.Replicas == 0 && len(s.Ports) > 0 {
+			text := s.Name + ": 0 replicas, nothing answers"
+			sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Level: event.Info, Text: text}})
+			continue
+		}
 		for _, p := range s.Ports {
 			host := p.HostIP
 			if host == "" {

@@ -15,8 +15,11 @@ func messageLines(o Output, opts Options, m event.Message) []string {
 	if len(text) == 0 {
 		return nil
 	}
-	if m.Level == event.Warn {
+	switch {
+	case m.Level == event.Warn:
 		text[0] = o.Paint(Warning, "warning:") + " " + text[0]
+	case m.Hint != "": // what comes with advice does not speak for itself
+		text[0] = o.Paint(Dim, "note:") + " " + text[0]
 	}
 	var lines []string
 	for _, line := range text {
