@@ -24,6 +24,7 @@ type composeFiles struct {
 	shell     map[string]string // what the shell has, whether it counts or not
 	// main are the files that are merged, in order; all has what they include and extend as well, before them.
 	main, all []*document
+	repair
 
 	model   map[string]any // merged, in canonical form
 	project *types.Project
@@ -55,6 +56,7 @@ func (c *composeFiles) open(path string) *document {
 		}
 	}
 	c.add(*p)
+	c.stuck = true
 	return nil
 }
 
@@ -89,11 +91,13 @@ func (c *composeFiles) collectFurther(doc *document, n *yaml.Node, path string) 
 	src, p := readSource(c.dir, path)
 	if p != nil {
 		c.add(doc.problemAt(n, fmt.Sprintf("%s: %s", relative(c.dir, path), p.Message), "only files of this machine can be included or extended"))
+		c.stuck = true
 		return
 	}
 	further, p := parseDocument(src)
 	if p != nil {
 		c.add(*p)
+		c.stuck = true
 		return
 	}
 	further.further = true
@@ -121,6 +125,7 @@ func (c *composeFiles) checkExtends(doc *document) {
 		}
 		if v != nil && v.Kind == yaml.ScalarNode && !strings.Contains(v.Value, "$") && !slices.Contains(names, v.Value) {
 			c.add(doc.problemAt(v, fmt.Sprintf("%s extends %q, which is no service", f.key.Value, v.Value), "name one of its services, or the file: {file: …, service: …}"+didYouMean(v.Value, names)))
+			c.stuck = true
 		}
 	}
 }
@@ -164,28 +169,54 @@ func (c *composeFiles) lookup(name string) (string, bool) {
 // checkShape reports every violation of the Compose Specification's schema. A file that is merged onto others may be
 // incomplete.
 func (c *composeFiles) checkShape(doc *document, partial bool) {
-	decoded, whole := doc.decode(doc.root, func(p Problem) { c.add(p) })
+	decoded, whole := doc.decode(doc.root, func(p Problem) { c.add(p); c.stuck = true })
 	if !whole {
+		c.stuck = true
 		return
 	}
 	values, ok := decoded.(map[string]any)
 	if !ok {
 		if doc.root != nil || !partial {
 			c.add(doc.problem(1, 0, 0, "a compose file is a mapping", "begin with services:"))
+			c.stuck = true
 		}
 		return
 	}
-	values, err := interpolation.Interpolate(values, c.interpolation())
-	for _, e := range split(err) {
-		if !doc.further {
-			c.add(doc.interpolationProblem(e))
-		}
-	}
-	for _, v := range composeShape().check(values) {
+	renamed := false
+	for _, v := range composeShape().check(c.interpolate(doc, values)) {
 		if v.missing && partial {
 			continue
 		}
-		at, _ := doc.near(v.at)
+		at, depth := doc.near(v.at)
 		c.add(doc.problemAt(at, v.message, v.hint))
+		switch {
+		case v.missing || depth < len(v.at):
+			c.stuck = true
+		case c.rename(doc, at, v.meant):
+			renamed = true
+		default:
+			c.leaveOut(doc, at)
+		}
 	}
+	if renamed { // what is below has not been checked
+		c.checkShape(doc, partial)
+	}
+}
+
+// interpolate puts the variables into a file's values. Where one cannot be, something else stands in its place.
+func (c *composeFiles) interpolate(doc *document, values map[string]any) map[string]any {
+	done, err := interpolation.Interpolate(values, c.interpolation())
+	if err == nil {
+		return done
+	}
+	if doc.further { // it may have variables of its own; the loader knows
+		return done
+	}
+	for _, e := range split(err) {
+		c.add(doc.interpolationProblem(e))
+	}
+	c.lenient = true
+	done, err = interpolation.Interpolate(values, c.interpolation())
+	c.stuck = c.stuck || err != nil
+	return done
 }

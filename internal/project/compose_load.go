@@ -12,7 +12,7 @@ import (
 func (c *composeFiles) load(ctx context.Context) bool {
 	details := types.ConfigDetails{WorkingDir: c.dir, Environment: maps.Clone(c.variables)}
 	for _, doc := range c.main {
-		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: doc.path, Content: doc.text})
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: doc.path, Content: doc.repaired()})
 	}
 	configure := func(o *loader.Options) {
 		o.SetProjectName(c.name, true)
@@ -21,7 +21,7 @@ func (c *composeFiles) load(ctx context.Context) bool {
 		o.SkipConsistencyCheck = true
 		o.SkipResolveEnvironment = true
 		o.SkipResolveLabels = true
-		o.Interpolate.Substitute = substituteQuietly
+		o.Interpolate.Substitute = c.substitute
 		o.Profiles = c.profiles
 	}
 	model, err := loader.LoadModelWithContext(ctx, details, configure)

@@ -150,14 +150,21 @@ func (l *load) environment(name string, asked bool) (*Environment, error) {
 	return env, nil
 }
 
+// fromCompose goes on after a problem without what is wrong, to find the others.
 func (c *converter) fromCompose(ctx context.Context, files []string) {
-	before := len(c.list.errors())
 	c.read(files)
-	if len(c.list.errors()) > before || !c.load(ctx) {
-		return
+	for range maxRepairs {
+		if c.stuck {
+			return
+		}
+		before := c.leftOut
+		if c.load(ctx) {
+			c.judge()
+			c.convert()
+			return
+		}
+		c.stuck = c.stuck || c.leftOut == before
 	}
-	c.judge()
-	c.convert()
 }
 
 // profiles are those of seaworthy.yaml, of the command line, and of COMPOSE_PROFILES where it counts.

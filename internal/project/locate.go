@@ -70,10 +70,18 @@ func (c *composeFiles) fail(err error) {
 		return
 	}
 	if at := pathInMessage.FindString(message); at != "" {
-		c.add(c.at(strings.Split(at, "."), message, ""))
+		c.blame(strings.Split(at, "."), message, "")
 		return
 	}
-	c.add(c.byWord(message))
+	c.byWord(message)
+}
+
+// blame reports an error about a path, and goes on without what is there.
+func (c *composeFiles) blame(p trail, message, hint string) {
+	c.add(c.at(p, message, hint))
+	if doc, n := c.locate(p); doc != nil {
+		c.leaveOut(doc, n)
+	}
 }
 
 var decodingFailure = regexp.MustCompile(`^'([^']+)' (.*)$`)
@@ -85,7 +93,7 @@ func (c *composeFiles) failDecoding(line string) {
 	}
 	m := decodingFailure.FindStringSubmatch(line)
 	if m == nil {
-		c.add(c.byWord(line))
+		c.byWord(line)
 		return
 	}
 	at := strings.Split(strings.NewReplacer("[", ".", "]", "").Replace(m[1]), ".")
@@ -96,20 +104,22 @@ func (c *composeFiles) failDecoding(line string) {
 	} else if strings.Contains(message, "size") {
 		hint = "write a number with its unit: 64m, 1g"
 	}
-	c.add(c.at(at, last(at)+": "+message, hint))
+	c.blame(at, last(at)+": "+message, hint)
 }
 
 var wordsOfMessage = regexp.MustCompile(`[^\s"'\x60]+`)
 
-// byWord finds the last word of a message that is a value of the files.
-func (c *composeFiles) byWord(message string) Problem {
+// byWord reports a message at the last of its words that is a value of the files, and goes on without that value.
+func (c *composeFiles) byWord(message string) {
 	for _, word := range slices.Backward(wordsOfMessage.FindAllString(message, -1)) {
 		if len(word) < 3 {
 			continue
 		}
 		for _, doc := range slices.Backward(c.all) {
 			if n := scalarWith(doc.root, word); n != nil {
-				return doc.problemAt(n, message, "")
+				c.add(doc.problemAt(n, message, ""))
+				c.leaveOut(doc, n)
+				return
 			}
 		}
 	}
@@ -117,7 +127,8 @@ func (c *composeFiles) byWord(message string) Problem {
 	if len(c.main) > 0 {
 		p.File = c.main[len(c.main)-1].name
 	}
-	return p
+	c.add(p)
+	c.stuck = true
 }
 
 // scalarWith is the first value, not key, that has the word in it.

@@ -23,7 +23,8 @@ type violation struct {
 	at      trail
 	message string
 	hint    string
-	missing bool // something is not there that has to be; a later file of a merge may leave that to an earlier one
+	meant   string // the key that an unknown one is likely to be; may be empty
+	missing bool   // something is not there that has to be; a later file of a merge may leave that to an earlier one
 }
 
 func parseShape(schema []byte) (*shape, error) {

@@ -73,6 +73,7 @@ func (s *shape) anyMatches(patterns map[string]any, key string) bool {
 func unknownKey(key string, at trail, properties, patterns map[string]any) violation {
 	names := slices.Sorted(maps.Keys(properties))
 	v := violation{at: at.with(key), message: fmt.Sprintf("unknown key %q", key), hint: "remove it" + didYouMean(key, names)}
+	v.meant, _ = suggest.Search(key, names, true)
 	if len(at) > 0 {
 		v.message += " in " + at.String()
 	}

@@ -17,8 +17,32 @@ import (
 func (c *composeFiles) interpolation() interpolation.Options {
 	o := *loader.ToOptions(&types.ConfigDetails{}, nil).Interpolate
 	o.LookupValue = c.lookup
-	o.Substitute = substituteQuietly
+	o.Substitute = c.substitute
 	return o
+}
+
+func (c *composeFiles) substitute(s string, m template.Mapping) (string, error) {
+	value, err := substituteQuietly(s, m)
+	if err == nil || !c.lenient {
+		return value, err
+	}
+	return substituteAnything(s, m), nil
+}
+
+// placeholder stands where a variable has no value although it has to have one: a port, a count, a part of a name.
+const placeholder = "1"
+
+func substituteAnything(s string, m template.Mapping) string {
+	value, err := substituteQuietly(s, func(name string) (string, bool) {
+		if v, set := m(name); set && v != "" {
+			return v, true
+		}
+		return placeholder, true
+	})
+	if err != nil {
+		return placeholder
+	}
+	return value
 }
 
 func substituteQuietly(s string, m template.Mapping) (string, error) {

@@ -20,6 +20,7 @@ import (
 type document struct {
 	*source
 	root    *yaml.Node // nil for an empty file
+	changed bool       // something was left out of the nodes: see repair
 	further bool       // included or extended: it may have variables of its own, which compose-go knows
 }
 
