@@ -108,13 +108,18 @@ func (r row) whatTone() Tone {
 func (v *view) row(s *step, now time.Time) row {
 	g := glyphs[s.state]
 	r := row{glyph: g.glyph, tone: g.tone, name: Clean(s.Name), role: s.Role, dim: true}
+	waits := ""
+	if names := v.waitsFor(s); len(names) > 0 && s.Role != rolloutRole {
+		waits = "waits for " + listed(names, 3)
+	}
 	switch s.state {
 	case event.Pending:
-		if names := v.waitsFor(s); len(names) > 0 && s.Role != rolloutRole {
-			r.what = "waits for " + listed(names, 3)
-		}
+		r.what = waits
 	case event.Started:
 		r.what, r.dim = s.progress(), false
+		if waits != "" && s.running() == nil { // its first instructions needed nothing of the others
+			r.what, r.dim = waits, true
+		}
 		r.took = ticking(now.Sub(s.started))
 	case event.Skipped:
 		r.what = "skipped"
