@@ -75,7 +75,7 @@ type site struct {
 // newSite makes a project of these files and tears down, when the test ends, all that its engine made.
 func newSite(t *testing.T, files map[string]string) *site {
 	t.Helper()
-	tmp, err := os.MkdirTemp("", "sw") // short: sockets are in it
+	tmp, err := os.MkdirTemp("", "sw") //nolint:usetesting // short: sockets are in it
 	if err != nil {
 		t.Fatal(err)
 	}

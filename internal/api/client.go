@@ -208,7 +208,7 @@ func (c *Client) upgrade(ctx context.Context, path, protocol string, header http
 		return nil, errors.Join(err, conn.Close())
 	}
 	r := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(r, req)
+	resp, err := http.ReadResponse(r, req) //nolint:bodyclose // its body is the connection, which is handed on
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}

@@ -33,7 +33,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("FROM scratch\nCOPY x /\n", fixtureText(), "name: a\n")
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, dockerfile, compose, settings string) {
-		dir, err := os.MkdirTemp(dir, "")
+		dir, err := os.MkdirTemp(dir, "") //nolint:usetesting // each of the many runs removes its own
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -310,13 +310,16 @@ func TestWorldCannotClaimToBeForwarded(t *testing.T) {
 		want http.Header
 	}{
 		{"world", destination{client: addr("203.0.113.9")}, http.Header{
-			"X-Forwarded-For": {"203.0.113.9"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {"shop.example"}}},
+			"X-Forwarded-For": {"203.0.113.9"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {"shop.example"},
+		}},
 		{"a server on this machine", destination{client: addr("127.0.0.1")}, http.Header{
 			"X-Forwarded-For": {"198.51.100.7, 127.0.0.1"}, "X-Forwarded-Proto": {"https"},
-			"X-Forwarded-Host": {"shop.example"}, "Forwarded": {"for=198.51.100.7"}}},
+			"X-Forwarded-Host": {"shop.example"}, "Forwarded": {"for=198.51.100.7"},
+		}},
 		{"a neighbour", destination{client: addr("10.83.0.5"), virtual: addrPort("10.95.0.1:80")}, http.Header{
 			"X-Forwarded-For": {"198.51.100.7, 10.83.0.5"}, "X-Forwarded-Proto": {"https"},
-			"X-Forwarded-Host": {"shop.example"}, "Forwarded": {"for=198.51.100.7"}}},
+			"X-Forwarded-Host": {"shop.example"}, "Forwarded": {"for=198.51.100.7"},
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			out := http.Header{"X-Forwarded-For": {"old"}}

@@ -41,13 +41,17 @@ func TestReplicasSeeTheirOwnGeneration(t *testing.T) {
 	two, _ := replica(t, 2, target)
 	vip := netip.MustParseAddr("10.219.95.7")
 	view := func(id, client, pool string) edge.View {
-		return edge.View{ID: id, Clients: []netip.Addr{netip.MustParseAddr(client)},
-			Services: []edge.Target{{Names: []string{"api", "API.internal"}, VIP: vip, Pool: pool}}}
+		return edge.View{
+			ID: id, Clients: []netip.Addr{netip.MustParseAddr(client)},
+			Services: []edge.Target{{Names: []string{"api", "API.internal"}, VIP: vip, Pool: pool}},
+		}
 	}
 	routes := edge.Routes{
 		Pools: []edge.Pool{{ID: "one", Upstreams: []edge.Upstream{one}}, {ID: "two", Upstreams: []edge.Upstream{two}}},
-		Networks: []edge.Network{{ID: "net", Gateway: netip.MustParseAddr(n.gateway), RedirectPort: n.redirect,
-			VIPs: netip.MustParsePrefix(n.vips)}},
+		Networks: []edge.Network{{
+			ID: "net", Gateway: netip.MustParseAddr(n.gateway), RedirectPort: n.redirect,
+			VIPs: netip.MustParsePrefix(n.vips),
+		}},
 		Views: []edge.View{view("first", n.clients[0], "one"), view("second", n.clients[1], "two")},
 	}
 	apply(t, c, routes)
@@ -116,8 +120,10 @@ func TestNamesOverHandover(t *testing.T) {
 	vip := netip.MustParseAddr("127.95.0.9")
 	apply(t, c, edge.Routes{
 		Pools: []edge.Pool{{ID: "one"}},
-		Networks: []edge.Network{{ID: "net", Gateway: netip.MustParseAddr("127.0.6.1"), DNSPort: uint16(port),
-			RedirectPort: uint16(freePort(t)), VIPs: netip.MustParsePrefix("127.95.0.0/24"), DefaultView: "v"}},
+		Networks: []edge.Network{{
+			ID: "net", Gateway: netip.MustParseAddr("127.0.6.1"), DNSPort: uint16(port),
+			RedirectPort: uint16(freePort(t)), VIPs: netip.MustParsePrefix("127.95.0.0/24"), DefaultView: "v",
+		}},
 		Views: []edge.View{{ID: "v", Services: []edge.Target{{Names: []string{"db"}, VIP: vip, Pool: "one"}}}},
 	})
 	for i := range 20 {

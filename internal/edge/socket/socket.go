@@ -146,11 +146,15 @@ func (k Key) explain(err error) error {
 		if who != "" {
 			err = fmt.Errorf("%w: %s has it", err, who)
 		}
-		return &release.UserError{Kind: release.KindConflict, Err: err,
-			Hint: fmt.Sprintf("stop what listens at port %d (ss -lnp 'sport = :%d'), or publish another port", k.Addr.Port(), k.Addr.Port())}
+		return &release.UserError{
+			Kind: release.KindConflict, Err: err,
+			Hint: fmt.Sprintf("stop what listens at port %d (ss -lnp 'sport = :%d'), or publish another port", k.Addr.Port(), k.Addr.Port()),
+		}
 	case errors.Is(err, unix.EADDRNOTAVAIL):
-		return &release.UserError{Kind: release.KindConflict, Err: err,
-			Hint: "publish at an address that this machine has (ip address)"}
+		return &release.UserError{
+			Kind: release.KindConflict, Err: err,
+			Hint: "publish at an address that this machine has (ip address)",
+		}
 	case errors.Is(err, unix.EACCES):
 		return &release.UserError{Kind: release.KindDenied, Err: err, Hint: "run the engine as root"}
 	}
