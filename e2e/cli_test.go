@@ -64,6 +64,7 @@ func TestWrongCommandLinesSayWhatIsMeant(t *testing.T) {
 		"volume rm new":         {"no verb rm", "did you mean seaworthy volume remove?"},
 		"engine foo":            {"no verb foo", "seaworthy engine --help"},
 		"help nosuch":           {"no verb nosuch", "seaworthy --help"},
+		"status extra":          {"takes no arguments"},
 		"history -n -1":         {"not a number of 0 or more"},
 		"status --json --plain": {"--json and --plain exclude each other"},
 	} {
@@ -93,6 +94,9 @@ func TestLookingMakesNothing(t *testing.T) {
 	s.refused(10, []string{"engine", "status"}, "no engine is running")
 	if out := s.run(0, "down"); !strings.Contains(out, "nothing runs") {
 		t.Errorf("down: %s", out)
+	}
+	if out := s.run(0, "engine", "stop", "--json"); !strings.Contains(out, `"stopped": false`) {
+		t.Errorf("engine stop: %s", out)
 	}
 	if _, err := os.Stat(s.root); err == nil {
 		t.Fatal("a state root was made")

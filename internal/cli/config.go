@@ -26,7 +26,7 @@ func (a *app) config() *cobra.Command {
 		Example: lines(
 			"  seaworthy config",
 			"  seaworthy config -e staging --json"),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.load(cmd.Context(), profiles)
 			if err != nil {

@@ -12,7 +12,7 @@ import (
 func (a *app) down() *cobra.Command {
 	var volumes, plan bool
 	cmd := &cobra.Command{
-		Use: "down", Short: "Stop and remove what an environment runs; volumes stay", Example: "  seaworthy down\n  seaworthy down --volumes", Args: cobra.NoArgs,
+		Use: "down", Short: "Stop and remove what an environment runs; volumes stay", Example: "  seaworthy down\n  seaworthy down --volumes", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.neverRan() {
 				return a.render(cmd.Context(), func(sink event.Sink) error {

@@ -46,7 +46,7 @@ func (a *app) engineRun() *cobra.Command {
 		Use:     "run",
 		Short:   "Run the engine in the foreground",
 		Example: "  sudo seaworthy engine run",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needRoot("run an engine"); err != nil {
 				return err
@@ -81,7 +81,7 @@ func (a *app) engineInstall() *cobra.Command {
 			"Writes a systemd unit for this binary and enables it, so that what runs comes back when the machine restarts.",
 			"Replicas and edge outlive the engine: stopping or restarting the unit does not interrupt what serves."),
 		Example: "  sudo seaworthy engine install",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needRoot("install the engine"); err != nil {
 				return err
@@ -93,6 +93,12 @@ func (a *app) engineInstall() *cobra.Command {
 	a.configFlag(cmd, &config)
 	cmd.Flags().BoolVar(&noStart, "no-start", false, "write the unit and do nothing else")
 	return cmd
+}
+
+// installed is what scripts are told.
+type installed struct {
+	Unit    string `json:"unit"` // path
+	Started bool   `json:"started"`
 }
 
 func (a *app) install(ctx context.Context, unitDir, config string, start bool) error {
@@ -113,9 +119,11 @@ func (a *app) install(ctx context.Context, unitDir, config string, start bool) e
 			Kind: release.KindUsage, Err: fmt.Errorf("write unit: %w", err), Hint: "--unit-dir names a folder that is there and that systemd reads",
 		}
 	}
-	fmt.Fprintln(a.out, "wrote", path)
 	if !start {
-		return nil
+		return a.result(installed{Unit: path}, func(out tui.Output) error {
+			_, err := fmt.Fprintln(out, "wrote", path)
+			return err
+		})
 	}
 	// An engine that was started on demand gives the state root to the one that systemd starts.
 	if err := stopEngine(ctx, api.NewClient(a.root)); err != nil && !errors.Is(err, api.ErrNoEngine) {
@@ -131,8 +139,10 @@ func (a *app) install(ctx context.Context, unitDir, config string, start bool) e
 			}
 		}
 	}
-	fmt.Fprintln(a.out, "engine enabled and started")
-	return nil
+	return a.result(installed{Unit: path, Started: true}, func(out tui.Output) error {
+		_, err := fmt.Fprintf(out, "wrote %s\nengine enabled and started\n", path)
+		return err
+	})
 }
 
 // settingsFile is the absolute path of the settings, which have to be there; empty: none were named.
@@ -148,28 +158,42 @@ func settingsFile(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
+// stopped is what scripts are told.
+type stopped struct {
+	Stopped  bool `json:"stopped"`  // false: none was running
+	Replicas int  `json:"replicas"` // go on running
+}
+
+func (s stopped) String() string {
+	switch {
+	case !s.Stopped:
+		return "no engine is running"
+	case s.Replicas > 0:
+		return fmt.Sprintf("engine stopped; %d replicas go on running", s.Replicas)
+	}
+	return "engine stopped"
+}
+
 func (a *app) engineStop() *cobra.Command {
 	return &cobra.Command{
 		Use:     "stop",
 		Short:   "Stop the engine; what runs goes on running",
 		Example: "  sudo seaworthy engine stop",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client := api.NewClient(a.root)
 			info, err := client.Engine(cmd.Context())
 			if err == nil {
 				err = tui.Busy(a.err, "stopping the engine", func() error { return stopEngine(cmd.Context(), client) })
 			}
-			switch {
-			case errors.Is(err, api.ErrNoEngine):
-				fmt.Fprintln(a.out, "no engine is running")
-				return nil
-			case err == nil && info.Replicas > 0:
-				fmt.Fprintf(a.out, "engine stopped; %d replicas go on running\n", info.Replicas)
-			case err == nil:
-				fmt.Fprintln(a.out, "engine stopped")
+			was := stopped{Stopped: err == nil, Replicas: info.Replicas}
+			if err != nil && !errors.Is(err, api.ErrNoEngine) {
+				return err
 			}
-			return err
+			return a.result(was, func(out tui.Output) error {
+				_, err := fmt.Fprintln(out, was)
+				return err
+			})
 		},
 	}
 }
@@ -179,7 +203,7 @@ func (a *app) engineStatus() *cobra.Command {
 		Use:     "status",
 		Short:   "Say whether the engine runs, since when, and what it does",
 		Example: "  seaworthy engine status",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, err := api.NewClient(a.root).Engine(cmd.Context())
 			if errors.Is(err, api.ErrNoEngine) {

@@ -22,7 +22,7 @@ func (a *app) engineRestart() *cobra.Command {
 			"Stops the engine and starts one of this binary, through systemd where that is what starts it. The new engine takes",
 			"over the replicas and finishes what the old one had begun; the edge hands its sockets over, so no connection is lost."),
 		Example: "  sudo seaworthy engine restart",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := needRoot("restart the engine"); err != nil {
 				return err

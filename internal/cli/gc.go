@@ -16,7 +16,7 @@ func (a *app) gc() *cobra.Command {
 		Long: lines(
 			"Forgets releases beyond those that can be rolled back to, with their images, and build cache that was not used for",
 			"a week. Releases are collected after each deployment too, and the build cache keeps itself within a limit."),
-		Example: "  seaworthy gc\n  seaworthy gc --all --keep 1", Args: cobra.NoArgs,
+		Example: "  seaworthy gc\n  seaworthy gc --all --keep 1", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.reach(cmd.Context())
 			if err != nil {

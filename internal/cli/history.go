@@ -17,7 +17,7 @@ func (a *app) history() *cobra.Command {
 		Use:     "history",
 		Short:   "The deployments of an environment, the last one first: why, by whom, how long, with what result",
 		Example: lines("  seaworthy history", "  seaworthy history -e production -n 5"),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			env, err := a.targetEnvironment()
 			if err != nil {

@@ -30,7 +30,7 @@ func (a *app) ledger() *cobra.Command {
 			"  seaworthy ledger -n 5",
 			"  seaworthy ledger -e hrefcounter/production --json",
 			"  seaworthy ledger --verify"),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var env release.Environment // without -e: of all
 			if a.environment != "" {

@@ -40,7 +40,7 @@ func (a *app) plan() *cobra.Command {
 			"  seaworthy plan",
 			"  seaworthy plan -e staging -o .seaworthy/staging.plan && seaworthy up .seaworthy/staging.plan",
 			"  seaworthy plan --exit-code || echo there is something to do"),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.makePlan(cmd.Context(), o) },
 	}
 	o.flags(cmd)

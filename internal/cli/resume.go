@@ -11,7 +11,7 @@ import (
 
 func (a *app) resume() *cobra.Command {
 	return &cobra.Command{
-		Use: "resume", Short: "Free an environment that a rollback holds", Example: "  seaworthy resume", Args: cobra.NoArgs,
+		Use: "resume", Short: "Free an environment that a rollback holds", Example: "  seaworthy resume", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			env, err := a.targetEnvironment()
 			if err != nil {

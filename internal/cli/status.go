@@ -24,7 +24,7 @@ func (a *app) status() *cobra.Command {
 			"  seaworthy status",
 			"  seaworthy status -e hrefcounter/production   # without a checkout",
 			"  seaworthy status --all"),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var env release.Environment
 			if !all {

@@ -75,7 +75,7 @@ func (a *app) build() *cobra.Command {
 		Use:     "build",
 		Short:   "Build and check, nothing else",
 		Example: "  seaworthy build",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.make(cmd.Context(), api.GoalBuild, o) },
 	}
 	o.flags(cmd)
@@ -88,7 +88,7 @@ func (a *app) release() *cobra.Command {
 		Use:     "release",
 		Short:   "Build, check, and record the release",
 		Example: "  seaworthy release && seaworthy deploy r-1a2b3c4d",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.make(cmd.Context(), api.GoalRelease, o) },
 	}
 	o.flags(cmd)

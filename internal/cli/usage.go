@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -35,6 +36,13 @@ func usage(cmd *cobra.Command, err error) error {
 		return unknownVerb(cmd, cmd.Flags().Args())
 	}
 	return &release.UserError{Kind: release.KindUsage, Err: err, Hint: cmd.CommandPath() + " --help"}
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes no arguments, and was given %s", cmd.CommandPath(), strings.Join(args, " "))
 }
 
 // parentOf makes cmd a command that does nothing itself: alone it explains itself, and what it does not know is an error.

@@ -17,7 +17,7 @@ type versions struct {
 
 func (a *app) versionVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "The version of this program, and of the engine that runs", Example: "  seaworthy version", Args: cobra.NoArgs,
+		Use: "version", Short: "The version of this program, and of the engine that runs", Example: "  seaworthy version", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, _ := api.NewClient(a.root).Engine(cmd.Context()) // none is an answer
 			return a.result(versions{a.version, info.Version}, func(out tui.Output) error {

@@ -48,7 +48,7 @@ func (a *app) onVolumesOf(
 func (a *app) volumeList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List them, with what they take and who uses them",
-		Example: "  seaworthy volume list", Args: cobra.NoArgs,
+		Example: "  seaworthy volume list", Args: noArgs,
 		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, _ []string) error {
 			found, err := c.Volumes(ctx, env)
 			if err == nil && len(found) == 0 {
@@ -206,6 +206,11 @@ func findVolume(ctx context.Context, c *api.Client, env release.Environment, nam
 	return &all[i], nil
 }
 
+// removed is what scripts are told.
+type removed struct {
+	Volume string `json:"volume"`
+}
+
 func (a *app) volumeRemove() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Remove one that no service uses, and all data in it",
@@ -219,7 +224,13 @@ func (a *app) volumeRemove() *cobra.Command {
 			if err := tui.Confirm(ctx, a.in, a.err, "Remove volume "+args[0]+" of "+env.String()+" and all data in it?", a.yes); err != nil {
 				return err
 			}
-			return c.RemoveVolume(ctx, env, args[0])
+			if err := c.RemoveVolume(ctx, env, args[0]); err != nil {
+				return err
+			}
+			return a.result(removed{args[0]}, func(out tui.Output) error {
+				_, err := fmt.Fprintf(out, "volume %s of %s is removed\n", args[0], env)
+				return err
+			})
 		}),
 	}
 }
