@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -65,4 +66,34 @@ func TestAPlanNamesWhatChangedAndNothingElse(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTheHintAfterAFailureLeadsToWhatFailed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{
+		"Dockerfile":   "FROM busybox\nSTOPSIGNAL SIGKILL\nCMD [\"sh\", \"-c\", \"echo well; exec sleep 1000\"]\n",
+		"compose.yaml": "services: {web: {build: ., stop_grace_period: 1s, deploy: {replicas: 2, update_config: {monitor: 100ms}}}}\n",
+	})
+	s.up(0)
+	s.edit("Dockerfile", "echo well; exec sleep 1000", "echo broken; exit 3")
+
+	failed := s.try("up")
+	_, hint, _ := strings.Cut(failed.err, "seaworthy logs ")
+	hint, _, _ = strings.Cut(hint, " shows the whole log")
+	got := s.run(0, append([]string{"logs"}, strings.Fields(hint)...)...)
+	if !strings.Contains(got, "| broken") || !strings.Contains(got, "exited with code 3") || strings.Contains(got, "well") {
+		t.Errorf("after\n%s\nseaworthy logs %s shows\n%s", failed.err, hint, got)
+	}
+	_, back, _ := strings.Cut(failed.out+failed.err, ": return to ")
+	if !strings.Contains(back, "of the failed deployment") || strings.Contains(back, "old web") {
+		t.Errorf("the way back calls what failed old:\n%s", back)
+	}
+
+	all := linesOf(s.run(0, "logs", "--previous", "web"))
+	for _, want := range []string{"web-1#1 | well", "web-2#1 | well", "web-1#2 | broken"} {
+		if !slices.Contains(all, want) {
+			t.Errorf("%q is missing in %q", want, all)
+		}
+	}
+	s.refused(8, []string{"logs", "--deployment", "7"}, "#7", "seaworthy history")
 }

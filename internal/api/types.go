@@ -157,6 +157,8 @@ type LogsRequest struct {
 	Since       time.Time           `json:"since,omitzero"`
 	Tail        int                 `json:"tail,omitempty"`     // lines per replica; 0: all
 	Previous    bool                `json:"previous,omitempty"` // of removed replicas
+	// Deployment asks for the replicas that this one started, removed or not; 0: all.
+	Deployment int `json:"deployment,omitempty"`
 }
 
 // ExecRequest asks for a command in a replica, or, with OneOff, in a new one beside what serves: then Args may be empty, for

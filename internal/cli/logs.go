@@ -23,15 +23,16 @@ func (a *app) logs() *cobra.Command {
 		Short: "What replicas wrote",
 		Long: lines(
 			"Prints what the replicas of services wrote, in order of time, and how those ended that did.",
+			"With --previous also what removed ones wrote; behind each name stands then which deployment started it: web-1#3.",
 			"With -f it goes on, across updates: replicas that come are followed too, those that go are read to their end. It ends when the",
 			"environment is down, or with Ctrl-C (exit code 130)."),
-		Example: "  seaworthy logs -f web\n  seaworthy logs --since 10m -t\n  seaworthy logs --previous web      # why did it end?",
+		Example: "  seaworthy logs -f web\n  seaworthy logs --since 10m -t\n  seaworthy logs --previous -n 50 web     # why did it end?\n  seaworthy logs --deployment 3 web       # why did that fail?",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			env, err := a.targetEnvironment()
 			if err != nil {
 				return err
 			}
-			req.Environment, req.Services = env, args
+			req.Environment, req.Services, show.Generations = env, args, req.Previous
 			if req.Since, err = sinceOf(since, time.Now()); err != nil {
 				return usage(cmd, err)
 			}
@@ -50,6 +51,7 @@ func (a *app) logs() *cobra.Command {
 	f.StringVar(&since, "since", "", "only what is younger: `10m`, 2026-11-23, 2026-11-23T12:00:00Z")
 	countFlag(f, &tail, "tail", 0, "only the last lines of each replica; 0, for -f: none of what was")
 	f.BoolVar(&req.Previous, "previous", false, "also of replicas that were removed")
+	f.IntVar(&req.Deployment, "deployment", 0, "only of replicas that the deployment with this `number` started, removed ones too")
 	f.BoolVarP(&show.Timestamps, "timestamps", "t", false, "show when each line was written")
 	f.BoolVar(&show.NoPrefix, "no-prefix", false, "print lines as they were written, without the replica's name")
 	return cmd

@@ -23,7 +23,8 @@ func (e *Engine) logs(ctx context.Context, req api.LogsRequest, sink event.Sink)
 	if err != nil {
 		return err
 	}
-	if len(previous) == 0 || !req.Previous { // what is gone from the environment may have logs
+	removed := req.Previous || req.Deployment > 0
+	if len(previous) == 0 || !removed { // what is gone from the environment may have logs
 		if err := e.knowService(s, req.Services...); err != nil {
 			return err
 		}
@@ -31,8 +32,8 @@ func (e *Engine) logs(ctx context.Context, req api.LogsRequest, sink event.Sink)
 	follow := newFollower(e, req, sink) // before anybody is listed, so that nobody is missed
 	defer follow.cancel()
 	wanted := e.machine.Replicas(req.Environment)
-	if req.Previous {
-		wanted = append(wanted, previous...)
+	if removed {
+		wanted = append(wanted, gone(previous, wanted)...)
 	}
 	wanted = slices.DeleteFunc(wanted, func(r release.Replica) bool { return !wantsLog(req, r) })
 	if len(wanted) == 0 && len(previous) == 0 && e.isDown(req.Environment) {
@@ -61,8 +62,16 @@ func (e *Engine) logs(ctx context.Context, req api.LogsRequest, sink event.Sink)
 	return follow.run(ctx, open)
 }
 
+// gone are the removed replicas that have not come back since under the same name, and with the same log.
+func gone(previous, there []release.Replica) []release.Replica {
+	return slices.DeleteFunc(previous, func(r release.Replica) bool {
+		return slices.ContainsFunc(there, func(t release.Replica) bool { return t.ID == r.ID })
+	})
+}
+
 func wantsLog(req api.LogsRequest, r release.Replica) bool {
-	return len(req.Services) == 0 || slices.Contains(req.Services, r.Service)
+	return (len(req.Services) == 0 || slices.Contains(req.Services, r.Service)) &&
+		(req.Deployment == 0 || req.Deployment == r.Deployment)
 }
 
 func noLogs(req api.LogsRequest) error {
@@ -70,7 +79,11 @@ func noLogs(req api.LogsRequest) error {
 		Kind: release.KindNotFound, Err: fmt.Errorf("no replicas in %s to read logs of", req.Environment),
 		Hint: "seaworthy logs --previous has what was removed; seaworthy status shows what runs",
 	}
-	if req.Previous {
+	switch {
+	case req.Deployment > 0:
+		err.Err = fmt.Errorf("no logs of replicas that %s#%d started: it started none, or they are no longer kept", req.Environment, req.Deployment)
+		err.Hint = "seaworthy history shows what was deployed"
+	case req.Previous:
 		err.Hint = "seaworthy up starts some"
 	}
 	return err
@@ -102,7 +115,7 @@ func (l *openLog) tellEnd(at time.Time, how string) {
 
 func (l *openLog) event(line runtime.LogLine) event.Event {
 	return event.Event{Time: line.Time, Type: event.TypeLog, Log: &event.Log{
-		Service: l.replica.Service, Replica: l.replica.ID, Stream: line.Stream, Line: line.Line,
+		Service: l.replica.Service, Replica: l.replica.ID, Deployment: l.replica.Deployment, Stream: line.Stream, Line: line.Line,
 	}}
 }
 

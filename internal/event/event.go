@@ -112,8 +112,10 @@ type Log struct {
 	Step    string `json:"step,omitempty"`    // key of the step
 	Service string `json:"service,omitempty"` // set for a replica's line
 	Replica string `json:"replica,omitempty"` // its id
-	Stream  string `json:"stream,omitempty"`  // stdout or stderr
-	Line    string `json:"line"`              // the text
+	// Deployment is the number of the one that started the replica.
+	Deployment int    `json:"deployment,omitempty"`
+	Stream     string `json:"stream,omitempty"` // stdout or stderr
+	Line       string `json:"line"`             // the text
 }
 
 // Level of a message.

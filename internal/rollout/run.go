@@ -141,7 +141,7 @@ func (a attempt) explain(err error) error {
 	}
 	said := &release.UserError{Kind: release.KindRollout, Err: fmt.Errorf("roll out %s: %w", a.environment, failure)}
 	if s := failure.Operation.Service; s != "" {
-		said.Hint = fmt.Sprintf("seaworthy logs --previous -e %s %s", a.environment, s)
+		said.Hint = fmt.Sprintf("seaworthy logs --previous -n 50 -e %s %s", a.environment, s)
 	}
 	if known, ok := errors.AsType[*release.UserError](failure.Err); ok {
 		said.Kind, said.Detail = known.Kind, known.Detail

@@ -13,9 +13,10 @@ import (
 
 // LogOptions say how the lines of replicas are shown.
 type LogOptions struct {
-	Color      ColorMode
-	Timestamps bool
-	NoPrefix   bool // lines as they were written
+	Color       ColorMode
+	Timestamps  bool
+	NoPrefix    bool // lines as they were written
+	Generations bool // after the replica, the deployment that started it: "web-1#3"
 }
 
 // Logs renders the log events of a stream, "web-1 | line", a colour a replica, and passes over everything else.
@@ -57,6 +58,9 @@ func (l *Logs) Emit(e event.Event) {
 func (l *Logs) parts(e event.Event) []string {
 	var parts []string
 	name, text := logReplica(*e.Log), Clean(e.Log.Line)
+	if l.Generations && e.Log.Deployment > 0 {
+		name += "#" + itoa(e.Log.Deployment)
+	}
 	l.width = max(l.width, ansi.StringWidth(name))
 	switch {
 	case e.Log.Stream == event.Exit:

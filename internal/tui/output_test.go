@@ -126,6 +126,15 @@ func TestLogsNameTheReplica(t *testing.T) {
 		"db        | 2026-01-02T15:04:05.006Z\n")
 }
 
+func TestLogsTellGenerationsApart(t *testing.T) {
+	var out bytes.Buffer
+	logs := NewLogs(&out, LogOptions{Generations: true})
+	for _, deployment := range []int{9, 10} {
+		logs.Emit(event.Event{Log: &event.Log{Service: "web", Replica: "x-1", Deployment: deployment, Line: "l"}})
+	}
+	wrote(t, &out, "web-1#9 | l\nweb-1#10 | l\n")
+}
+
 func TestEachReplicaHasItsColour(t *testing.T) {
 	var out bytes.Buffer
 	logs := NewLogs(Output{Writer: &out, Color: true}, LogOptions{})

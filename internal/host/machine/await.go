@@ -130,7 +130,7 @@ func (s *Site) failed(ctx context.Context, r release.Replica, err error) error {
 		Kind:   release.KindRollout,
 		Err:    fmt.Errorf("%s %d: %w", r.Service, r.Index, err),
 		Detail: s.logTail(context.WithoutCancel(ctx), r.ID),
-		Hint:   "seaworthy logs " + r.Service + " --previous shows the whole log",
+		Hint:   fmt.Sprintf("seaworthy logs -e %s --deployment %d %s shows the whole log", s.env, r.Deployment, r.Service),
 	}
 }
 
