@@ -102,6 +102,11 @@ func TestLookingMakesNothing(t *testing.T) {
 		t.Fatal("a state root was made")
 	}
 
+	s.refused(10, []string{"status", "--root", s.dir}, "no engine has ever run in "+s.dir) // a folder of something else
+	if _, err := os.Stat(s.path("engine.log")); err == nil {
+		t.Error("an engine was started among the files of the project")
+	}
+
 	s.run(0, "build")
 	for _, verb := range []string{"status", "history", "ledger", "volume list"} {
 		s.refused(8, append(strings.Fields(verb), "-e", "stagin"), "stagin", "staging")

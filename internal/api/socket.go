@@ -20,6 +20,9 @@ import (
 // SocketName is the engine's socket in its state root.
 const SocketName = "engine.sock"
 
+// DatabaseName is the engine's database in its state root: a folder without it is none that an engine has run in.
+const DatabaseName = "state.db"
+
 // Group is the group whose members may use the engine, besides root, where its settings name no other. Who is in it can do as
 // root does: it is like being in the group docker.
 const Group = "seaworthy"

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -157,7 +158,7 @@ func (a *app) reach(ctx context.Context) (*api.Client, error) {
 }
 
 func (a *app) neverRan() bool {
-	_, err := os.Stat(a.root)
+	_, err := os.Stat(filepath.Join(a.root, api.DatabaseName))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
