@@ -273,6 +273,7 @@ func TestInterruptedBuildRecordsNothing(t *testing.T) {
 	s.up(0)
 	c := s.buildUnderWay()
 	c.signal(syscall.SIGINT)
+	c.signal(syscall.SIGINT) // as timeout does: to the process and to its group
 	r := c.ends(130)
 	if !strings.Contains(r.out+r.err, "run the same command again") {
 		t.Errorf("it does not say what to do next:\n%s%s", r.out, r.err)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -46,13 +47,16 @@ type app struct {
 	yes         bool
 }
 
+// sameInterrupt is how close to each other two interrupts are one: timeout and some shells send it to a process and to its group.
+const sameInterrupt = 200 * time.Millisecond
+
 // Main runs the command line and returns the exit code (docs/exit-codes.md).
 func Main(version string, args []string, engine Engine) int {
 	logrus.SetOutput(io.Discard) // compose-go says there what project says better
 	// The first interrupt ends the call in order; a second one ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(sameInterrupt, stop) })
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, version: version, engineParts: engine}
 	root := a.command()
 	root.SetArgs(args)
