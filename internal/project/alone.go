@@ -16,6 +16,7 @@ func (c *converter) dockerfileAlone(name string) {
 	if p != nil {
 		p.Hint = fmt.Sprintf("make a Dockerfile or a compose.yaml, or go to the project's directory: %s is none", c.dir)
 		c.add(*p)
+		c.builds.incomplete = true
 		return
 	}
 	d := c.builds.take(&Dockerfile{File: "Dockerfile", Path: file, Context: c.dir}, src, name, c.env.Name, c.findings)
@@ -29,6 +30,7 @@ func (c *converter) dockerfileAlone(name string) {
 	}
 	c.adopt(last.Config, &s.Service)
 	c.publish(&s.Service, src, last)
+	c.checkProfiles()
 	c.env.Services = []Service{s}
 	c.env.Networks = []release.Network{{Name: "default"}}
 	for _, m := range s.Mounts {

@@ -48,8 +48,10 @@ func (c *converter) checkProfiles() {
 		return
 	}
 	var known []string
-	for _, s := range c.project.AllServices() {
-		known = append(known, s.Profiles...)
+	if c.project != nil { // there is a compose file
+		for _, s := range c.project.AllServices() {
+			known = append(known, s.Profiles...)
+		}
 	}
 	slices.Sort(known)
 	known = slices.Compact(known)
