@@ -20,6 +20,8 @@ type builds struct {
 	dir   string
 	known map[string]*Dockerfile // by what makes them distinct
 	list  []*Dockerfile
+	// incomplete is that there may be more stages than are known, since something could not be read.
+	incomplete bool
 }
 
 // identity is all that decides what a Dockerfile makes.
@@ -45,6 +47,7 @@ func (b *builds) take(d *Dockerfile, src *source, service, environment string, f
 	d.Key = b.key(d, service, environment)
 	if src != nil {
 		found.add(d.parseStages(src)...)
+		b.incomplete = b.incomplete || len(d.Stages) == 0
 	}
 	if b.known == nil {
 		b.known = map[string]*Dockerfile{}
@@ -85,6 +88,7 @@ func (c *converter) image(s types.ServiceConfig, out *Service) {
 	}
 	d, src := c.dockerfile(s)
 	if d == nil {
+		c.builds.incomplete = true
 		return
 	}
 	d = c.builds.take(d, src, s.Name, c.env.Name, c.findings)

@@ -18,7 +18,7 @@ func (l *load) checks() {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.settings.Checks)) {
-		if !slices.Contains(names, name) && !l.failed() {
+		if !slices.Contains(names, name) && !l.builds.incomplete {
 			l.add(l.settings.at(trail{"checks", name}, fmt.Sprintf("there is no stage %q", name), "name one of the stages"+didYouMean(name, names)))
 			continue
 		}

@@ -155,7 +155,7 @@ func (c *converter) fromCompose(ctx context.Context, files []string) {
 	c.read(files)
 	for range maxRepairs {
 		if c.stuck {
-			return
+			break
 		}
 		before := c.leftOut
 		if c.load(ctx) {
@@ -163,8 +163,9 @@ func (c *converter) fromCompose(ctx context.Context, files []string) {
 			c.convert()
 			return
 		}
-		c.stuck = c.stuck || c.leftOut == before
+		c.stuck = c.leftOut == before
 	}
+	c.builds.incomplete = true
 }
 
 // profiles are those of seaworthy.yaml, of the command line, and of COMPOSE_PROFILES where it counts.

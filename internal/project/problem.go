@@ -141,8 +141,6 @@ func (f *findings) add(ps ...Problem) {
 	}
 }
 
-func (f *findings) failed() bool { return len(f.list.errors()) > 0 }
-
 // sorted is by file and position; what has no position comes first.
 func (f *findings) sorted() Problems {
 	return slices.SortedStableFunc(slices.Values(f.list), func(a, b Problem) int {

@@ -20,32 +20,46 @@ const maxRepairs = 50
 
 // leaveOut takes a key with its value, or an element of a list, out of a file. What others are about, it cannot take out.
 func (c *composeFiles) leaveOut(doc *document, n *yaml.Node) {
-	at, holder, i := doc.whereabouts(n)
-	if holder == nil || doc.further || essential(at) {
+	if at, _, _ := doc.whereabouts(n); doc.further || essential(at) || !doc.leaveOut(n) {
 		c.stuck = true
 		return
+	}
+	c.leftOut++
+}
+
+// rename gives a key the name that is likely to be meant. It reports false where there is none, or there is that one as well.
+func (c *composeFiles) rename(doc *document, n *yaml.Node, meant string) bool {
+	if doc.further || !doc.rename(n, meant) {
+		return false
+	}
+	c.leftOut++
+	return true
+}
+
+func (d *document) leaveOut(n *yaml.Node) bool {
+	_, holder, i := d.whereabouts(n)
+	if holder == nil {
+		return false
 	}
 	width := 1
 	if holder.Kind == yaml.MappingNode {
 		width = 2
 	}
 	holder.Content = slices.Delete(holder.Content, i, i+width)
-	c.leftOut++
-	doc.changed = true
+	d.changed = true
+	return true
 }
 
-// rename gives a key the name that is likely to be meant. It reports false where there is none, or there is that one as well.
-func (c *composeFiles) rename(doc *document, n *yaml.Node, meant string) bool {
-	_, holder, _ := doc.whereabouts(n)
-	if meant == "" || doc.further || holder == nil || holder.Kind != yaml.MappingNode {
+func (d *document) rename(n *yaml.Node, meant string) bool {
+	_, holder, _ := d.whereabouts(n)
+	if meant == "" || holder == nil || holder.Kind != yaml.MappingNode {
 		return false
 	}
 	if slices.ContainsFunc(fields(holder), func(f field) bool { return f.key.Value == meant }) {
 		return false
 	}
 	n.Value = meant
-	c.leftOut++
-	doc.changed = true
+	d.changed = true
 	return true
 }
 

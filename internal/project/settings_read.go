@@ -43,13 +43,7 @@ func readSettings(dir string, found *findings) *settings {
 	if s.doc.root == nil {
 		return s
 	}
-	before := len(found.list)
-	values, _ := s.doc.decode(s.doc.root, func(p Problem) { found.add(p) })
-	for _, v := range settingsShape().check(withoutEmpty(values)) {
-		at, _ := s.doc.near(v.at)
-		found.add(s.doc.problemAt(at, v.message, v.hint))
-	}
-	if len(found.list) > before {
+	if values, usable := s.check(found); !usable {
 		s.names(values)
 		return s
 	}
@@ -59,6 +53,30 @@ func readSettings(dir string, found *findings) *settings {
 	s.checkHosts(found)
 	return s
 }
+
+// check reports all that the schema forbids. What is wrong is left out, or read as it was likely meant, so that the rest can
+// be looked at; the rest is not usable where that cannot be done.
+func (s *settings) check(found *findings) (values any, usable bool) {
+	usable, renamed := true, false
+	values, _ = s.doc.decode(s.doc.root, func(p Problem) { found.add(p); usable = false })
+	for _, v := range settingsShape().check(withoutEmpty(values)) {
+		at, depth := s.doc.near(v.at)
+		found.add(s.doc.problemAt(at, v.message, v.hint))
+		switch {
+		case s.doc.rename(at, v.meant):
+			renamed = true
+		case v.missing || depth < len(v.at) || namesEnvironment(v.at) || !s.doc.leaveOut(at):
+			usable = false
+		}
+	}
+	if renamed && usable {
+		return s.check(found)
+	}
+	return values, usable
+}
+
+// namesEnvironment reports whether an environment would be gone without what is at p.
+func namesEnvironment(p trail) bool { return len(p) == 0 || p[0] == "environments" && len(p) < 3 }
 
 // withoutEmpty leaves out keys with nothing after their colon. An environment or service with nothing is one without
 // settings.
