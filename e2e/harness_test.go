@@ -311,7 +311,7 @@ func (s *site) eventually(what string, holds func() bool) {
 
 // clean takes down what the engine made, also when a test failed half-way, and fails the test for what it left behind.
 func (s *site) clean() {
-	if _, err := os.Stat(s.root); err == nil {
+	if _, err := os.Stat(filepath.Join(s.root, "state.db")); err == nil {
 		s.takeDown()
 	}
 	for pid, line := range s.processes() {

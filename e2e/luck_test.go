@@ -86,7 +86,7 @@ func TestSettingsThatAreWrong(t *testing.T) {
 	s.write(settings, "mirrrors: {}\n")
 	s.refused(2, []string{"up"}, settings, `unknown field "mirrrors"`, "docs/engine.md")
 	s.write(settings, string(right))
-	s.run(0, "status", "--all")
+	s.run(0, "engine", "restart")
 }
 
 func TestASecondEngineIsRefused(t *testing.T) {
