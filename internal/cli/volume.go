@@ -78,6 +78,12 @@ func writeVolumes(out tui.Output, env release.Environment, found []api.VolumeInf
 	return table.Write(out)
 }
 
+// archived is what scripts are told.
+type archived struct {
+	Volume string `json:"volume"`
+	File   string `json:"file"`
+}
+
 func (a *app) volumeExport() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
@@ -89,7 +95,10 @@ func (a *app) volumeExport() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
 			if file != "" {
-				return writeWhole(file, func(w io.Writer) error { return c.ExportVolume(ctx, env, args[0], w) })
+				if err := writeWhole(file, func(w io.Writer) error { return c.ExportVolume(ctx, env, args[0], w) }); err != nil {
+					return err
+				}
+				return a.result(archived{args[0], file}, func(tui.Output) error { return nil })
 			}
 			if tui.IsTerminal(a.out) {
 				return &release.UserError{
