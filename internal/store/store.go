@@ -25,6 +25,7 @@ import (
 	"github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/containerd/containerd/v2/plugins/diff/walking"
 	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
+	"github.com/containerd/errdefs"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -100,6 +101,9 @@ func (s *Store) open(ctx context.Context) error {
 	if s.snapshotter, err = overlay.NewSnapshotter(filepath.Join(s.root, "snapshots"), overlay.AsynchronousRemove); err != nil {
 		return fmt.Errorf("snapshots: %w", err)
 	}
+	if err := s.removeLeftFolders(ctx); err != nil {
+		return fmt.Errorf("remove folders of no snapshot: %w", err)
+	}
 	if s.db, err = openMetadata(ctx, filepath.Join(s.root, "metadata.db"), s.blobs, s.snapshotter, s.events); err != nil {
 		return fmt.Errorf("metadata: %w", err)
 	}
@@ -119,6 +123,20 @@ func (s *Store) open(ctx context.Context) error {
 		containerd.WithDiffService(s.differ),
 		containerd.WithEventService(s.events),
 	))
+	return err
+}
+
+// removeLeftFolders removes what a process that was killed while it made a snapshot has left: a folder whose number the next
+// snapshot gets, which could not be made then.
+func (s *Store) removeLeftFolders(ctx context.Context) error {
+	err := s.snapshotter.(snapshots.Cleaner).Cleanup(ctx)
+	if !errdefs.IsNotFound(err) {
+		return err
+	}
+	folders, err := filepath.Glob(filepath.Join(s.root, "snapshots", "snapshots", "*")) // there has never been a whole one
+	for _, folder := range folders {
+		err = errors.Join(err, os.RemoveAll(folder))
+	}
 	return err
 }
 

@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +40,27 @@ func TestSecondEngineIsToldWhoHoldsTheRoot(t *testing.T) {
 	}
 	if err := again.Close(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestFolderOfASnapshotThatWasCutIsInNobodysWay(t *testing.T) {
+	root := t.TempDir()
+	s, err := store.Open(t.Context(), store.Config{Root: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(root, "containerd", "snapshots", "snapshots", "1", "fs", "left"), 0o700); err != nil { // the first number
+		t.Fatal(err)
+	}
+	if s, err = store.Open(t.Context(), store.Config{Root: root}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	if _, err := s.Snapshotter().Prepare(s.Context(t.Context()), "whole", ""); err != nil {
+		t.Error(err)
 	}
 }
 
