@@ -133,11 +133,14 @@ func (e *Engine) useOwnTemp() error {
 }
 
 func (e *Engine) openBuilder(ctx context.Context) error {
-	limits := e.cfg.Settings.Build
+	limits, err := e.cfg.Settings.Build.limits()
+	if err != nil {
+		return err
+	}
 	builder, err := build.Open(ctx, build.Config{
 		Root: filepath.Join(e.cfg.Root, "build"), Store: e.store, Hosts: e.registry.Hosts(),
 		Network: e.runtime.BuildNetwork(),
-		Limits:  build.Limits{MemoryBytes: limits.MemoryBytes, CPUs: limits.CPUs},
+		Limits:  limits,
 	})
 	if err != nil {
 		return err

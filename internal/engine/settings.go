@@ -8,7 +8,9 @@ import (
 	"os"
 
 	"github.com/goccy/go-yaml"
+	"golang.org/x/sys/unix"
 
+	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -28,10 +30,25 @@ type Settings struct {
 	Group string `yaml:"group"`
 }
 
-// BuildSettings limit what all builds together may take; zero means no limit.
+// BuildSettings limit what all builds together may take.
 type BuildSettings struct {
-	MemoryBytes int64   `yaml:"memoryBytes"`
-	CPUs        float64 `yaml:"cpus"`
+	MemoryBytes int64   `yaml:"memoryBytes"` // 0: three quarters of the machine's; less: no limit
+	CPUs        float64 `yaml:"cpus"`        // 0: no limit
+}
+
+// limits are the settings as the builder takes them. Without a limit of memory, one RUN could take all of the machine's, and
+// what serves would stand still.
+func (b BuildSettings) limits() (build.Limits, error) {
+	l := build.Limits{MemoryBytes: max(b.MemoryBytes, 0), CPUs: b.CPUs}
+	if b.MemoryBytes != 0 {
+		return l, nil
+	}
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return l, fmt.Errorf("measure memory: %w", err)
+	}
+	l.MemoryBytes = int64(info.Totalram) * int64(info.Unit) / 4 * 3
+	return l, nil
 }
 
 // LoadSettings reads the settings at path, which has to be there. Without a path it is SettingsPath, which need not.
