@@ -60,9 +60,20 @@ func (p *planner) retire() {
 			}
 		}
 	}
+	names := withOthers(order, ending)
+	slices.Reverse(names)
+	// All are drained before any is stopped: what one still has to answer may ask another, whether that is declared or not.
+	var drained []string
+	for _, name := range names {
+		for _, r := range slices.Backward(ending[name]) {
+			if p.ends(r) {
+				drained = append(drained, p.drain(r, !p.down(), p.settled))
+			}
+		}
+	}
 	stops := map[string][]string{}
-	for _, name := range slices.Backward(withOthers(order, ending)) {
-		var waits []string
+	for _, name := range names {
+		waits := slices.Clone(drained)
 		for _, d := range dependents(was, name, order) {
 			waits = append(waits, stops[d]...)
 		}
@@ -73,16 +84,19 @@ func (p *planner) retire() {
 }
 
 // retireOne ends one replica; it returns the key of its stop, if it still runs.
-func (p *planner) retireOne(r release.Replica, dependents []string) []string {
-	c := p.changes[r.Service]
-	if c.stops || r.State != release.StateRunning {
+func (p *planner) retireOne(r release.Replica, waits []string) []string {
+	if !p.ends(r) {
 		p.remove(r, "", p.proven)
 		return nil
 	}
-	drained := []string{p.drain(r, !p.down(), p.settled)}
-	stopped := []string{p.stop(r, "", !p.down(), drained, p.proven, dependents)}
+	stopped := []string{p.stop(r, "", !p.down(), p.proven, waits)}
 	p.remove(r, "", stopped)
 	return stopped
+}
+
+// ends reports whether the replica has to be drained and stopped before it can be removed.
+func (p *planner) ends(r release.Replica) bool {
+	return !p.changes[r.Service].stops && r.State == release.StateRunning
 }
 
 // discard removes the networks that nothing uses any more. Volumes are never removed: they are the user's.
