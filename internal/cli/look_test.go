@@ -42,11 +42,11 @@ func differs(t *testing.T, want, got string) {
 func deployments() []release.Deployment {
 	return []release.Deployment{
 		{
-			Environment: shop, Number: 2, Release: two, Cause: release.CauseUp, Actor: "ann@laptop", Result: release.RolledBack,
+			Environment: shop, Number: 2, Release: two, Cause: release.CauseUp, Actor: "dev@laptop", Result: release.RolledBack,
 			Error: "web 1 exited with 1", Started: now.Add(-time.Minute), Ended: now.Add(-58 * time.Second),
 		},
 		{
-			Environment: shop, Number: 1, Release: one, Cause: release.CauseUp, Actor: "ann@laptop", Result: release.Succeeded,
+			Environment: shop, Number: 1, Release: one, Cause: release.CauseUp, Actor: "dev@laptop", Result: release.Succeeded,
 			Started: now.Add(-2 * time.Hour), Ended: now.Add(-2*time.Hour + 1500*time.Millisecond),
 		},
 	}
@@ -59,9 +59,9 @@ func TestHistoryShowsWhyByWhomHowLongWithWhatResult(t *testing.T) {
 	}
 	got := written(t, func(out tui.Output) error { return writeHistory(out, shop, entries, now) })
 	differs(t, `deployment  release     why  result       took   when          by          from
-local#2     r-22222222  up   rolled-back  2.0 s  1 minute ago  ann@laptop  0123456789ab with 1 change
+local#2     r-22222222  up   rolled-back  2.0 s  1 minute ago  dev@laptop  0123456789ab with 1 change
   web 1 exited with 1
-local#1     r-11111111  up   succeeded    1.5 s  2 hours ago   ann@laptop  0123456789ab with 1 change
+local#1     r-11111111  up   succeeded    1.5 s  2 hours ago   dev@laptop  0123456789ab with 1 change
 `, got)
 }
 
@@ -80,7 +80,7 @@ func TestShowIsTheWholeRelease(t *testing.T) {
 			Project: "shop", Environments: map[string]release.Config{"local": config}, Bases: []release.Base{{Ref: "golang:1.26", Digest: "sha256:cc"}},
 		},
 		Origins: []release.Origin{{
-			Commit: "0123456789abcdef", Tag: "v1", Branch: "main", Dirty: []string{"main.go"}, Actor: "ann@laptop", Time: now.Add(-time.Hour),
+			Commit: "0123456789abcdef", Tag: "v1", Branch: "main", Dirty: []string{"main.go"}, Actor: "dev@laptop", Time: now.Add(-time.Hour),
 			Checks: []release.Check{{Stage: "test", Result: release.CheckPassed, Why: "no image needs it"}, {Stage: "bench", Result: release.CheckSkipped}},
 		}},
 		Serving: []release.Environment{shop}, Deployments: deployments()[1:],
@@ -88,7 +88,7 @@ func TestShowIsTheWholeRelease(t *testing.T) {
 	got := written(t, func(out tui.Output) error { return writeRelease(out, info, now) })
 	differs(t, `r-11111111aaaa
   of shop
-  made 1 hour ago by ann@laptop from v1 0123456789ab with 1 change on main
+  made 1 hour ago by dev@laptop from v1 0123456789ab with 1 change on main
     not committed: main.go
     check test passed: no image needs it
     check bench skipped
@@ -104,7 +104,7 @@ local        db       1                                data
 local        web      2         http://localhost:8080           token    LEVEL PASSWORD
 
 deployment    why  result     when         by
-shop/local#1  up   succeeded  2 hours ago  ann@laptop
+shop/local#1  up   succeeded  2 hours ago  dev@laptop
 `, got)
 }
 
@@ -117,7 +117,7 @@ func TestLedgerSaysWhatEachEntryIsAbout(t *testing.T) {
 		return b
 	}
 	entry := func(seq uint64, kind, subject string, d any) api.LedgerEntry {
-		return api.LedgerEntry{Sequence: seq, Time: now, Kind: kind, Environment: shop.String(), Subject: subject, Actor: "ann", Data: data(d), Hash: "sha256:0123456789abcdef"}
+		return api.LedgerEntry{Sequence: seq, Time: now, Kind: kind, Environment: shop.String(), Subject: subject, Actor: "dev", Data: data(d), Hash: "sha256:0123456789abcdef"}
 	}
 	got := written(t, func(out tui.Output) error {
 		return writeLedger(out, []api.LedgerEntry{
@@ -132,14 +132,14 @@ func TestLedgerSaysWhatEachEntryIsAbout(t *testing.T) {
 		}, now)
 	})
 	differs(t, `entry  what               about                           by   when  hash
-8      restart failed     shop/local: db web              ann  now   0123456789ab
-7      restarted          shop/local: web                 ann  now   0123456789ab
-6      of a newer engine  something                       ann  now   0123456789ab
-5      volumes removed    shop/local: data more           ann  now   0123456789ab
-4      collected          2 releases                      ann  now   0123456789ab
-3      rolled-back        shop/local#2: up of r-22222222  ann  now   0123456789ab
-2      started            shop/local#2: up of r-22222222  ann  now   0123456789ab
-1      release made       r-11111111 v1                   ann  now   0123456789ab
+8      restart failed     shop/local: db web              dev  now   0123456789ab
+7      restarted          shop/local: web                 dev  now   0123456789ab
+6      of a newer engine  something                       dev  now   0123456789ab
+5      volumes removed    shop/local: data more           dev  now   0123456789ab
+4      collected          2 releases                      dev  now   0123456789ab
+3      rolled-back        shop/local#2: up of r-22222222  dev  now   0123456789ab
+2      started            shop/local#2: up of r-22222222  dev  now   0123456789ab
+1      release made       r-11111111 v1                   dev  now   0123456789ab
 `, got)
 }
 

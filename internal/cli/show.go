@@ -58,7 +58,7 @@ func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time) error {
 }
 
 func writeOrigin(out tui.Output, o release.Origin, now time.Time) {
-	fmt.Fprintln(out, "  "+joinWords("made", tui.Ago(o.Time, now), "by", o.Actor, prefixed("from ", originOf(o)), prefixed("on ", o.Branch)))
+	fmt.Fprintln(out, "  "+joinWords("made", tui.Ago(o.Time, now), "by", tui.Clean(o.Actor), prefixed("from ", originOf(o)), prefixed("on ", tui.Clean(o.Branch))))
 	for _, path := range o.Dirty {
 		fmt.Fprintln(out, out.Paint(tui.Dim, "    not committed: "+tui.Clean(path)))
 	}

@@ -80,7 +80,7 @@ func headline(e api.EnvironmentStatus, now time.Time) string {
 		text += " (" + from + ")"
 	}
 	if d := e.Deployment; d != nil {
-		text += fmt.Sprintf(", %s by %s %s", d.Name(), d.Actor, tui.Ago(cmp.Or(d.Ended, d.Started), now))
+		text += fmt.Sprintf(", %s by %s %s", d.Name(), tui.Clean(d.Actor), tui.Ago(cmp.Or(d.Ended, d.Started), now))
 	}
 	return text
 }
@@ -101,19 +101,19 @@ func originOf(o release.Origin) string {
 	case n > 1:
 		text += fmt.Sprintf(" with %d changes", n)
 	}
-	return strings.TrimSpace(text)
+	return tui.Clean(strings.TrimSpace(text))
 }
 
 func notes(e api.EnvironmentStatus) []string {
 	var all []string
 	if p := e.Pending; p != nil {
-		all = append(all, fmt.Sprintf("under way: %s of %s by %s", p.Name(), p.Release.Short(), p.Actor))
+		all = append(all, fmt.Sprintf("under way: %s of %s by %s", p.Name(), p.Release.Short(), tui.Clean(p.Actor)))
 	}
 	if l := e.Last; l != nil && l.Error != "" && (e.Deployment == nil || l.Number != e.Deployment.Number) {
-		all = append(all, fmt.Sprintf("last: %s %s: %s", l.Name(), l.Result, l.Error))
+		all = append(all, fmt.Sprintf("last: %s %s: %s", l.Name(), l.Result, tui.Clean(l.Error)))
 	}
 	if e.Held != "" {
-		all = append(all, "held: "+e.Held+"; seaworthy resume frees it")
+		all = append(all, "held: "+tui.Clean(e.Held)+"; seaworthy resume frees it")
 	}
 	return all
 }

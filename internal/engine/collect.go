@@ -140,6 +140,9 @@ func (n *needs) ofEnvironment(s state.Environment, all []release.Deployment, kee
 			continue
 		}
 		served[d.Release] = true
+		if s.Serving != nil && d.Release == s.Serving.Generation.Release {
+			continue // nobody goes back to what serves
+		}
 		if len(kept) < keep {
 			kept[d.Release], n.releases[d.Release] = true, true
 		}

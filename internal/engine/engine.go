@@ -104,6 +104,9 @@ func (e *Engine) open(ctx context.Context) error {
 		return err
 	}
 	e.keepReserve()
+	if err := e.knowsWhatRuns(); err != nil {
+		return err
+	}
 	if err := e.openBuilder(ctx); err != nil {
 		return err
 	}
@@ -273,6 +276,21 @@ func (e *Engine) close() error {
 		errs = append(errs, e.store.Close(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// knowsWhatRuns refuses a database that knows of no environment where there are replicas: it was lost, and going on
+// would take all routes away.
+func (e *Engine) knowsWhatRuns() error {
+	var known []state.Environment
+	err := e.db.View(func(tx state.Tx) (err error) { known, err = tx.Environments(); return err })
+	if err != nil || len(known) > 0 || len(e.runtime.Environments()) == 0 {
+		return err
+	}
+	return &release.UserError{
+		Kind: release.KindEngine,
+		Err:  fmt.Errorf("the database in %s is empty, though replicas of %v are there", e.cfg.Root, e.runtime.Environments()),
+		Hint: "put back a copy of state.db; what runs goes on without the engine",
+	}
 }
 
 // serves reports whether any environment has a service, were it scaled to nothing, or anything that still runs. When in

@@ -71,7 +71,12 @@ func (e *Engine) findRelease(env release.Environment, name string, before bool) 
 				return err
 			}
 		}
-		rec, err = tx.Release(id)
+		if rec, err = tx.Release(id); errors.Is(err, state.ErrNotFound) {
+			return &release.UserError{
+				Kind: release.KindNotFound, Err: fmt.Errorf("release %s was collected", id.Short()),
+				Hint: "keepReleases in the engine's settings says how many are kept; seaworthy history lists the deployments",
+			}
+		}
 		return err
 	})
 	return rec, err

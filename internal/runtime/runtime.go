@@ -129,7 +129,7 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
 	if err := os.RemoveAll(dir.fifos()); err != nil { // of callers that have gone with the former engine
 		return nil, fmt.Errorf("lay out runtime: %w", err)
 	}
-	for _, path := range []string{dir.containers(), dir.logs(), dir.fifos(), filepath.Dir(dir.socket("")), dir.runcRoot()} {
+	for _, path := range []string{dir.containers(), dir.logs(), dir.fifos(), filepath.Dir(dir.socket("")), dir.runcRoot(), r.volumes.root} {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, fmt.Errorf("lay out runtime: %w", err)
 		}

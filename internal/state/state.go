@@ -9,7 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"time"
+
+	bberrors "go.etcd.io/bbolt/errors"
 
 	"go.etcd.io/bbolt"
 
@@ -33,9 +36,18 @@ type DB struct {
 }
 
 // Open opens, or makes, the database in dir. Only one process can hold it; Open waits for the other for a second.
-func Open(dir string) (*DB, error) {
+func Open(dir string) (_ *DB, err error) {
 	path := filepath.Join(dir, "state.db")
+	defer func() { // what is missing of the file is a fault in memory, and what makes no sense a panic
+		if damage := recover(); damage != nil {
+			err = damaged(path, damage)
+		}
+	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
+	if errors.Is(err, bberrors.ErrInvalid) || errors.Is(err, bberrors.ErrChecksum) || errors.Is(err, bberrors.ErrVersionMismatch) {
+		return nil, damaged(path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -51,6 +63,13 @@ func Open(dir string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("prepare database %s: %w", path, err), db.Close())
 	}
 	return &DB{db: db}, nil
+}
+
+func damaged(path string, why any) error {
+	return &release.UserError{
+		Kind: release.KindEngine, Err: fmt.Errorf("database %s is damaged: %v", path, why),
+		Hint: "put back a copy of it; images, volumes and what runs are beside it and whole",
+	}
 }
 
 // Close waits for running transactions and closes the file.
