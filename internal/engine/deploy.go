@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -94,6 +95,9 @@ func (e *Engine) deployNow(ctx context.Context, d deployment, sink event.Sink) e
 	if p.Empty() && s.Pending == nil {
 		sink.Emit(p.Event())
 		return e.settle(d, s)
+	}
+	if err := e.checkMounts(desired.Generation.Config); err != nil {
+		return err
 	}
 	if err := e.checkPorts(observed.Serving, desired.Generation.Config); err != nil {
 		return err
@@ -299,6 +303,39 @@ func freePort(host string) (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// checkMounts refuses mounts of the host that would hand over the engine: of its state root, what is in it, or what it is in.
+func (e *Engine) checkMounts(config release.Config) error {
+	root := realPath(e.cfg.Root)
+	for _, s := range config.Services {
+		for _, m := range s.Mounts {
+			if m.Kind != release.MountBind {
+				continue
+			}
+			source := realPath(m.Source)
+			if isBelow(source, root) || isBelow(root, source) || isBelow(source, "/run/seaworthy") {
+				return &release.UserError{
+					Kind: release.KindProject, Err: fmt.Errorf("%s mounts %s, which would hand over the engine: its state root is %s", s.Name, m.Source, e.cfg.Root),
+					Hint: "mount something else, or use a named volume",
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// realPath is where links lead to; a path that is not there stays as it is.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return filepath.Clean(path)
+}
+
+func isBelow(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // checkPorts finds out before anything is started whether a newly published port is taken. The edge is the judge in the

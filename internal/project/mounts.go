@@ -50,11 +50,19 @@ func (c *converter) bind(s types.ServiceConfig, v types.ServiceVolumeConfig, out
 		return c.item(servicePath(s.Name, "volumes"), v.Target, message, hint)
 	}
 	source := filepath.Clean(v.Source)
-	if holdsEngine(source) {
+	leads := source // where links lead to
+	if real, err := filepath.EvalSymlinks(source); err == nil {
+		leads = real
+	}
+	if holdsEngine(source) || holdsEngine(leads) {
 		c.add(at(fmt.Sprintf("%s is refused: it would hand the host over", source), "remove it; what it is for has to be done by the engine, not by a replica"))
 		return
 	}
 	inside := relative(c.dir, source) != source && source != c.dir
+	if dir, err := filepath.EvalSymlinks(c.dir); err == nil && inside && v.ReadOnly && relative(dir, leads) == leads {
+		c.add(at(fmt.Sprintf("%s leads out of the project, to %s", relative(c.dir, source), leads), "name that path itself, or copy the file into the project"))
+		return
+	}
 	info, err := os.Stat(source)
 	if err != nil && (inside && v.ReadOnly || v.Bind != nil && !bool(v.Bind.CreateHostPath)) {
 		c.add(at(fmt.Sprintf("%s: there is no such file", relative(c.dir, source)), "make it, or correct the path"))
@@ -81,7 +89,8 @@ func (c *converter) bind(s types.ServiceConfig, v types.ServiceVolumeConfig, out
 func holdsEngine(p string) bool {
 	switch p {
 	case "/", "/run", "/var/run", "/run/docker", "/run/containerd", "/run/podman", "/run/crio", "/run/seaworthy",
-		"/var/run/docker", "/var/run/containerd", "/var/run/podman", "/var/run/crio", "/var/run/seaworthy":
+		"/var/run/docker", "/var/run/containerd", "/var/run/podman", "/var/run/crio", "/var/run/seaworthy",
+		"/var", "/var/lib", "/var/lib/docker", "/var/lib/containerd", "/var/lib/seaworthy":
 		return true
 	}
 	if path.Ext(p) != ".sock" {
