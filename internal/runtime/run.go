@@ -29,6 +29,7 @@ type run struct {
 	client *ttrpc.Client
 	task   taskapi.TTRPCTaskService
 	lost   chan struct{} // closed when the connection is
+	shim   *os.Process   // nil: another engine started it
 }
 
 // spawn starts a shim for the replica and connects to it. The listening socket is handed over, so the connection is made while the
@@ -60,7 +61,12 @@ func (r *Runtime) spawn(id string) (*run, error) {
 		return nil, fmt.Errorf("start shim: %w", err)
 	}
 	go func() { _ = cmd.Wait() }() // while the engine lives it is the parent, and reaps
-	return r.dial(id)
+	n, err := r.dial(id)
+	if err != nil {
+		return nil, err
+	}
+	n.shim = cmd.Process
+	return n, nil
 }
 
 // dial connects to the replica's shim; an error means that there is none.
@@ -145,7 +151,10 @@ func (n *run) dismiss(ctx context.Context) error {
 	}
 	select {
 	case <-n.lost:
-	case <-time.After(patience): // a shim that hangs is not waited for; its replica is gone
+	case <-time.After(patience): // a shim that hangs, or was told too early to end; its replica is gone
+		if n.shim != nil {
+			_ = n.shim.Kill()
+		}
 	case <-ctx.Done():
 	}
 	return errors.Join(err, n.close())

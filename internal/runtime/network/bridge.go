@@ -76,7 +76,10 @@ func removeLink(name string) error {
 	if err != nil {
 		return err
 	}
-	return netlink.LinkDel(link)
+	if err := netlink.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) { // it went with its namespace meanwhile
+		return err
+	}
+	return nil
 }
 
 // whole lists once more while what is listed changes under the kernel's hands: other engines come and go on this machine.
