@@ -8,12 +8,18 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-func (a *app) onTarget(ctx context.Context, call func(*api.Client, release.Environment, event.Sink) error) error {
+// reachTarget returns a client of the engine and the environment that the verb is about.
+func (a *app) reachTarget(ctx context.Context) (*api.Client, release.Environment, error) {
 	env, err := a.targetEnvironment()
 	if err != nil {
-		return err
+		return nil, env, err
 	}
 	client, err := a.reach(ctx)
+	return client, env, err
+}
+
+func (a *app) onTarget(ctx context.Context, call func(*api.Client, release.Environment, event.Sink) error) error {
+	client, env, err := a.reachTarget(ctx)
 	if err != nil {
 		return err
 	}

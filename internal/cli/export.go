@@ -44,11 +44,7 @@ func (a *app) export() *cobra.Command {
 			"  cd /srv/shop && docker load -i images.tar && docker compose up"),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := a.targetEnvironment()
-			if err != nil {
-				return err
-			}
-			client, err := a.reach(cmd.Context())
+			client, env, err := a.reachTarget(cmd.Context())
 			if err != nil {
 				return err
 			}

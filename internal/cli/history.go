@@ -19,11 +19,7 @@ func (a *app) history() *cobra.Command {
 		Example: lines("  seaworthy history", "  seaworthy history -e production -n 5"),
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			env, err := a.targetEnvironment()
-			if err != nil {
-				return err
-			}
-			client, err := a.reach(cmd.Context())
+			client, env, err := a.reachTarget(cmd.Context())
 			if err != nil {
 				return err
 			}

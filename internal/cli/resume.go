@@ -13,11 +13,7 @@ func (a *app) resume() *cobra.Command {
 	return &cobra.Command{
 		Use: "resume", Short: "Free an environment that a rollback holds", Example: "  seaworthy resume", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			env, err := a.targetEnvironment()
-			if err != nil {
-				return err
-			}
-			client, err := a.reach(cmd.Context())
+			client, env, err := a.reachTarget(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -24,11 +24,7 @@ func (a *app) show() *cobra.Command {
 			"  seaworthy show local#2         # the one of a deployment"),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			env, err := a.targetEnvironment()
-			if err != nil {
-				return err
-			}
-			client, err := a.reach(cmd.Context())
+			client, env, err := a.reachTarget(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -327,8 +327,8 @@ func (e *Engine) checkMounts(config release.Config) error {
 
 // realPath is where links lead to; a path that is not there stays as it is.
 func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
 	}
 	return filepath.Clean(path)
 }

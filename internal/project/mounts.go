@@ -51,8 +51,8 @@ func (c *converter) bind(s types.ServiceConfig, v types.ServiceVolumeConfig, out
 	}
 	source := filepath.Clean(v.Source)
 	leads := source // where links lead to
-	if real, err := filepath.EvalSymlinks(source); err == nil {
-		leads = real
+	if resolved, err := filepath.EvalSymlinks(source); err == nil {
+		leads = resolved
 	}
 	if holdsEngine(source) || holdsEngine(leads) {
 		c.add(at(fmt.Sprintf("%s is refused: it would hand the host over", source), "remove it; what it is for has to be done by the engine, not by a replica"))

@@ -8,8 +8,10 @@ import (
 )
 
 func TestEveryKindHasAnExitCodeOfItsOwn(t *testing.T) {
-	kinds := []Kind{KindInternal, KindUsage, KindProject, KindBuild, KindCheck, KindRollout, KindConflict, KindNotFound,
-		KindDenied, KindEngine, KindInterrupted, KindChanges}
+	kinds := []Kind{
+		KindInternal, KindUsage, KindProject, KindBuild, KindCheck, KindRollout, KindConflict, KindNotFound,
+		KindDenied, KindEngine, KindInterrupted, KindChanges,
+	}
 	seen := map[int]Kind{0: "no error"}
 	for _, k := range kinds {
 		code := k.ExitCode()
