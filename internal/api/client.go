@@ -5,7 +5,6 @@ package api
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -139,11 +138,10 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	case io.Reader:
 		body = v
 	default:
-		b, err := json.Marshal(in)
-		if err != nil {
-			return nil, fmt.Errorf("write request: %w", err)
+		var err error
+		if body, err = encode(path, in); err != nil {
+			return nil, err
 		}
-		body = bytes.NewReader(b)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://engine"+path, body)
 	if err != nil {
@@ -189,11 +187,9 @@ func (c *Client) upgrade(ctx context.Context, path, protocol string, header http
 	}
 	var body io.Reader // none at all without a value: what the engine does not read would look like the new protocol
 	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
+		if body, err = encode(path, in); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
-		body = bytes.NewReader(b)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine"+path, body)
 	if err != nil {

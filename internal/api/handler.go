@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -12,14 +11,11 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// maxRequest bounds the body of a call that is read as JSON, in bytes. Config files travel in it, archives do not.
-const maxRequest = 64 << 20
-
 // Call serves a function that takes a request and returns a value.
 func Call[Request, Response any](f func(context.Context, Request) (Response, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var req Request
-		if err := decode(w, r, &req); err != nil {
+		if err := Decode(w, r, &req); err != nil {
 			WriteError(w, err)
 			return
 		}
@@ -38,7 +34,7 @@ func Call[Request, Response any](f func(context.Context, Request) (Response, err
 func Stream[Request any](f func(context.Context, Request, event.Sink) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var req Request
-		if err := decode(w, r, &req); err != nil {
+		if err := Decode(w, r, &req); err != nil {
 			WriteError(w, err)
 			return
 		}
@@ -79,16 +75,6 @@ func (w *eventWriter) Emit(e event.Event) {
 	if w.enc.Encode(e) == nil {
 		_ = w.flush()
 	}
-}
-
-func decode(w http.ResponseWriter, r *http.Request, v any) error {
-	if r.Body == nil || r.ContentLength == 0 {
-		return nil
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(v); err != nil {
-		return &release.UserError{Kind: release.KindUsage, Err: errors.Join(errors.New("read request"), err)}
-	}
-	return nil
 }
 
 // WithVersion has each answer of a handler say which version of the engine it is from.

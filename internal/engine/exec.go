@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,8 +23,8 @@ type attached func(context.Context, runtime.Attachment) (int, error)
 // exec runs a command for a caller over a connection of its own. The command ends with that connection, and with the engine.
 func (e *Engine) exec(w http.ResponseWriter, r *http.Request) {
 	var req api.ExecRequest
-	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		api.WriteError(w, &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("read request: %w", err)})
+	if err := api.Decode(w, r, &req); err != nil {
+		api.WriteError(w, err)
 		return
 	}
 	done := make(chan struct{})

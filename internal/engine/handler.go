@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -24,30 +26,36 @@ func (e *Engine) handler() http.Handler {
 	mux.HandleFunc("POST "+api.PathSession, e.session)
 	mux.HandleFunc("POST "+api.PathExec, e.exec)
 	mux.Handle("GET "+api.PathStatus, look(func(r *http.Request) ([]api.EnvironmentStatus, error) { return e.status(environmentOf(r)) }))
-	mux.Handle("GET "+api.PathHistory, look(func(r *http.Request) ([]api.HistoryEntry, error) {
-		limit, _ := strconv.Atoi(r.FormValue("limit")) // none: all
-		return e.history(environmentOf(r), limit)
+	mux.Handle("GET "+api.PathHistory, about(func(r *http.Request, env release.Environment) ([]api.HistoryEntry, error) {
+		limit, err := limitIn(r)
+		if err != nil {
+			return nil, err
+		}
+		return e.history(env, limit)
 	}))
-	mux.Handle("GET "+api.PathReleases, look(func(r *http.Request) (api.ReleaseInfo, error) {
-		return e.show(environmentOf(r), r.FormValue("name"))
+	mux.Handle("GET "+api.PathReleases, about(func(r *http.Request, env release.Environment) (api.ReleaseInfo, error) {
+		return e.show(env, r.FormValue("name"))
 	}))
 	mux.Handle("GET "+api.PathLedger, look(func(r *http.Request) ([]api.LedgerEntry, error) {
-		limit, _ := strconv.Atoi(r.FormValue("limit")) // none: all
+		limit, err := limitIn(r)
+		if err != nil {
+			return nil, err
+		}
 		return e.ledger(environmentOf(r), limit)
 	}))
 	mux.Handle("GET "+api.PathLedger+"/state", look(func(*http.Request) (api.LedgerState, error) { return e.verifyLedger() }))
-	mux.Handle("GET "+api.PathExport, look(func(r *http.Request) (api.ExportInfo, error) {
-		return e.export(environmentOf(r), r.FormValue("name"))
+	mux.Handle("GET "+api.PathExport, about(func(r *http.Request, env release.Environment) (api.ExportInfo, error) {
+		return e.export(env, r.FormValue("name"))
 	}))
 	mux.HandleFunc("GET "+api.PathFiles+"/{digest}", e.exportFile)
 	mux.HandleFunc("GET "+api.PathImages, e.exportImages)
-	mux.Handle("GET "+api.PathVolumes, look(func(r *http.Request) ([]api.VolumeInfo, error) { return e.volumes(environmentOf(r)) }))
+	mux.Handle("GET "+api.PathVolumes, about(func(_ *http.Request, env release.Environment) ([]api.VolumeInfo, error) { return e.volumes(env) }))
 	mux.HandleFunc("GET "+api.PathVolumes+"/{name}", e.exportVolume)
-	mux.Handle("PUT "+api.PathVolumes+"/{name}", look(func(r *http.Request) (struct{}, error) {
-		return struct{}{}, e.importVolume(r)
+	mux.Handle("PUT "+api.PathVolumes+"/{name}", about(func(r *http.Request, env release.Environment) (struct{}, error) {
+		return struct{}{}, e.importVolume(r, env)
 	}))
-	mux.Handle("DELETE "+api.PathVolumes+"/{name}", look(func(r *http.Request) (struct{}, error) {
-		return struct{}{}, e.removeVolume(r.Context(), environmentOf(r), r.PathValue("name"))
+	mux.Handle("DELETE "+api.PathVolumes+"/{name}", about(func(r *http.Request, env release.Environment) (struct{}, error) {
+		return struct{}{}, e.removeVolume(r.Context(), env, r.PathValue("name"))
 	}))
 	mux.Handle("GET "+api.PathEngine, look(func(r *http.Request) (api.EngineInfo, error) { return e.info(r.Context()) }))
 	mux.HandleFunc("DELETE "+api.PathEngine, func(w http.ResponseWriter, _ *http.Request) {
@@ -70,6 +78,28 @@ func look[Response any](f func(*http.Request) (Response, error)) http.Handler {
 	})
 }
 
+// about serves a function of the environment that the request names.
+func about[Response any](f func(*http.Request, release.Environment) (Response, error)) http.Handler {
+	return look(func(r *http.Request) (none Response, err error) {
+		env := environmentOf(r)
+		if err := env.Check(); err != nil {
+			return none, err
+		}
+		return f(r, env)
+	})
+}
+
+// limitIn is how many entries are asked for; 0: all.
+func limitIn(r *http.Request) (int, error) {
+	text := cmp.Or(r.FormValue("limit"), "0")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("limit %q is not a number of 0 or more", text)}
+	}
+	return n, nil
+}
+
+// environmentOf is the environment in the request's query. Of a call that only selects, either name may be missing.
 func environmentOf(r *http.Request) release.Environment {
 	return release.Environment{Project: r.FormValue("project"), Name: r.FormValue("environment")}
 }

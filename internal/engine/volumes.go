@@ -15,7 +15,11 @@ import (
 
 func (e *Engine) exportVolume(w http.ResponseWriter, r *http.Request) {
 	env, name := environmentOf(r), r.PathValue("name")
-	if _, err := e.runtime.Volume(env, name); err != nil {
+	err := env.Check()
+	if err == nil {
+		_, err = e.runtime.Volume(env, name)
+	}
+	if err != nil {
 		api.WriteError(w, err)
 		return
 	}
@@ -27,8 +31,8 @@ func (e *Engine) exportVolume(w http.ResponseWriter, r *http.Request) {
 }
 
 // importVolume fills a volume with what the caller sends, or from a folder of this machine.
-func (e *Engine) importVolume(r *http.Request) error {
-	env, name := environmentOf(r), r.PathValue("name")
+func (e *Engine) importVolume(r *http.Request, env release.Environment) error {
+	name := r.PathValue("name")
 	if folder := r.FormValue(api.ParamFolder); folder != "" {
 		return e.runtime.CopyVolume(r.Context(), env, name, folder)
 	}

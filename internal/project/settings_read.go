@@ -123,8 +123,8 @@ func exists(file string) bool {
 func (s *settings) checkHosts(found *findings) {
 	for _, name := range slices.Sorted(maps.Keys(s.Environments)) {
 		e := s.environment(name)
-		if strings.Contains(name, "/") || strings.Contains(name, "#") {
-			found.add(s.at(trail{"environments", name}, fmt.Sprintf("%q cannot be the name of an environment", name), "leave out / and #"))
+		if !release.IsEnvironmentName(name) {
+			found.add(s.at(trail{"environments", name}, fmt.Sprintf("%q cannot be the name of an environment", name), release.EnvironmentNames))
 		}
 		scheme, _, remote := strings.Cut(e.Host, "://")
 		switch {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,8 +25,38 @@ func ParseEnvironment(s string) (Environment, error) {
 	if !ok || project == "" || name == "" || strings.Contains(name, "/") {
 		return Environment{}, fmt.Errorf("environment %q is not of the form project/name", s)
 	}
-	return Environment{Project: project, Name: name}, nil
+	env := Environment{Project: project, Name: name}
+	return env, env.Check()
 }
+
+// What projects and environments can be called: folders and containers are named after them.
+var (
+	projectName     = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,127}$`)
+	environmentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
+)
+
+// Check is an error unless both names are such that a project can have them.
+func (e Environment) Check() error {
+	if !projectName.MatchString(e.Project) {
+		return &UserError{
+			Kind: KindUsage, Err: fmt.Errorf("%q cannot be the name of a project", e.Project),
+			Hint: "it begins with a lower-case letter or a digit, and has only these, - and _",
+		}
+	}
+	if !IsEnvironmentName(e.Name) {
+		return &UserError{
+			Kind: KindUsage, Err: fmt.Errorf("%q cannot be the name of an environment", e.Name),
+			Hint: EnvironmentNames,
+		}
+	}
+	return nil
+}
+
+// IsEnvironmentName reports whether an environment can be called that.
+func IsEnvironmentName(name string) bool { return environmentName.MatchString(name) }
+
+// EnvironmentNames says what an environment can be called.
+const EnvironmentNames = "it begins with a letter or a digit, and has only these, -, _ and ."
 
 // Result of something that has ended, or Running.
 type Result string
