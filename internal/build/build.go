@@ -48,9 +48,8 @@ type Config struct {
 	MaxParallelism int
 	// CgroupParent is the control group that all RUN steps run in; empty: DefaultCgroupParent of Root.
 	CgroupParent string
-	// Limits hold for all RUN steps together.
-	Limits Limits
-	Cache  CachePolicy
+	Limits       Limits
+	Cache        CachePolicy
 }
 
 func (c Config) parallelism() int64 {
@@ -233,7 +232,7 @@ func (b *Builder) release() error {
 	for i := len(b.closers) - 1; i >= 0; i-- {
 		errs = append(errs, b.closers[i]())
 	}
-	removeCgroups(b.cfg.CgroupParent)
+	removeGroups(b.cfg.CgroupParent)
 	return errors.Join(errs...)
 }
 

@@ -3,11 +3,13 @@ package build
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/containerd/cgroups/v3"
 	"github.com/containerd/cgroups/v3/cgroup1"
@@ -31,12 +33,14 @@ func DefaultCgroupParent(root string) string {
 	return "seaworthy-build-" + hex.EncodeToString(sum[:4])
 }
 
-// Limits is what all RUN steps together may take, so that what serves is not starved.
+// Limits is what RUN steps may take, so that what serves is not starved: memory and processors all of them together, so
+// that there is some left however many run; processes each, so that one that runs wild spoils nothing for the others.
 type Limits struct {
 	MemoryBytes int64   // 0: no limit
 	CPUs        float64 // cores; 0: no limit
 	// CPUShares is the weight against others where processors are short, 1024 being what a replica has; 0: 256.
 	CPUShares uint64
+	PIDs      int64 // processes and threads of one step; 0: no limit
 }
 
 // apply sets the limits on the control group that RUN steps are started below.
@@ -46,9 +50,10 @@ func (l Limits) apply(parent string) error {
 		_, err := cgroup2.NewManager(cgroupRoot, path.Join("/", parent), cgroup2.ToResources(resources))
 		return err
 	}
-	group, err := cgroup1.Load(cgroup1.StaticPath(path.Join("/", parent)), cgroup1.WithHierarchy(limited))
+	limited := only(cgroup1.Memory, cgroup1.Cpu)
+	group, err := cgroup1.Load(cgroup1.StaticPath(path.Join("/", parent)), limited)
 	if err != nil {
-		group, err = cgroup1.New(cgroup1.StaticPath(path.Join("/", parent)), &specs.LinuxResources{}, cgroup1.WithHierarchy(limited))
+		group, err = cgroup1.New(cgroup1.StaticPath(path.Join("/", parent)), &specs.LinuxResources{}, limited)
 	}
 	if err != nil {
 		return err
@@ -74,41 +79,42 @@ func (l Limits) resources() *specs.LinuxResources {
 	return res
 }
 
-// limited are the controllers of cgroup v1 that Limits needs. Taking in the others would make empty groups in each.
-func limited() ([]cgroup1.Subsystem, error) {
-	all, err := cgroup1.Default()
-	if err != nil {
-		return nil, fmt.Errorf("read control groups: %w", err)
-	}
-	var some []cgroup1.Subsystem
-	for _, s := range all {
-		if s.Name() == cgroup1.Memory || s.Name() == cgroup1.Cpu {
-			some = append(some, s)
+// only are the controllers of cgroup v1 that are needed. Taking in the others would make empty groups in each.
+func only(names ...cgroup1.Name) cgroup1.InitOpts {
+	return cgroup1.WithHierarchy(func() ([]cgroup1.Subsystem, error) {
+		all, err := cgroup1.Default()
+		if err != nil {
+			return nil, fmt.Errorf("read control groups: %w", err)
+		}
+		return slices.DeleteFunc(all, func(s cgroup1.Subsystem) bool { return !slices.Contains(names, s.Name()) }), nil
+	})
+}
+
+// removeGroups takes away a control group and all below it, and reports whether nothing of them is left: what is in use stays.
+func removeGroups(group string) bool {
+	gone := true
+	for _, dir := range slices.Backward(groupsBelow(group)) {
+		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			gone = false
 		}
 	}
-	return some, nil
+	return gone
 }
 
-// removeCgroups takes away what apply and runc made for a parent, where nothing is left in it.
-func removeCgroups(parent string) {
-	for _, dir := range inHierarchies(parent) {
-		_ = os.Remove(filepath.Join(dir, "buildkit"))
-		_ = os.Remove(dir) // one that is still in use stays, and is used again
-	}
-}
-
-// cgroupsOf are the folders of a RUN step's control group, in every hierarchy that is mounted.
-func cgroupsOf(parent, id string) []string {
-	return inHierarchies(filepath.Join(parent, "buildkit", id))
-}
-
-// inHierarchies are the folders of a control group: one in cgroup v2, one for each controller in v1.
-func inHierarchies(group string) []string {
-	group = strings.TrimPrefix(group, "/")
+// groupsBelow are the folders of a control group and of all below it, in every hierarchy that is mounted: one in cgroup v2, one
+// for each controller in v1. Parents come first.
+func groupsBelow(group string) []string {
 	var found []string
 	for _, pattern := range []string{filepath.Join(cgroupRoot, group), filepath.Join(cgroupRoot, "*", group)} {
-		matches, _ := filepath.Glob(pattern) // the pattern is well formed
-		found = append(found, matches...)
+		tops, _ := filepath.Glob(pattern) // the pattern is well formed
+		for _, top := range tops {
+			_ = filepath.WalkDir(top, func(path string, e fs.DirEntry, err error) error {
+				if err == nil && e.IsDir() {
+					found = append(found, path)
+				}
+				return nil // what has gone meanwhile is not looked for
+			})
+		}
 	}
 	return found
 }

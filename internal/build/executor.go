@@ -7,12 +7,16 @@ import (
 
 	"github.com/moby/buildkit/executor"
 	resourcestypes "github.com/moby/buildkit/executor/resources/types"
+	"github.com/moby/buildkit/identity"
 )
 
-// executors counts the RUN steps that have not ended, so that closing can wait for them.
+// executors holds each RUN step to its limits and says where one failed for them. It counts the steps that have not ended, so
+// that closing can wait for them.
 type executors struct {
 	executor.Executor
 	running *sync.WaitGroup
+	parent  string // control group of all RUN steps
+	limits  Limits
 }
 
 func (e *executors) Run(ctx context.Context, id string, root executor.Mount, mounts []executor.Mount,
@@ -20,7 +24,20 @@ func (e *executors) Run(ctx context.Context, id string, root executor.Mount, mou
 ) (resourcestypes.Recorder, error) {
 	e.running.Add(1)
 	defer e.running.Done()
-	return e.Executor.Run(ctx, id, root, mounts, process, started)
+	if id == "" {
+		id = identity.NewID()
+	}
+	group, err := newRunGroup(e.parent, id, e.limits)
+	if err != nil {
+		return nil, err
+	}
+	defer e.running.Go(group.remove)
+	process.Meta.CgroupParent = group.path
+	rec, err := e.Executor.Run(ctx, id, root, mounts, process, started)
+	if err != nil {
+		err = group.explain(err)
+	}
+	return rec, err
 }
 
 // executorRoot is where RUN steps have their bundles, one folder each, named by the container's id.

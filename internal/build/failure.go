@@ -147,8 +147,8 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	}
 	if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
 		u.Err = exitError(what, text, exit)
-		if limit := r.builder.cfg.Limits.MemoryBytes; limit > 0 && exit.ExitCode == killed {
-			u.Hint = fmt.Sprintf("it was killed; builds may take %d MiB of memory, see the engine's settings", limit>>20)
+		if limit, ok := errors.AsType[*limitError](f.err); ok {
+			u.Err, u.Hint = fmt.Errorf("%w: %s", u.Err, limit.reached), limit.hint()
 		}
 	} else {
 		u.Err = fmt.Errorf("%s: %s: %w", what, text, plainly(f.err))
@@ -157,9 +157,6 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 		u.Detail += strings.Join(v.tail, "\n") + "\n"
 	}
 }
-
-// killed is the exit code of a process that was ended by SIGKILL.
-const killed = 128 + 9
 
 func exitError(what, text string, exit *gatewaypb.ExitError) error {
 	switch {

@@ -20,6 +20,9 @@ import (
 // reap removes what RUN steps leave behind when the engine is killed: processes, control groups, mounts and bundles.
 // Network namespaces are their provider's.
 func reap(ctx context.Context, cfg Config) error {
+	if err := reapProcesses(cfg.CgroupParent); err != nil {
+		return err
+	}
 	root := executorRoot(cfg.Root)
 	entries, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -29,9 +32,8 @@ func reap(ctx context.Context, cfg Config) error {
 		if !e.IsDir() {
 			continue
 		}
-		if err := reapRun(ctx, cfg, e.Name()); err != nil {
-			return fmt.Errorf("reap RUN %s: %w", e.Name(), err)
-		}
+		// Forgets runc's own state. After a restart of the machine there is none, which is as well.
+		_ = exec.CommandContext(ctx, "runc", "delete", "--force", e.Name()).Run()
 		if err := unmountBelow(filepath.Join(root, e.Name())); err != nil {
 			return err
 		}
@@ -39,37 +41,29 @@ func reap(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
+	removeGroups(cfg.CgroupParent)
 	if err := unmountBelow(cfg.Root); err != nil {
 		return err
 	}
 	return unmountStrays(cfg.Store.Root())
 }
 
-// reapRun kills by control group, which holds the processes also where runc was cut off before it knew of them.
-func reapRun(ctx context.Context, cfg Config, id string) error {
-	groups := cgroupsOf(cfg.CgroupParent, id)
+// reapProcesses kills by control group, which holds the processes also where runc was cut off before it knew of them.
+func reapProcesses(parent string) error {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		killed := 0
-		for _, g := range groups {
+		for _, g := range groupsBelow(parent) {
 			killed += killGroup(g)
 		}
 		if killed == 0 {
-			break
+			return nil
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%d processes do not die", killed)
 		}
 		time.Sleep(5 * time.Millisecond) // for the kernel to let them go
 	}
-	// Forgets runc's own state. After a restart of the machine there is none, which is as well.
-	_ = exec.CommandContext(ctx, "runc", "delete", "--force", id).Run()
-	for _, g := range groups {
-		if err := os.Remove(g); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove control group: %w", err)
-		}
-	}
-	return nil
 }
 
 // killGroup kills the processes of a control group and says how many it found.

@@ -123,8 +123,8 @@ func leftBehind(t testing.TB, root string) (left []string) {
 	parent := build.DefaultCgroupParent(filepath.Join(root, "build"))
 	for _, pattern := range []string{
 		filepath.Join(root, "build/executor/*/config.json"),
-		filepath.Join("/sys/fs/cgroup", parent, "buildkit", "?*", "cgroup.procs"),
-		filepath.Join("/sys/fs/cgroup/*", parent, "buildkit", "?*", "cgroup.procs"),
+		filepath.Join("/sys/fs/cgroup", parent, "?*", "cgroup.procs"),
+		filepath.Join("/sys/fs/cgroup/*", parent, "?*", "cgroup.procs"),
 	} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -174,26 +173,5 @@ func TestContextFromAnArchive(t *testing.T) {
 	res, _ := y.build(t, req)
 	if got := y.read(t, res.Images["stage:web"], "remote.txt"); got != "afar\n" {
 		t.Errorf("remote.txt: %q", got)
-	}
-}
-
-func TestMemoryOfBuildsIsLimited(t *testing.T) {
-	s := storetest.Open(t)
-	storetest.Busybox(t, s, storetest.Image{Ref: "docker.io/library/busybox:latest"})
-	root := t.TempDir()
-	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: root, Store: s, Limits: build.Limits{MemoryBytes: 32 << 20, CPUs: 1}})}
-	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN dd if=/dev/zero of=/dev/null bs=256M count=1\n"})
-	u, _ := y.fail(t, y.request(t, dir, "=web"))
-	if u.Kind != release.KindBuild || !strings.Contains(u.Hint, "32 MiB") {
-		t.Errorf("error %v, hint %q", u, u.Hint)
-	}
-	if err := y.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
-		left, err := filepath.Glob(filepath.Join(pattern, build.DefaultCgroupParent(root)))
-		if err != nil || len(left) > 0 {
-			t.Errorf("left behind: %v %v", left, err)
-		}
 	}
 }

@@ -72,7 +72,7 @@ func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Wor
 		Platforms:        []ocispec.Platform{platforms.Normalize(platforms.DefaultSpec())},
 		GCPolicy:         cfg.Cache.policy(),
 		NetworkProviders: providers,
-		Executor:         &executors{Executor: steps, running: runs},
+		Executor:         &executors{Executor: steps, running: runs, parent: cfg.CgroupParent, limits: cfg.Limits},
 		Snapshotter: containerdsnapshot.NewSnapshotter(store.SnapshotterName, cfg.Store.Snapshotter(),
 			store.Namespace, nil),
 		ContentStore:    blobs,

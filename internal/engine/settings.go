@@ -30,16 +30,17 @@ type Settings struct {
 	Group string `yaml:"group"`
 }
 
-// BuildSettings limit what all builds together may take.
+// BuildSettings limit what builds may take.
 type BuildSettings struct {
-	MemoryBytes int64   `yaml:"memoryBytes"` // 0: three quarters of the machine's; less: no limit
-	CPUs        float64 `yaml:"cpus"`        // 0: no limit
+	MemoryBytes int64   `yaml:"memoryBytes"` // of all together; 0: three quarters of the machine's; less: no limit
+	CPUs        float64 `yaml:"cpus"`        // of all together; 0: no limit
+	PIDs        int64   `yaml:"pids"`        // of each RUN; 0: 4096, what a replica has; less: no limit
 }
 
-// limits are the settings as the builder takes them. Without a limit of memory, one RUN could take all of the machine's, and
-// what serves would stand still.
+// limits are the settings as the builder takes them. Without a limit of memory or processes, one RUN could take all of the
+// machine's, and what serves would stand still.
 func (b BuildSettings) limits() (build.Limits, error) {
-	l := build.Limits{MemoryBytes: max(b.MemoryBytes, 0), CPUs: b.CPUs}
+	l := build.Limits{MemoryBytes: max(b.MemoryBytes, 0), CPUs: b.CPUs, PIDs: max(cmp.Or(b.PIDs, 4096), 0)}
 	if b.MemoryBytes != 0 {
 		return l, nil
 	}

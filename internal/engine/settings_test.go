@@ -8,7 +8,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/build"
 )
 
-func TestBuildsNeverTakeAllMemoryUnlessTheyMay(t *testing.T) {
+func TestBuildsNeverTakeAllThereIsUnlessTheyMay(t *testing.T) {
 	var machine unix.Sysinfo_t
 	if err := unix.Sysinfo(&machine); err != nil {
 		t.Fatal(err)
@@ -18,9 +18,9 @@ func TestBuildsNeverTakeAllMemoryUnlessTheyMay(t *testing.T) {
 		settings BuildSettings
 		want     build.Limits
 	}{
-		{BuildSettings{}, build.Limits{MemoryBytes: all / 4 * 3}},
-		{BuildSettings{MemoryBytes: 1 << 30, CPUs: 1.5}, build.Limits{MemoryBytes: 1 << 30, CPUs: 1.5}},
-		{BuildSettings{MemoryBytes: -1}, build.Limits{}},
+		{BuildSettings{}, build.Limits{MemoryBytes: all / 4 * 3, PIDs: 4096}},
+		{BuildSettings{MemoryBytes: 1 << 30, CPUs: 1.5, PIDs: 100}, build.Limits{MemoryBytes: 1 << 30, CPUs: 1.5, PIDs: 100}},
+		{BuildSettings{MemoryBytes: -1, PIDs: -1}, build.Limits{}},
 	} {
 		got, err := c.settings.limits()
 		if err != nil || got != c.want {

@@ -1,0 +1,119 @@
+package build
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/cgroups/v3"
+	"github.com/containerd/cgroups/v3/cgroup1"
+	"github.com/containerd/cgroups/v3/cgroup2"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// runGroup is the control group around one RUN step's own. It outlives that one, which runc removes, with all that its
+// counters say, before anybody hears how the step ended.
+type runGroup struct {
+	parent, path string
+	limits       Limits
+	oom          int // of cgroup v1: an eventfd that the kernel writes to when the parent runs out of memory; -1: none
+	oomsBefore   int // of cgroup v2
+}
+
+func newRunGroup(parent, id string, limits Limits) (*runGroup, error) {
+	g := &runGroup{parent: path.Join("/", parent), limits: limits, oom: -1}
+	g.path = path.Join(g.parent, id)
+	resources := &specs.LinuxResources{}
+	if limits.PIDs > 0 {
+		resources.Pids = &specs.LinuxPids{Limit: &limits.PIDs}
+	}
+	if cgroups.Mode() == cgroups.Unified {
+		if _, err := cgroup2.NewManager(cgroupRoot, g.path, cgroup2.ToResources(resources)); err != nil {
+			return nil, fmt.Errorf("limit RUN: %w", err)
+		}
+		g.oomsBefore = g.ooms()
+		return g, nil
+	}
+	group, err := cgroup1.New(cgroup1.StaticPath(g.path), resources, only(cgroup1.Memory, cgroup1.Pids))
+	if err != nil {
+		return nil, fmt.Errorf("limit RUN: %w", err)
+	}
+	if fd, err := group.OOMEventFD(); err == nil { // a kernel without it leaves the reason unknown
+		g.oom = int(fd)
+	}
+	return g, nil
+}
+
+// explain adds to a step's failure the limit that was reached while it ran, where one was.
+func (g *runGroup) explain(err error) error {
+	switch {
+	case g.limits.MemoryBytes > 0 && g.ranOutOfMemory():
+		return &limitError{err, fmt.Sprintf("builds had reached their limit of %d MiB of memory", g.limits.MemoryBytes>>20), "build.memoryBytes"}
+	case g.limits.PIDs > 0 && g.mostPIDs() >= g.limits.PIDs:
+		return &limitError{err, fmt.Sprintf("it had reached the limit of %d processes and threads", g.limits.PIDs), "build.pids"}
+	}
+	return err
+}
+
+func (g *runGroup) ranOutOfMemory() bool {
+	if g.oom < 0 {
+		return g.ooms() > g.oomsBefore
+	}
+	var count [8]byte
+	if unix.SetNonblock(g.oom, true) != nil {
+		return false
+	}
+	n, _ := unix.Read(g.oom, count[:]) // nothing to read: it did not
+	return n == len(count)
+}
+
+// ooms is how often the limit of all builds kept a process from going on, in cgroup v2.
+func (g *runGroup) ooms() int {
+	events, _ := os.ReadFile(filepath.Join(cgroupRoot, g.parent, "memory.events")) // there is none in v1
+	for line := range strings.Lines(string(events)) {
+		if value, ok := strings.CutPrefix(line, "oom "); ok {
+			n, _ := strconv.Atoi(strings.TrimSpace(value)) // the kernel writes a number
+			return n
+		}
+	}
+	return 0
+}
+
+// mostPIDs is how many processes and threads the step had at most; 0 where the kernel does not tell.
+func (g *runGroup) mostPIDs() int64 {
+	for _, hierarchy := range []string{"", string(cgroup1.Pids)} {
+		if peak, err := os.ReadFile(filepath.Join(cgroupRoot, hierarchy, g.path, "pids.peak")); err == nil {
+			n, _ := strconv.ParseInt(strings.TrimSpace(string(peak)), 10, 64) // the kernel writes a number
+			return n
+		}
+	}
+	return 0
+}
+
+// remove takes the group away as soon as nothing is left in it: runc lets go of a step that succeeded a moment after its end.
+func (g *runGroup) remove() {
+	if g.oom >= 0 {
+		_ = unix.Close(g.oom) // nothing was written
+	}
+	for deadline := time.Now().Add(10 * time.Second); !removeGroups(g.path) && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// limitError is the failure of a RUN step that may come of a limit.
+type limitError struct {
+	error
+	reached string
+	setting string // of the engine, that says the limit
+}
+
+func (e *limitError) Unwrap() error { return e.error }
+
+func (e *limitError) hint() string {
+	return fmt.Sprintf("let it do less at once, or raise %s in the engine's settings (/etc/seaworthy/engine.yaml), then: seaworthy engine restart", e.setting)
+}
