@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
@@ -37,8 +38,8 @@ func (s Size) box() *specs.Box {
 	return &specs.Box{Width: uint(s.Width), Height: uint(s.Height)}
 }
 
-// drained is how long output is waited for when a process has ended: one of its children may hold it open for ever.
-const drained = 2 * time.Second
+// silence is what tells that an ended process has written no more: one of its children may hold its output open for ever.
+const silence = 2 * time.Second
 
 // CommandError says that a command could not be run at all. Code is what shells report of that.
 type CommandError struct {
@@ -80,7 +81,8 @@ type stdio struct {
 // pipes are the way between a process and its caller.
 type pipes struct {
 	cio.IO
-	input *ending
+	input  *ending
+	output traffic
 	stdio
 }
 
@@ -91,14 +93,7 @@ func (r *Runtime) connect(id string, a Attachment) (*pipes, error) {
 	if a.Stdin != nil {
 		stdin = p.input
 	}
-	stdout, stderr := a.Stdout, a.Stderr
-	if stdout == nil {
-		stdout = io.Discard
-	}
-	if stderr == nil {
-		stderr = io.Discard
-	}
-	opts := []cio.Opt{cio.WithStreams(stdin, stdout, stderr), cio.WithFIFODir(r.dir.fifos())}
+	opts := []cio.Opt{cio.WithStreams(stdin, p.output.to(a.Stdout), p.output.to(a.Stderr)), cio.WithFIFODir(r.dir.fifos())}
 	if a.TTY {
 		opts = append(opts, cio.WithTerminal)
 	}
@@ -111,14 +106,44 @@ func (r *Runtime) connect(id string, a Attachment) (*pipes, error) {
 	return p, nil
 }
 
-// drain waits for what the process has written, and no longer than drained.
-func (p *pipes) drain() {
+// drain waits until the caller has what an ended process wrote, however slowly it is taken, and reports whether that was all. What
+// is held open in silence is given up, and so is a caller who has gone.
+func (p *pipes) drain(ctx context.Context) (whole bool) {
 	read := make(chan struct{})
 	go func() { p.Wait(); close(read) }()
-	select {
-	case <-read:
-	case <-time.After(drained):
+	for {
+		before := p.output.begun.Load()
+		select {
+		case <-read:
+			return true
+		case <-time.After(silence):
+		}
+		ended := p.output.ended.Load() // asked before begun: the caller may take something in between
+		if begun := p.output.begun.Load(); ctx.Err() != nil || begun == before && begun == ended {
+			return false
+		}
 	}
+}
+
+// traffic counts the writes to a caller.
+type traffic struct{ begun, ended atomic.Int64 }
+
+func (t *traffic) to(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return counted{w, t}
+}
+
+type counted struct {
+	io.Writer
+	*traffic
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	c.begun.Add(1)
+	defer c.ended.Add(1)
+	return c.Writer.Write(p)
 }
 
 func (p *pipes) close() {

@@ -30,10 +30,13 @@ type ExecSpec struct {
 	User string   // empty: the replica's
 	Cwd  string   // empty: the replica's
 	Size Size     // of the terminal
+	// EndChildren has what the process leaves behind end with it.
+	EndChildren bool
 }
 
 // Exec runs a process in the replica and returns its exit code. When ctx ends, so does the process with its children, with
-// SIGKILL. A command that cannot be run is a *CommandError.
+// SIGKILL. What it leaves behind goes on, but what that writes reaches the caller only while it is not silent for long. A
+// command that cannot be run is a *CommandError.
 func (r *Runtime) Exec(ctx context.Context, id string, spec ExecSpec) (code int, err error) {
 	c, err := r.get(id)
 	if err != nil {
@@ -47,7 +50,7 @@ func (r *Runtime) Exec(ctx context.Context, id string, spec ExecSpec) (code int,
 	if err != nil {
 		return 0, fmt.Errorf("run in replica %s: %w", id, err)
 	}
-	code, err = r.exec(ctx, run, process, spec.Attachment)
+	code, err = r.exec(ctx, run, process, spec)
 	if err != nil {
 		return 0, fmt.Errorf("run %s in replica %s: %w", spec.Args[0], id, err)
 	}
@@ -113,9 +116,9 @@ func withVariable(env []string, variable string) []string {
 	return append(kept, variable)
 }
 
-func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, a Attachment) (code int, err error) {
+func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, spec ExecSpec) (code int, err error) {
 	execID := "exec-" + rand.Text()
-	p, err := r.connect(execID, a)
+	p, err := r.connect(execID, spec.Attachment)
 	if err != nil {
 		return 0, err
 	}
@@ -136,46 +139,62 @@ func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, a 
 		forget()
 		return 0, errgrpc.ToNative(err)
 	}
-	defer func() {
-		_, derr := run.task.Delete(always, &taskapi.DeleteRequest{ID: run.id, ExecID: execID})
-		if derr == nil {
-			forget()
-		} else if err == nil && run.alive() {
-			err = errgrpc.ToNative(derr)
-		}
-	}()
-	if _, err := run.task.Start(always, &taskapi.StartRequest{ID: run.id, ExecID: execID}); err != nil {
-		return 0, commandError(errgrpc.ToNative(err))
+	code, whole, err := run.execute(ctx, execID, p, spec)
+	if !whole { // the shim waits for it much longer
+		r.waiters.Go(func() { _ = run.deleteExec(inNamespace(r.closing), execID, forget) })
+		return code, err
+	}
+	if derr := run.deleteExec(always, execID, forget); err == nil && run.alive() {
+		err = derr
+	}
+	return code, err
+}
+
+// deleteExec gives up what is left of an ended process.
+func (n *run) deleteExec(ctx context.Context, execID string, forget func()) error {
+	_, err := n.task.Delete(ctx, &taskapi.DeleteRequest{ID: n.id, ExecID: execID})
+	if err == nil {
+		forget()
+	}
+	return errgrpc.ToNative(err)
+}
+
+// execute runs a process to its end, which comes with that of ctx at the latest. Not whole: something holds its output open.
+func (n *run) execute(ctx context.Context, execID string, p *pipes, spec ExecSpec) (code int, whole bool, err error) {
+	always := inNamespace(context.WithoutCancel(ctx))
+	started, err := n.task.Start(always, &taskapi.StartRequest{ID: n.id, ExecID: execID})
+	if err != nil {
+		return 0, true, commandError(errgrpc.ToNative(err))
 	}
 	during, stop := context.WithCancel(always)
 	defer stop()
-	go run.attend(during, execID, a, p.input.ended)
-	return run.awaitExec(ctx, execID, p)
-}
-
-// awaitExec waits for the end of the process, killing it when ctx ends, and for its output.
-func (n *run) awaitExec(ctx context.Context, execID string, p *pipes) (int, error) {
-	always := inNamespace(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { n.killExec(always, execID) })
-	defer stop()
+	go n.attend(during, execID, spec.Attachment, p.input.ended)
+	defer context.AfterFunc(ctx, func() { n.killExec(always, execID) })()
 	ended, err := n.task.Wait(always, &taskapi.WaitRequest{ID: n.id, ExecID: execID})
 	if err != nil {
-		return 0, errgrpc.ToNative(err)
+		return 0, true, errgrpc.ToNative(err)
 	}
-	p.drain()
-	if err := context.Cause(ctx); err != nil {
-		return 0, err
+	cause := context.Cause(ctx) // of the end; what comes later only cuts off its output
+	if spec.EndChildren {
+		killGroup(started.Pid)
 	}
-	return int(ended.ExitStatus), nil
+	whole = p.drain(ctx)
+	return int(ended.ExitStatus), whole, cause
 }
 
 // killExec ends a process and its children: runc makes it the leader of a session of its own. It may have ended meanwhile.
 func (n *run) killExec(ctx context.Context, execID string) {
 	state, err := n.task.State(ctx, &taskapi.StateRequest{ID: n.id, ExecID: execID})
-	if err == nil && state.Status == tasktypes.Status_RUNNING && state.Pid > 1 {
-		_ = unix.Kill(-int(state.Pid), unix.SIGKILL)
+	if err == nil && state.Status == tasktypes.Status_RUNNING {
+		killGroup(state.Pid)
 	}
 	_, _ = n.task.Kill(ctx, &taskapi.KillRequest{ID: n.id, ExecID: execID, Signal: uint32(unix.SIGKILL)})
+}
+
+func killGroup(leader uint32) {
+	if leader > 1 { // others would be everybody
+		_ = unix.Kill(-int(leader), unix.SIGKILL) // there may be nobody left in it
+	}
 }
 
 // execsDir is the folder, in a replica's directory, that has a file for each process that is run in it.

@@ -38,7 +38,7 @@ func (r *Runtime) RunAttached(ctx context.Context, id string, a Attachment) (rel
 	go run.attend(during, "", a, p.input.ended)
 	_, ended := c.current()
 	<-ended
-	p.drain()
+	p.drain(ctx)
 	return c.replica(), context.Cause(ctx)
 }
 

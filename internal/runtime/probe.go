@@ -20,7 +20,7 @@ const (
 )
 
 // Probe runs the health test once. Output is what the test wrote, at most 4 KiB. A test that takes longer than its timeout is
-// killed and not ok; an error means that it could not be run at all.
+// killed and not ok; an error means that it could not be run at all. What a test leaves behind ends with it.
 func (r *Runtime) Probe(ctx context.Context, id string, health release.Health) (ok bool, output string, err error) {
 	args, err := probeArgs(health.Test)
 	if err != nil {
@@ -30,7 +30,7 @@ func (r *Runtime) Probe(ctx context.Context, id string, health release.Health) (
 	timed, cancel := context.WithTimeoutCause(ctx, timeout, errProbeTimeout)
 	defer cancel()
 	var out limitedBuffer
-	code, err := r.Exec(timed, id, ExecSpec{Args: args, Attachment: Attachment{Stdout: &out, Stderr: &out}})
+	code, err := r.Exec(timed, id, ExecSpec{Args: args, EndChildren: true, Attachment: Attachment{Stdout: &out, Stderr: &out}})
 	if errors.Is(err, errProbeTimeout) && ctx.Err() == nil {
 		return false, fmt.Sprintf("the test took longer than %s\n%s", timeout, out.String()), nil
 	}

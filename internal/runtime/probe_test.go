@@ -24,6 +24,8 @@ func TestProbeRunsTheTest(t *testing.T) {
 	}{
 		{"well", release.Health{Test: []string{"CMD", "echo", "fine"}}, true, "fine\n"},
 		{"unwell", release.Health{Test: []string{"CMD-SHELL", "echo sick >&2; exit 1"}}, false, "sick\n"},
+		{"well, and leaves a child", release.Health{Test: []string{"CMD-SHELL", "sleep 600 & echo fine"}}, true, "fine\n"},
+		{"unwell, and leaves a child", release.Health{Test: []string{"CMD-SHELL", "sleep 600 & echo sick; exit 1"}}, false, "sick\n"},
 		{"slow", release.Health{Test: []string{"CMD", "sleep", "600"}, Timeout: release.Duration(200 * time.Millisecond)}, false, "the test took longer"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -93,6 +95,42 @@ func TestExecEndsWithItsContext(t *testing.T) {
 	defer cancel()
 	if _, err := e.Exec(ctx, "web-1", runtime.ExecSpec{Args: []string{"sleep", "300"}}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestExecHasTheExitCodeOfWhatEndedBeforeItsCallerWent(t *testing.T) {
+	e := start(t)
+	e.run("web-1", e.service("sleep", "600"))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	begun, done := make(chan struct{}), make(chan struct{})
+	var code int
+	var err error
+	go func() {
+		defer close(done)
+		code, err = e.Exec(ctx, "web-1", runtime.ExecSpec{
+			Args:       []string{"sh", "-c", "setsid sleep 500 & echo begun; exit 7"}, // whoever holds its output open is out of reach
+			Attachment: runtime.Attachment{Stdout: onFirst(func() { close(begun) })},
+		})
+	}()
+	<-begun
+	eventually(t, "it ends", func() bool { return e.sh("web-1", "ps | grep -c '[e]xit 7' || true") == "0" })
+	cancel()
+	if <-done; err != nil || code != 7 {
+		t.Errorf("got %d, %v", code, err)
+	}
+}
+
+func TestASlowCallerGetsAllThatAnEndedProcessWrote(t *testing.T) {
+	e := start(t)
+	e.run("web-1", e.service("sleep", "600"))
+	var out bytes.Buffer
+	slow := onFirst(func() { time.Sleep(3 * time.Second) }) // longer than silence would be taken for the end
+	code, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{
+		Args: []string{"head", "-c", "60000", "/dev/zero"}, Attachment: runtime.Attachment{Stdout: io.MultiWriter(slow, &out)},
+	})
+	if err != nil || code != 0 || out.Len() != 60000 {
+		t.Errorf("got %d, %v, and %d bytes of 60000", code, err, out.Len())
 	}
 }
 
