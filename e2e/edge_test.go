@@ -296,3 +296,23 @@ func (s *site) anotherEdge() string {
 	s.write(path, string(overlay))
 	return path
 }
+
+func TestRequestsThatAreHeldWaitForTheWayBackToo(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, `services:
+  web:
+    build: .
+    ports: ["127.0.0.1:{{port}}:8080"]
+    environment: {VERSION: "1", STARTUP: 4s}
+    healthcheck: {test: ["CMD", "/app", "health"], interval: 1s, retries: 2, timeout: 1s, start_period: 3s}
+    volumes: ["data:/data"]
+    stop_grace_period: 1s
+volumes: {data: }
+`)
+	s.up(0)
+	s.setEnvironment(`VERSION: "1", STARTUP: 4s`, `VERSION: "2", SICK: "yes"`)
+	load := s.load("version") // waits for 5 seconds until the new one is given up, and for 4 until the old one is back
+	s.refused(6, []string{"up"}, "web 1")
+	s.noneFailed(load)
+	s.serves("1")
+}

@@ -79,7 +79,8 @@ func (p *planner) hold(leaving map[string][]release.Replica) {
 }
 
 // boundHold says in the hold how long it lasts at most: the longest way through the operations that end it, and the way back
-// where that fails, since no request is to fail on either.
+// where that fails, since no request is to fail on either. One that is renewed is not shortened: those who wait have waited
+// since it began.
 func (p *planner) boundHold() {
 	if p.holding == "" || len(p.settled) == 0 {
 		return
@@ -92,10 +93,18 @@ func (p *planner) boundHold() {
 		for i := range op.Serving.Held {
 			held := &op.Serving.Held[i]
 			w := wait{forth: limit, back: p.wayBack(held.Service)}
-			held.Limit = release.Duration(w.forth + w.back)
+			held.Limit = max(release.Duration(w.forth+w.back), p.serving.limitOf(held.Service))
 			p.held[held.Service] = w
 		}
 	}
+}
+
+// limitOf is how long requests to the service wait at most; 0: they do not.
+func (s *Serving) limitOf(service string) release.Duration {
+	if !s.holds(service) {
+		return 0
+	}
+	return s.Held[slices.IndexFunc(s.Held, func(h Hold) bool { return h.Service == service })].Limit
 }
 
 // wait is how long requests to a service that is held wait at most.
