@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
-	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -141,18 +140,6 @@ func TestFailedCheckStopsTheImage(t *testing.T) {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 	eventually(t, "the image's RUN is gone", func() bool { return len(processes(t, "31340.25")) == 0 })
-}
-
-func TestSecretThatAStepPrintsIsBlanked(t *testing.T) {
-	y := newYard(t)
-	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN --mount=type=secret,id=key cat /run/secrets/key; echo; false\n"})
-	src := session.Sources{Secrets: map[string][]byte{"key": []byte("first-line\nsecond-line")}}
-	req := y.requestWith(t, dir, src, "=web")
-	req.Secrets = []string{"key", "another"}
-	u, rec := y.fail(t, req)
-	if want := "•••\n•••\n"; rec.log("stage:web") != want || !strings.Contains(u.Detail, want) {
-		t.Errorf("log %q\n%s", rec.log("stage:web"), u.Detail)
-	}
 }
 
 func TestAllChecksThatFailedAreReported(t *testing.T) {

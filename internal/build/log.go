@@ -2,46 +2,52 @@ package build
 
 import (
 	"bytes"
-	"slices"
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/buildkit/client"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 )
 
+// longestLine is how many bytes of a line are told; the rest is only counted.
+const longestLine = 16 << 10
+
 func (p *progress) log(l *client.VertexLog) {
 	v := p.vertex(l.Vertex)
 	if v.partial == nil {
-		v.partial = map[int][]byte{}
+		v.partial = map[int]*partialLine{}
 	}
-	rest := slices.Concat(v.partial[l.Stream], l.Data)
+	line := v.partial[l.Stream]
+	if line == nil {
+		line = &partialLine{}
+		v.partial[l.Stream] = line
+	}
+	rest := l.Data
 	for {
-		line, after, found := bytes.Cut(rest, []byte("\n"))
+		part, after, found := bytes.Cut(rest, []byte("\n"))
+		line.add(part, longestLine+p.hide.longest())
 		if !found {
-			break
+			return
 		}
 		p.logLine(v, l.Stream, line)
+		line.restart()
 		rest = after
 	}
-	v.partial[l.Stream] = bytes.Clone(rest)
 }
 
 func (p *progress) flushLog(v *vertex) {
-	for stream, rest := range v.partial {
-		if len(rest) > 0 {
-			p.logLine(v, stream, rest)
+	for stream, line := range v.partial {
+		if len(line.text) > 0 {
+			p.logLine(v, stream, line)
 		}
 		delete(v.partial, stream)
 	}
 }
 
-func (p *progress) logLine(v *vertex, stream int, raw []byte) {
-	line := strings.ToValidUTF8(strings.TrimRight(string(raw), "\r"), "\uFFFD")
-	if i := strings.LastIndexByte(line, '\r'); i >= 0 {
-		line = line[i+1:] // a progress bar writes over itself
-	}
-	line = p.hide.Replace(line)
+func (p *progress) logLine(v *vertex, stream int, raw *partialLine) {
+	line := p.hide.line(raw)
 	v.tail = append(v.tail, line)
 	if len(v.tail) > tailLines {
 		v.tail = v.tail[1:]
@@ -54,4 +60,51 @@ func (p *progress) logLine(v *vertex, stream int, raw []byte) {
 		out.Step = v.of.steps[0]
 	}
 	p.sink.Emit(event.Event{Type: event.TypeLog, Log: &out})
+}
+
+// partialLine is a line as far as it was written, and as far as it is kept.
+type partialLine struct {
+	text []byte
+	more int // bytes that followed the text
+}
+
+// add takes in what comes next, and keeps no more than limit bytes in all.
+func (l *partialLine) add(part []byte, limit int) {
+	over := bytes.TrimRight(part, "\r")
+	if len(over) > 0 && l.more == 0 && bytes.HasSuffix(l.text, []byte("\r")) {
+		l.restart() // a progress bar writes over itself
+	}
+	if i := bytes.LastIndexByte(over, '\r'); i >= 0 {
+		l.restart()
+		part = part[i+1:]
+	}
+	kept := min(len(part), max(0, limit-len(l.text)))
+	l.text = append(l.text, part[:kept]...)
+	l.more += len(part) - kept
+}
+
+func (l *partialLine) restart() { l.text, l.more = l.text[:0], 0 }
+
+// line is a line as it is told: without secrets, and not longer than people read.
+func (h *redactor) line(l *partialLine) string {
+	text, more := bytes.TrimRight(l.text, "\r"), l.more
+	if len(text) > longestLine {
+		at := h.cut(text, runeStart(text, longestLine))
+		text, more = text[:at], more+len(text)-at
+	}
+	line := strings.ToValidUTF8(h.replacer.Replace(string(text)), "\uFFFD")
+	if more > 0 {
+		line += fmt.Sprintf(" … (%d bytes more)", more)
+	}
+	return line
+}
+
+// runeStart is where the character begins that has the byte at i.
+func runeStart(text []byte, i int) int {
+	for back := range utf8.UTFMax {
+		if i >= back && utf8.RuneStart(text[i-back]) {
+			return i - back
+		}
+	}
+	return i
 }

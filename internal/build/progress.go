@@ -23,7 +23,7 @@ type progress struct {
 	req  *Request
 	text []string // the Dockerfile's lines
 	file string
-	hide *strings.Replacer
+	hide *redactor
 
 	mu           sync.Mutex // guards the rest; held while emitting, so that events keep their order
 	vertices     map[digest.Digest]*vertex
@@ -43,7 +43,7 @@ func newProgress(req *Request, sink event.Sink) *progress {
 		req:          req,
 		text:         strings.Split(string(req.Dockerfile), "\n"),
 		file:         req.filename(),
-		hide:         strings.NewReplacer(),
+		hide:         newRedactor(),
 		vertices:     map[digest.Digest]*vertex{},
 		instructions: map[string]*instruction{},
 		stages:       map[string]*stage{},

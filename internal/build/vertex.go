@@ -27,7 +27,7 @@ type vertex struct {
 	err     string
 	took    time.Duration
 	moved   map[string]*client.VertexStatus // transfers, by id
-	partial map[int][]byte                  // the last, unfinished line of a stream
+	partial map[int]*partialLine            // the last, unfinished line of a stream
 	tail    []string
 }
 

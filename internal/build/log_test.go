@@ -1,0 +1,83 @@
+package build_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/build/session"
+)
+
+func TestSecretThatAStepPrintsIsBlanked(t *testing.T) {
+	y := newYard(t)
+	const key, password, number = "first-line\nsecond-line", "first-line-and-more", "0123456"
+	for name, tc := range map[string]struct{ run, want string }{
+		"by line":           {"cat key; echo", "•••\n•••\n"},
+		"one begins as two": {"cat password; echo", "•••\n"},
+		"base64":            {"base64 password; base64 password | tr -d =; echo `cat password` | base64", "•••\n•••\n•••\n"},
+		"base64 for URLs":   {"base64 binary | tr +/ -_", "•••\n"},
+		"base64, wrapped":   {"base64 long; base64 -w 64 long", strings.Repeat("•••\n", 3+4)},
+		"hex":               {"xxd -p password; xxd -p password | tr a-f A-F; xxd -p long", "•••\n•••\n" + strings.Repeat("•••\n", 6)},
+		"bytes":             {"cat binary; echo", "•••\n"},
+		"too short for it":  {"cat number; echo; base64 number", "•••\nMDEyMzQ1Ng==\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mounts := ""
+			for _, id := range []string{"key", "password", "binary", "long", "number"} {
+				mounts += "--mount=type=secret,id=" + id + " "
+			}
+			dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nWORKDIR /run/secrets\nRUN " + mounts + tc.run + "; false\n"})
+			req := y.requestWith(t, dir, session.Sources{Secrets: map[string][]byte{
+				"key": []byte(key), "password": []byte(password), "number": []byte(number),
+				"binary": []byte("\xfb\xff\xfe secret \xff"), "long": []byte(strings.Repeat("a long secret, ", 11)),
+			}}, "=web")
+			req.Secrets = []string{"key", "password", "number", "binary", "long", "another"}
+			u, rec := y.fail(t, req)
+			if diff := cmp.Diff(tc.want, rec.log("stage:web")); diff != "" {
+				t.Errorf("log (-want +got):\n%s", diff)
+			}
+			if !strings.HasSuffix(u.Detail, tc.want) {
+				t.Errorf("detail:\n%s", u.Detail)
+			}
+		})
+	}
+}
+
+func TestALineIsToldAsFarAsPeopleRead(t *testing.T) {
+	y := newYard(t)
+	const most = 16 << 10
+	for name, tc := range map[string]struct{ run, want string }{
+		"long": {
+			fmt.Sprintf("yes x | tr -d '\\n' | head -c %d; echo; echo next", 1<<20),
+			strings.Repeat("x", most) + fmt.Sprintf(" … (%d bytes more)\nnext\n", 1<<20-most),
+		},
+		"just not": {
+			fmt.Sprintf("yes x | tr -d '\\n' | head -c %d", most),
+			strings.Repeat("x", most) + "\n",
+		},
+		"between the bytes of a character": {
+			fmt.Sprintf("yes x | tr -d '\\n' | head -c %d; echo ååå", most-1),
+			strings.Repeat("x", most-1) + " … (6 bytes more)\n",
+		},
+		"in a secret": {
+			fmt.Sprintf("yes x | tr -d '\\n' | head -c %d; cat /run/secrets/key; yes y | tr -d '\\n' | head -c 1000", most-4),
+			strings.Repeat("x", most-4) + " … (1011 bytes more)\n",
+		},
+		"a bar that writes over itself": {
+			`for i in $(seq 2000); do printf '%d of 2000, %060d\r' $i 0; done; printf '\ron its way\r\n'; printf 'over\rdone'`,
+			"on its way\ndone\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN --mount=type=secret,id=key " + tc.run + "\n"})
+			req := y.requestWith(t, dir, session.Sources{Secrets: map[string][]byte{"key": []byte("hush-secret")}}, "=web")
+			req.Secrets = []string{"key"}
+			_, rec := y.build(t, req)
+			if got := rec.log("stage:web"); got != tc.want {
+				t.Errorf("%d bytes, want %d: …%s", len(got), len(tc.want), got[max(0, len(got)-100):])
+			}
+		})
+	}
+}
