@@ -20,11 +20,12 @@ import (
 const (
 	cgroupRoot = "/sys/fs/cgroup"
 	cpuPeriod  = 100_000 // microseconds
-	// defaultShares leaves a build a quarter of the weight that a replica has where both want the processors.
+	// defaultShares leaves all builds a quarter of the weight that all replicas have where both want the processors.
 	defaultShares = 256
 )
 
-// DefaultCgroupParent is the control group of the builds of one build root.
+// DefaultCgroupParent is the control group of the builds of one build root. It lies beside that of all replicas, not within:
+// there a build would take what replicas that wait leave of their common weight, which is as much as the edge has.
 func DefaultCgroupParent(root string) string {
 	if abs, err := filepath.Abs(root); err == nil {
 		root = abs
@@ -38,7 +39,8 @@ func DefaultCgroupParent(root string) string {
 type Limits struct {
 	MemoryBytes int64   // 0: no limit
 	CPUs        float64 // cores; 0: no limit
-	// CPUShares is the weight against others where processors are short, 1024 being what a replica has; 0: 256.
+	// CPUShares is the weight against others where processors are short, 1024 being what all replicas have, and each thread of
+	// the edge in cgroup v1; 0: 256.
 	CPUShares uint64
 	PIDs      int64 // processes and threads of one step; 0: no limit
 }
