@@ -102,8 +102,8 @@ func (s *site) execChooses(t *testing.T) {
 func (s *site) execHasATerminal(t *testing.T) {
 	s = s.sub(t)
 	term := openTerminal(t, s.command("exec", "web", "--", "sh", "-c",
-		`stty size; trap 'echo "size $(stty size)"' WINCH; trap 'echo stopped; exit 3' INT; while :; do sleep 0.05; done`))
-	term.shows("20 60")
+		`trap 'echo "size $(stty size)"' WINCH; trap 'echo stopped; exit 3' INT; stty size; while :; do sleep 0.05; done`))
+	term.shows("20 60") // from now on it hears
 	if raw := term.raw(); !raw {
 		t.Error("the terminal is not raw while the command has it")
 	}

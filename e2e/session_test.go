@@ -22,17 +22,19 @@ func (s *site) session(cmd *exec.Cmd) *session {
 	s.t.Helper()
 	c := &session{t: s.t, cmd: cmd, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &c.out, &c.out
-	c.begin()
+	c.begin(func() {}) // the end of a call is known when its output has been read
 	return c
 }
 
-func (c *session) begin() {
+// begin starts the call; settled returns, when the call has ended, as soon as all that it wrote is in out.
+func (c *session) begin(settled func()) {
 	c.t.Helper()
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
 	go func() {
 		_ = c.cmd.Wait() // whoever wants to know asks ends
+		settled()
 		close(c.done)
 	}()
 	c.t.Cleanup(func() {

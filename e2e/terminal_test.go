@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -43,19 +44,28 @@ func openTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 	})
 	term := &terminal{session: &session{t: t, cmd: cmd, done: make(chan struct{})}, person: person, program: program}
 	term.resize(20, 60)
-	term.begin()
-	go func() { // ends with the terminal
+	read := make(chan struct{})
+	term.begin(func() {
+		_, _ = program.WriteString(endOfOutput) // a terminal that is gone has been read
+		<-read
+	})
+	go func() {
+		defer close(read)
 		buf := make([]byte, 4096)
 		for {
 			n, err := person.Read(buf)
-			_, _ = term.out.Write(buf[:n])
-			if err != nil {
+			text, ended := strings.CutSuffix(string(buf[:n]), endOfOutput)
+			_, _ = term.out.Write([]byte(text))
+			if ended || err != nil {
 				return
 			}
 		}
 	}()
 	return term
 }
+
+// endOfOutput is written to a terminal behind all that a command has: until it is read, some of that may be on its way.
+const endOfOutput = "\x00"
 
 func (term *terminal) types(text string) {
 	term.t.Helper()
