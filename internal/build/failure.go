@@ -202,7 +202,7 @@ func (r *running) excerpt(err error) string {
 }
 
 // layers are what BuildKit puts before a cause that says enough alone.
-var layers = regexp.MustCompile(`^(failed to (solve|compute cache key|load cache key|calculate checksum of ref [^:]+::[^:]+): )+`)
+var layers = regexp.MustCompile(`^((failed to (solve|compute cache key|load cache key|calculate checksum of ref [^:]+::[^:]+)|error from sender): )+`)
 
 // plainly is err without BuildKit's layers.
 func plainly(err error) error {

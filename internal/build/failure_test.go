@@ -3,12 +3,16 @@ package build_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -112,6 +116,39 @@ func TestFailures(t *testing.T) {
 				t.Errorf("hint %q, want %q", u.Hint, tc.hint)
 			}
 		})
+	}
+}
+
+func TestAFileOfTheContextThatCannotBeSentIsNamed(t *testing.T) {
+	y := newYard(t)
+	for name, tc := range map[string]struct {
+		make    func(dir string) error
+		message string
+	}{
+		"name": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "caf\xe9"), nil, 0o644) }, `load build context: the name "caf\xe9" is not UTF-8`},
+		"link": {func(dir string) error { return os.Symlink("caf\xe9", filepath.Join(dir, "link")) }, `link leads to "caf\xe9"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nCOPY . /\n"})
+			if err := tc.make(dir); err != nil {
+				t.Fatal(err)
+			}
+			if u, _ := y.fail(t, y.request(t, dir, "=web")); !strings.Contains(u.Error(), tc.message) {
+				t.Errorf("message %q", u.Error())
+			}
+			write(t, filepath.Join(dir, ".dockerignore"), "caf*\nlink\n")
+			y.build(t, y.request(t, dir, "=web"))
+		})
+	}
+}
+
+func TestIgnoreFileThatIsAPipe(t *testing.T) {
+	dir := project(t, nil)
+	if err := unix.Mkfifo(filepath.Join(dir, ".dockerignore"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.Ignore(dir, filepath.Join(dir, "Dockerfile")); release.KindOf(err) != release.KindProject {
+		t.Errorf("error %v", err)
 	}
 }
 

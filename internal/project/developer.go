@@ -1,7 +1,6 @@
 package project
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,7 +19,7 @@ var targetWritten = regexp.MustCompile(`(?m)(?:^|[\s{,])"?target"?\s*[:=]\s*["']
 // developers finds the stages that those files target.
 func (l *load) developers() {
 	for _, name := range developerFiles {
-		text, err := os.ReadFile(filepath.Join(l.dir, name))
+		text, err := readFile(filepath.Join(l.dir, name))
 		if err != nil {
 			continue // almost always: it is not there
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -35,7 +34,7 @@ func (l *load) variables(environment string) map[string]string {
 
 // variablesOf reads a file of variables; it may be missing where nobody named it.
 func (l *load) variablesOf(file string, named trail, shell map[string]string) map[string]string {
-	b, err := os.ReadFile(file)
+	b, err := readFile(file)
 	if errors.Is(err, fs.ErrNotExist) && named == nil {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -38,7 +39,8 @@ func unpackText(t testing.TB, archive string) string {
 }
 
 // TestProblems holds what Load says about each archive in testdata/problems against its file "want". A new case is a new
-// archive; -update writes what Load says. Lines of the comment are options: "environment: staging", "variable: A=b".
+// archive; -update writes what Load says. Lines of the comment are options: "environment: staging", "variable: A=b". "pipe: NAME"
+// makes a file that nobody writes to.
 func TestProblems(t *testing.T) {
 	archives, err := filepath.Glob("testdata/problems/*.txtar")
 	if err != nil || len(archives) == 0 {
@@ -60,6 +62,7 @@ func TestProblems(t *testing.T) {
 				}
 			}
 			dir := unpack(t, files)
+			pipes(t, dir, string(archive.Comment))
 			got := strings.ReplaceAll(said(t, dir, optionsIn(string(archive.Comment))), filepath.Dir(dir), "DIR")
 			if flag.Lookup("update").Value.String() == "true" {
 				archive.Files = append(slices.Clip(files), txtar.File{Name: "want", Data: []byte(got)})
@@ -72,6 +75,17 @@ func TestProblems(t *testing.T) {
 				t.Errorf("what Load says has changed; -update writes it (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func pipes(t *testing.T, dir, comment string) {
+	t.Helper()
+	for line := range strings.Lines(comment) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "pipe: "); ok {
+			if err := unix.Mkfifo(filepath.Join(dir, name), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -2,9 +2,9 @@ package project
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,13 +103,13 @@ func (c *converter) resolveFiles() {
 	before := len(c.list.errors())
 	for _, s := range c.project.Services {
 		for _, f := range s.EnvFiles {
-			if _, err := os.Stat(f.Path); err != nil && bool(f.Required) {
-				c.add(c.item(servicePath(s.Name, "env_file"), baseName(f.Path), fmt.Sprintf("%s: there is no such file", relative(c.dir, f.Path)), "make it, or write {path: …, required: false}"))
+			if err := regular(f.Path); errors.Is(err, errNotRegular) || err != nil && bool(f.Required) {
+				c.add(c.item(servicePath(s.Name, "env_file"), baseName(f.Path), whyNot(c.dir, f.Path, err), "make it, or write {path: …, required: false}"))
 			}
 		}
 		for _, f := range s.LabelFiles {
-			if _, err := os.Stat(f); err != nil {
-				c.add(c.item(servicePath(s.Name, "label_file"), baseName(f), fmt.Sprintf("%s: there is no such file", relative(c.dir, f)), "make it, or remove the line"))
+			if err := regular(f); err != nil {
+				c.add(c.item(servicePath(s.Name, "label_file"), baseName(f), whyNot(c.dir, f, err), "make it, or remove the line"))
 			}
 		}
 	}

@@ -23,11 +23,29 @@ func newSource(dir, path string, text []byte) *source {
 
 // readSource reads a file; the problem says what to do where it cannot be read.
 func readSource(dir, path string) (*source, *Problem) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if err != nil {
 		return nil, unreadable(dir, path, err)
 	}
 	return newSource(dir, path, text), nil
+}
+
+var errNotRegular = errors.New("it is not a regular file")
+
+// readFile reads a regular file. What else there may be, a pipe or a device, might never end.
+func readFile(path string) ([]byte, error) {
+	if err := regular(path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+func regular(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "read", Path: path, Err: errNotRegular}
+	}
+	return err
 }
 
 func unreadable(dir, path string, err error) *Problem {
@@ -36,6 +54,12 @@ func unreadable(dir, path string, err error) *Problem {
 		p.Message = "there is no such file"
 	}
 	return &p
+}
+
+// whyNot is unreadable for a problem at the place that names the file.
+func whyNot(dir, path string, err error) string {
+	p := unreadable(dir, path, err)
+	return p.File + ": " + p.Message
 }
 
 // reason is the cause of a file system error without operation and path, which the caller has said already.

@@ -25,7 +25,6 @@ import (
 	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
-	"github.com/tonistiigi/fsutil"
 )
 
 // State is the folder of Seaworthy's own in a project; it never enters a context.
@@ -143,13 +142,11 @@ func (src Sources) attachables() ([]session.Attachable, error) {
 func (src Sources) dirs() (filesync.StaticDirSource, error) {
 	dirs := filesync.StaticDirSource{}
 	for name, dir := range src.Dirs {
-		fs, err := fsutil.NewFS(dir)
+		fs, err := openFolder(dir)
 		if err != nil {
 			return nil, fmt.Errorf("open context %s: %w", name, err)
 		}
-		if dirs[name], err = fsutil.NewFilterFS(fs, &fsutil.FilterOpt{ExcludePatterns: []string{State}}); err != nil {
-			return nil, fmt.Errorf("open context %s: %w", name, err)
-		}
+		dirs[name] = fs
 	}
 	return dirs, nil
 }
