@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"slices"
 
@@ -78,8 +77,8 @@ func (c *converter) checkSecret(name string, secret types.SecretConfig) {
 	switch {
 	case !c.asked:
 	case secret.File != "":
-		if info, err := os.Stat(secret.File); err != nil || !info.Mode().IsRegular() {
-			c.add(c.at(trail{"secrets", name, "file"}, fmt.Sprintf("%s: there is no such file", relative(c.dir, secret.File)), "make it; it should not be in git"))
+		if err := regular(secret.File); err != nil {
+			c.add(c.at(trail{"secrets", name, "file"}, whyNot(c.dir, secret.File, err), "make it; it should not be in git"))
 		}
 	case secret.Environment != "":
 		if _, set := c.secretVariable(secret.Environment); !set {

@@ -150,7 +150,7 @@ func (c *converter) file(source, target string) (release.File, error) {
 	if info.Size() > maxFolderBytes {
 		return release.File{}, fmt.Errorf("it is larger than %s", units.BytesSize(maxFolderBytes))
 	}
-	b, err := os.ReadFile(source)
+	b, err := readFile(source)
 	if err != nil {
 		return release.File{}, err
 	}
