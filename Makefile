@@ -7,7 +7,7 @@ PARALLEL ?= 2 # packages tested at once; several start an engine each
 TESTS    ?= ./...
 
 # What is taken from Debian: for running, for the base images, for the tests, for the comparisons.
-RUN   = runc iptables ca-certificates
+RUN   = runc crun iptables ca-certificates
 BASES = mmdebstrap
 TEST  = busybox-static iproute2 curl jq wrk
 BENCH = nginx haproxy docker.io

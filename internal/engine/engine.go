@@ -100,7 +100,10 @@ func (e *Engine) open(ctx context.Context) error {
 	if e.registry, err = registry.New(registry.Config{Mirrors: e.cfg.Settings.Mirrors, HostDir: e.cfg.Settings.HostDir}); err != nil {
 		return err
 	}
-	if e.runtime, err = runtime.New(ctx, e.store, runtime.Config{Root: e.cfg.Root, Binary: e.cfg.Binary}); err != nil {
+	e.runtime, err = runtime.New(ctx, e.store, runtime.Config{
+		Root: e.cfg.Root, Binary: e.cfg.Binary, OCIRuntime: e.cfg.Settings.Runtime,
+	})
+	if err != nil {
 		return err
 	}
 	e.keepReserve()

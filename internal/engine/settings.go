@@ -26,6 +26,8 @@ type Settings struct {
 	// KeepReleases is how many releases of an environment stay, to roll back to; 0: 5.
 	KeepReleases int           `yaml:"keepReleases"`
 	Build        BuildSettings `yaml:"build"`
+	// Runtime is the OCI runtime that replicas are run with, runc or crun. Empty: crun where it is installed, else runc.
+	Runtime string `yaml:"runtime"`
 	// Group is whose members may use the engine, besides root; a name or a number. Empty: seaworthy, if there is one.
 	Group string `yaml:"group"`
 }

@@ -42,6 +42,34 @@ func TestReplicaOutlivesTheEngineAndIsAdopted(t *testing.T) {
 	}
 }
 
+func TestReplicaGoesOnUnderAnotherOCIRuntime(t *testing.T) {
+	for before, after := range map[string]string{"runc": "crun", "crun": "runc"} {
+		t.Run(before+" to "+after, func(t *testing.T) {
+			e := startWith(t, program, before)
+			for _, id := range []string{"web-1", "web-2"} {
+				e.run(id, e.service("sleep", "600"))
+			}
+			e.close()
+			e.oci = after
+			e.open()
+			e.sh("web-1", "true")
+			if err := e.Stop(t.Context(), "web-1", 0); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Start(t.Context(), "web-1"); err != nil {
+				t.Fatal(err)
+			}
+			e.sh("web-1", "true")
+			if err := unix.Kill(shimOf(t, "web-2", e.root), unix.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			if e.ended("web-2"); processOf(t, "web-2", e.root) != 0 {
+				t.Error("what the former runtime made is not cleared away")
+			}
+		})
+	}
+}
+
 func TestExitWithoutAnEngineKeepsItsCode(t *testing.T) {
 	e := start(t)
 	e.run("web-1", e.service("sh", "-c", `echo up; while ! test -e /tmp/go; do sleep 0.02; done; echo down; exit 17`))

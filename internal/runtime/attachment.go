@@ -56,20 +56,29 @@ const (
 	codeNotFound    = 127
 )
 
-// refusal is what runc says, in words only, when it is the command's fault: exec: "name": why, or exec /path: why.
-var refusal = regexp.MustCompile(`exec:? ("[^"]*"|/\S*): (?:stat [^:]*: )?(executable file not found|no such file or directory|permission denied|is a directory|exec format error)`)
+// refusals are what runc and crun say, in words only, when it is the command's fault: the command, where they name it, and why.
+var refusals = []*regexp.Regexp{
+	regexp.MustCompile(`exec:? (?P<command>"[^"]*"|/\S*): (?:stat [^:]*: )?(?P<why>executable file not found|no such file or directory|permission denied|is a directory|exec format error)`),
+	regexp.MustCompile("executable file `(?P<command>[^`]*)` (?P<why>not found)"),
+	regexp.MustCompile("exec container process (?:[^`]*)`(?P<command>[^`]*)`: (?P<why>.+)"),
+	regexp.MustCompile(`open (?P<command>executable): (?P<why>Permission denied|Operation not permitted|Is a directory)`),
+}
 
-// commandError recognises in what runc says that it is the command's fault.
+// commandError recognises in what the OCI runtime says that it is the command's fault.
 func commandError(err error) error {
-	found := refusal.FindStringSubmatch(err.Error())
-	if found == nil {
-		return err
+	for _, refusal := range refusals {
+		found := refusal.FindStringSubmatch(err.Error())
+		if found == nil {
+			continue
+		}
+		command, why := strings.Trim(found[refusal.SubexpIndex("command")], `"`), strings.ToLower(found[refusal.SubexpIndex("why")])
+		code := codeNotRunnable
+		if strings.HasSuffix(why, "not found") || strings.HasPrefix(why, "no such") {
+			code = codeNotFound
+		}
+		return &CommandError{Code: code, Err: fmt.Errorf("%s: %s", command, why)}
 	}
-	code := codeNotRunnable
-	if strings.HasSuffix(found[2], "found") || strings.HasPrefix(found[2], "no such") {
-		code = codeNotFound
-	}
-	return &CommandError{Code: code, Err: fmt.Errorf("%s: %s", strings.Trim(found[1], `"`), found[2])}
+	return err
 }
 
 // stdio is where a process reads from and writes to, as its shim is told.

@@ -30,7 +30,7 @@ type ExecSpec struct {
 	User string   // empty: the replica's
 	Cwd  string   // empty: the replica's
 	Size Size     // of the terminal
-	// EndChildren has what the process leaves behind end with it.
+	// EndChildren has what the process leaves behind end with it, if it holds its output open.
 	EndChildren bool
 }
 
@@ -118,6 +118,9 @@ func withVariable(env []string, variable string) []string {
 
 func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, spec ExecSpec) (code int, err error) {
 	execID := "exec-" + rand.Text()
+	if spec.EndChildren {
+		process.Env = append(process.Env, mark(execID))
+	}
 	p, err := r.connect(execID, spec.Attachment)
 	if err != nil {
 		return 0, err
@@ -162,8 +165,7 @@ func (n *run) deleteExec(ctx context.Context, execID string, forget func()) erro
 // execute runs a process to its end, which comes with that of ctx at the latest. Not whole: something holds its output open.
 func (n *run) execute(ctx context.Context, execID string, p *pipes, spec ExecSpec) (code int, whole bool, err error) {
 	always := inNamespace(context.WithoutCancel(ctx))
-	started, err := n.task.Start(always, &taskapi.StartRequest{ID: n.id, ExecID: execID})
-	if err != nil {
+	if _, err := n.task.Start(always, &taskapi.StartRequest{ID: n.id, ExecID: execID}); err != nil {
 		return 0, true, commandError(errgrpc.ToNative(err))
 	}
 	during, stop := context.WithCancel(always)
@@ -176,25 +178,39 @@ func (n *run) execute(ctx context.Context, execID string, p *pipes, spec ExecSpe
 	}
 	cause := context.Cause(ctx) // of the end; what comes later only cuts off its output
 	if spec.EndChildren {
-		killGroup(started.Pid)
+		defer time.AfterFunc(lull, func() { n.endChildren(always, execID) }).Stop()
 	}
 	whole = p.drain(ctx)
 	return int(ended.ExitStatus), whole, cause
 }
 
-// killExec ends a process and its children: runc makes it the leader of a session of its own. It may have ended meanwhile.
+// mark is the variable that a process has whose children end with it, and so they have it too.
+func mark(execID string) string { return "SEAWORTHY_EXEC=" + execID }
+
+// lull is what a process that has ended is given to have written all: its children hold its output open otherwise.
+const lull = 20 * time.Millisecond
+
+// endChildren ends what a marked process has left behind in the replica.
+func (n *run) endChildren(ctx context.Context, execID string) {
+	all, err := n.task.Pids(ctx, &taskapi.PidsRequest{ID: n.id})
+	if err != nil {
+		return // the replica has ended, and all that was in it
+	}
+	for _, p := range all.Processes {
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.Pid))
+		if err == nil && slices.Contains(strings.Split(string(env), "\x00"), mark(execID)) {
+			_ = unix.Kill(int(p.Pid), unix.SIGKILL) // it may have ended
+		}
+	}
+}
+
+// killExec ends a process and its children: it has a session of its own. It may have ended meanwhile.
 func (n *run) killExec(ctx context.Context, execID string) {
 	state, err := n.task.State(ctx, &taskapi.StateRequest{ID: n.id, ExecID: execID})
 	if err == nil && state.Status == tasktypes.Status_RUNNING {
-		killGroup(state.Pid)
+		killGroup(groupOf(int(state.Pid)))
 	}
 	_, _ = n.task.Kill(ctx, &taskapi.KillRequest{ID: n.id, ExecID: execID, Signal: uint32(unix.SIGKILL)})
-}
-
-func killGroup(leader uint32) {
-	if leader > 1 { // others would be everybody
-		_ = unix.Kill(-int(leader), unix.SIGKILL) // there may be nobody left in it
-	}
 }
 
 // execsDir is the folder, in a replica's directory, that has a file for each process that is run in it.
@@ -254,8 +270,27 @@ func (n *run) killGuests(ctx context.Context) {
 	}
 	for pid := range inside {
 		if parent := parentOf(pid); pid != int(own.TaskPid) && parent > 0 && !inside[parent] {
-			_ = unix.Kill(-pid, unix.SIGKILL) // it may have ended
+			killGroup(groupOf(pid))
 		}
+	}
+}
+
+// groupOf is the process group of what was run in a replica, 0 of one that is gone. runc makes the process its leader, with crun
+// the leader is one that has ended.
+func groupOf(pid int) int {
+	group, err := unix.Getpgid(pid)
+	if err != nil {
+		return 0
+	}
+	if starter, err := unix.Getpgid(parentOf(pid)); err != nil || starter == group {
+		return 0 // it has no session of its own yet
+	}
+	return group
+}
+
+func killGroup(group int) {
+	if group > 1 { // others would be everybody
+		_ = unix.Kill(-group, unix.SIGKILL) // there may be nobody left in it
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/runtime"
+	"github.com/seaworthyhq/seaworthy/internal/runtime/aide"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/shim"
 	"github.com/seaworthyhq/seaworthy/internal/store"
 	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
@@ -56,6 +57,7 @@ type engine struct {
 	t      testing.TB
 	root   string
 	binary string
+	oci    string // OCI runtime; empty: the one that is chosen
 	store  *store.Store
 	*runtime.Runtime
 }
@@ -67,13 +69,39 @@ func start(t testing.TB) *engine {
 
 func startAs(t testing.TB, binary string) *engine {
 	t.Helper()
-	e := &engine{t: t, root: t.TempDir(), binary: binary}
+	return startWith(t, binary, "")
+}
+
+// forEachRuntime runs a test with every OCI runtime that replicas can be run with.
+func forEachRuntime(t *testing.T, test func(*testing.T, *engine)) {
+	for _, name := range []string{"runc", "crun"} {
+		t.Run(name, func(t *testing.T) {
+			if chroot, err := aide.InChroot(); err != nil || chroot && name == "crun" {
+				t.Skip("crun is not used in a chroot", err)
+			}
+			test(t, startWith(t, program, name))
+		})
+	}
+}
+
+func startWith(t testing.TB, binary, oci string) *engine {
+	t.Helper()
+	e := &engine{t: t, root: t.TempDir(), binary: binary, oci: oci}
 	e.open()
 	t.Cleanup(e.tearDown)
 	if _, err := e.EnsureNetwork(t.Context(), env, release.Network{Name: "default"}); err != nil {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// ociRuntime is the path of the program that makes the engine's containers, by which it works everywhere.
+func (e *engine) ociRuntime() string {
+	found, err := filepath.Glob(filepath.Join(e.root, "bin", "*", "seaworthy-"+e.oci))
+	if err != nil || len(found) != 1 {
+		e.t.Fatalf("found %q, %v", found, err)
+	}
+	return found[0]
 }
 
 func (e *engine) open() {
@@ -93,7 +121,7 @@ func (e *engine) open() {
 
 func (e *engine) config() runtime.Config {
 	return runtime.Config{
-		Root: e.root, Binary: e.binary,
+		Root: e.root, Binary: e.binary, OCIRuntime: e.oci,
 		Subnets: netip.MustParsePrefix("10.213.0.0/16"), VIPs: netip.MustParsePrefix("10.214.0.0/16"),
 	}
 }

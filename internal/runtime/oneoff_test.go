@@ -29,30 +29,31 @@ func (e *engine) oneOff(id string, svc release.Service) {
 }
 
 func TestOneOffRunsWithItsCallerAndCountsAsNoReplica(t *testing.T) {
-	e := start(t)
-	changes := e.Watch(t.Context())
-	e.oneOff("web-run", e.service("sh", "-c", "cat; echo $$ >&2; exit 9"))
-	var out, errs bytes.Buffer
-	rep, err := e.RunAttached(t.Context(), "web-run", runtime.Attachment{Stdin: strings.NewReader("in\n"), Stdout: &out, Stderr: &errs})
-	if err != nil || rep.ExitCode != 9 || out.String() != "in\n" || errs.String() == "" || errs.String() == "1\n" {
-		t.Errorf("got %+v, %q, %q, %v", rep, out.String(), errs.String(), err)
-	}
-	if found := e.Replicas(env); len(found) != 0 {
-		t.Errorf("it counts as a replica: %+v", found)
-	}
-	if found := e.OneOffs(env); len(found) != 1 {
-		t.Errorf("%d one-offs, want it alone", len(found))
-	}
-	e.run("web-1", e.service("sleep", "600"))
-	if first := <-changes; first.Replica.ID != "web-1" {
-		t.Errorf("watchers hear of it: %+v", first)
-	}
-	if err := e.Remove(t.Context(), "web-run"); err != nil {
-		t.Fatal(err)
-	}
-	if found, err := e.Previous(env); err != nil || len(found) != 0 {
-		t.Errorf("it left logs: %+v, %v", found, err)
-	}
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		changes := e.Watch(t.Context())
+		e.oneOff("web-run", e.service("sh", "-c", "cat; echo $$ >&2; exit 9"))
+		var out, errs bytes.Buffer
+		rep, err := e.RunAttached(t.Context(), "web-run", runtime.Attachment{Stdin: strings.NewReader("in\n"), Stdout: &out, Stderr: &errs})
+		if err != nil || rep.ExitCode != 9 || out.String() != "in\n" || errs.String() == "" || errs.String() == "1\n" {
+			t.Errorf("got %+v, %q, %q, %v", rep, out.String(), errs.String(), err)
+		}
+		if found := e.Replicas(env); len(found) != 0 {
+			t.Errorf("it counts as a replica: %+v", found)
+		}
+		if found := e.OneOffs(env); len(found) != 1 {
+			t.Errorf("%d one-offs, want it alone", len(found))
+		}
+		e.run("web-1", e.service("sleep", "600"))
+		if first := <-changes; first.Replica.ID != "web-1" {
+			t.Errorf("watchers hear of it: %+v", first)
+		}
+		if err := e.Remove(t.Context(), "web-run"); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := e.Previous(env); err != nil || len(found) != 0 {
+			t.Errorf("it left logs: %+v, %v", found, err)
+		}
+	})
 }
 
 func TestOneOffEndsWithItsContextAndHearsSignals(t *testing.T) {
@@ -106,60 +107,63 @@ func TestOneOffOfAKilledEngineIsRemoved(t *testing.T) {
 }
 
 func TestExecOfAKilledEngineIsEnded(t *testing.T) {
-	e := start(t)
-	e.run("web-1", e.service("sleep", "600"))
-	ready := make(chan struct{})
-	go func() {
-		_, _ = e.Exec(context.WithoutCancel(t.Context()), "web-1", runtime.ExecSpec{
-			Args: []string{"sh", "-c", "echo ready; sleep 301; true"}, Attachment: runtime.Attachment{Stdout: onFirst(func() { close(ready) })},
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		e.run("web-1", e.service("sleep", "600"))
+		ready := make(chan struct{})
+		go func() {
+			_, _ = e.Exec(context.WithoutCancel(t.Context()), "web-1", runtime.ExecSpec{
+				Args: []string{"sh", "-c", "echo ready; sleep 301; true"}, Attachment: runtime.Attachment{Stdout: onFirst(func() { close(ready) })},
+			})
+		}()
+		<-ready
+		e.close()
+		e.open()
+		eventually(t, "it ends with its children", func() bool { return e.sh("web-1", "ps | grep -c '[s]leep 301' || true") == "0" })
+		eventually(t, "nothing is remembered of it", func() bool {
+			left, err := os.ReadDir(e.root + "/containers/web-1/execs")
+			return err == nil && len(left) == 0
 		})
-	}()
-	<-ready
-	e.close()
-	e.open()
-	eventually(t, "it ends with its children", func() bool { return e.sh("web-1", "ps | grep -c '[s]leep 301' || true") == "0" })
-	eventually(t, "nothing is remembered of it", func() bool {
-		left, err := os.ReadDir(e.root + "/containers/web-1/execs")
-		return err == nil && len(left) == 0
 	})
 }
 
 // TestExecThatTheShimDoesNotKnowIsEnded runs a process as a start leaves it that was cut with its engine: past the shim.
 func TestExecThatTheShimDoesNotKnowIsEnded(t *testing.T) {
-	e := start(t)
-	e.run("web-1", e.service("sleep", "600"))
-	e.sh("web-1", "true") // makes the folder where processes are remembered
-	cmd := exec.Command("runc", "--root", filepath.Join(runtime.RunDir(e.root), "runc", "seaworthy"), "exec", "--detach", "web-1", "sleep", "302")
-	if err := cmd.Run(); err != nil { // what it writes is not waited for: the process would have to end
-		t.Fatal(err)
-	}
-	dir := filepath.Join(e.root, "containers", "web-1", "execs")
-	if err := os.WriteFile(filepath.Join(dir, "exec-CUT"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	e.close()
-	e.open()
-	eventually(t, "it ends", func() bool { return e.sh("web-1", "ps | grep -c '[s]leep 302' || true") == "0" })
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		e.run("web-1", e.service("sleep", "600"))
+		e.sh("web-1", "true") // makes the folder where processes are remembered
+		cmd := exec.Command(e.ociRuntime(), "--root", filepath.Join(runtime.RunDir(e.root), e.oci, "seaworthy"), "exec", "--detach", "web-1", "sleep", "302")
+		if err := cmd.Run(); err != nil { // what it writes is not waited for: the process would have to end
+			t.Fatal(err)
+		}
+		dir := filepath.Join(e.root, "containers", "web-1", "execs")
+		if err := os.WriteFile(filepath.Join(dir, "exec-CUT"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e.close()
+		e.open()
+		eventually(t, "it ends", func() bool { return e.sh("web-1", "ps | grep -c '[s]leep 302' || true") == "0" })
+	})
 }
 
 func TestCommandThatCannotRunSaysSo(t *testing.T) {
-	e := start(t)
-	e.run("web-1", e.service("sleep", "600"))
-	for command, code := range map[string]int{"nope": 127, "/etc/passwd": 126, "/nope": 127, "/etc": 126} {
-		_, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{Args: []string{command}})
-		if refused, ok := errors.AsType[*runtime.CommandError](err); !ok || refused.Code != code {
-			t.Errorf("exec %s: got %v, want code %d", command, err, code)
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		e.run("web-1", e.service("sleep", "600"))
+		for command, code := range map[string]int{"nope": 127, "/etc/passwd": 126, "/nope": 127, "/etc": 126} {
+			_, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{Args: []string{command}})
+			if refused, ok := errors.AsType[*runtime.CommandError](err); !ok || refused.Code != code {
+				t.Errorf("exec %s: got %v, want code %d", command, err, code)
+			}
+			id := fmt.Sprintf("web-run%d-%s", code, strings.ReplaceAll(command, "/", ""))
+			e.oneOff(id, e.service(command))
+			rep, err := e.RunAttached(t.Context(), id, runtime.Attachment{})
+			if err != nil || rep.ExitCode != code {
+				t.Errorf("run %s: got %d, %v, want code %d", command, rep.ExitCode, err, code)
+			}
+			if err := e.Remove(t.Context(), id); err != nil {
+				t.Error(err)
+			}
 		}
-		id := fmt.Sprintf("web-run%d-%s", code, strings.ReplaceAll(command, "/", ""))
-		e.oneOff(id, e.service(command))
-		rep, err := e.RunAttached(t.Context(), id, runtime.Attachment{})
-		if err != nil || rep.ExitCode != code {
-			t.Errorf("run %s: got %d, %v, want code %d", command, rep.ExitCode, err, code)
-		}
-		if err := e.Remove(t.Context(), id); err != nil {
-			t.Error(err)
-		}
-	}
+	})
 }
 
 // onFirst calls f at the first write.

@@ -14,30 +14,31 @@ import (
 )
 
 func TestProbeRunsTheTest(t *testing.T) {
-	e := start(t)
-	e.run("web-1", e.service("sleep", "600"))
-	for _, tc := range []struct {
-		name   string
-		health release.Health
-		ok     bool
-		output string
-	}{
-		{"well", release.Health{Test: []string{"CMD", "echo", "fine"}}, true, "fine\n"},
-		{"unwell", release.Health{Test: []string{"CMD-SHELL", "echo sick >&2; exit 1"}}, false, "sick\n"},
-		{"well, and leaves a child", release.Health{Test: []string{"CMD-SHELL", "sleep 600 & echo fine"}}, true, "fine\n"},
-		{"unwell, and leaves a child", release.Health{Test: []string{"CMD-SHELL", "sleep 600 & echo sick; exit 1"}}, false, "sick\n"},
-		{"slow", release.Health{Test: []string{"CMD", "sleep", "600"}, Timeout: release.Duration(200 * time.Millisecond)}, false, "the test took longer"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			ok, output, err := e.Probe(t.Context(), "web-1", tc.health)
-			if err != nil || ok != tc.ok || !strings.HasPrefix(output, tc.output) {
-				t.Errorf("got %v, %q, %v", ok, output, err)
-			}
-		})
-	}
-	if got := e.sh("web-1", "ps | grep -c '[s]leep 600'"); got != "1" {
-		t.Errorf("%s processes sleep, want the replica's alone", got)
-	}
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		e.run("web-1", e.service("sleep", "600"))
+		for _, tc := range []struct {
+			name   string
+			health release.Health
+			ok     bool
+			output string
+		}{
+			{"well", release.Health{Test: []string{"CMD", "echo", "fine"}}, true, "fine\n"},
+			{"unwell", release.Health{Test: []string{"CMD-SHELL", "echo sick >&2; exit 1"}}, false, "sick\n"},
+			{"well, and leaves a child", release.Health{Test: []string{"CMD-SHELL", "sleep 600 & echo fine"}}, true, "fine\n"},
+			{"unwell, and leaves a child", release.Health{Test: []string{"CMD-SHELL", "sleep 600 & echo sick; exit 1"}}, false, "sick\n"},
+			{"slow", release.Health{Test: []string{"CMD", "sleep", "600"}, Timeout: release.Duration(200 * time.Millisecond)}, false, "the test took longer"},
+		} {
+			t.Run(tc.name, func(t *testing.T) {
+				ok, output, err := e.Probe(t.Context(), "web-1", tc.health)
+				if err != nil || ok != tc.ok || !strings.HasPrefix(output, tc.output) {
+					t.Errorf("got %v, %q, %v", ok, output, err)
+				}
+			})
+		}
+		if got := e.sh("web-1", "ps | grep -c '[s]leep 600'"); got != "1" {
+			t.Errorf("%s processes sleep, want the replica's alone", got)
+		}
+	})
 }
 
 func TestAnOpenPortIsSeenWithoutBeingTouched(t *testing.T) {
@@ -73,29 +74,31 @@ func TestExecGivesInputAndExitCode(t *testing.T) {
 }
 
 func TestExecInATerminalOfThatSize(t *testing.T) {
-	e := start(t)
-	e.run("web-1", e.service("sleep", "600"))
-	sizes := make(chan runtime.Size, 1)
-	changed := onFirst(func() { sizes <- runtime.Size{Width: 99, Height: 33} })
-	var out bytes.Buffer
-	code, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{
-		Args:       []string{"sh", "-c", `stty size; until test "$(stty size 2>/dev/null)" = "33 99"; do usleep 10000; done; tty`},
-		Size:       runtime.Size{Width: 60, Height: 20},
-		Attachment: runtime.Attachment{TTY: true, Stdout: io.MultiWriter(&out, changed), Resize: sizes},
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		e.run("web-1", e.service("sleep", "600"))
+		sizes := make(chan runtime.Size, 1)
+		changed := onFirst(func() { sizes <- runtime.Size{Width: 99, Height: 33} })
+		var out bytes.Buffer
+		code, err := e.Exec(t.Context(), "web-1", runtime.ExecSpec{
+			Args:       []string{"sh", "-c", `stty size; until test "$(stty size 2>/dev/null)" = "33 99"; do usleep 10000; done; tty`},
+			Size:       runtime.Size{Width: 60, Height: 20},
+			Attachment: runtime.Attachment{TTY: true, Stdout: io.MultiWriter(&out, changed), Resize: sizes},
+		})
+		if err != nil || code != 0 || !strings.HasPrefix(out.String(), "20 60\r\n/dev/pts/") {
+			t.Errorf("got %d, %q, %v", code, out.String(), err)
+		}
 	})
-	if err != nil || code != 0 || !strings.HasPrefix(out.String(), "20 60\r\n/dev/pts/") {
-		t.Errorf("got %d, %q, %v", code, out.String(), err)
-	}
 }
 
 func TestExecEndsWithItsContext(t *testing.T) {
-	e := start(t)
-	e.run("web-1", e.service("sleep", "600"))
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if _, err := e.Exec(ctx, "web-1", runtime.ExecSpec{Args: []string{"sleep", "300"}}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
-	}
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		e.run("web-1", e.service("sleep", "600"))
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if _, err := e.Exec(ctx, "web-1", runtime.ExecSpec{Args: []string{"sleep", "300"}}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestExecHasTheExitCodeOfWhatEndedBeforeItsCallerWent(t *testing.T) {

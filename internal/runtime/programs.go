@@ -10,7 +10,7 @@ import (
 
 // programs are the paths of what stands beside replicas.
 type programs struct {
-	shim, log, init, runc string
+	shim, log, init, runc, crun string
 }
 
 // installPrograms lays the programs out below root.
@@ -19,7 +19,7 @@ func installPrograms(root, self string) (programs, error) {
 	if err != nil {
 		return programs{}, err
 	}
-	aides, err := program.Install(root, self, aide.Program, aide.LogName, aide.InitName, aide.RuncName)
+	aides, err := program.Install(root, self, aide.Program, aide.LogName, aide.InitName, aide.RuncName, aide.CrunName)
 	if err != nil {
 		return programs{}, err
 	}
@@ -28,5 +28,6 @@ func installPrograms(root, self string) (programs, error) {
 		log:  filepath.Join(aides.Dir, aide.LogName),
 		init: filepath.Join(aides.Dir, aide.InitName),
 		runc: filepath.Join(aides.Dir, aide.RuncName),
+		crun: filepath.Join(aides.Dir, aide.CrunName),
 	}, nil
 }

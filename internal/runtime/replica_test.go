@@ -14,22 +14,23 @@ import (
 )
 
 func TestReplicaRunsAndStops(t *testing.T) {
-	e := start(t)
-	rep := e.run("web-1", e.service("sh", "-c", `trap 'echo bye; exit 3' TERM; echo hello; while :; do sleep 0.1; done`))
-	if rep.State != release.StateRunning || rep.IP == "" || rep.Started.IsZero() {
-		t.Errorf("replica is %+v", rep)
-	}
-	eventually(t, "it says hello", func() bool { return len(e.lines("web-1", runtime.LogOptions{})) > 0 })
-	if err := e.Stop(t.Context(), "web-1", 10*time.Second); err != nil {
-		t.Fatal(err)
-	}
-	rep = e.ended("web-1")
-	if rep.State != release.StateExited || rep.ExitCode != 3 || !rep.ExitKnown || rep.OOMKilled {
-		t.Errorf("ended as %+v", rep)
-	}
-	if diff := cmp.Diff([]string{"hello", "bye"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
-		t.Error(diff)
-	}
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		rep := e.run("web-1", e.service("sh", "-c", `trap 'echo bye; exit 3' TERM; echo hello; while :; do sleep 0.1; done`))
+		if rep.State != release.StateRunning || rep.IP == "" || rep.Started.IsZero() {
+			t.Errorf("replica is %+v", rep)
+		}
+		eventually(t, "it says hello", func() bool { return len(e.lines("web-1", runtime.LogOptions{})) > 0 })
+		if err := e.Stop(t.Context(), "web-1", 10*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		rep = e.ended("web-1")
+		if rep.State != release.StateExited || rep.ExitCode != 3 || !rep.ExitKnown || rep.OOMKilled {
+			t.Errorf("ended as %+v", rep)
+		}
+		if diff := cmp.Diff([]string{"hello", "bye"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestStopKillsAfterGrace(t *testing.T) {
@@ -45,11 +46,12 @@ func TestStopKillsAfterGrace(t *testing.T) {
 }
 
 func TestExitCodeIsKept(t *testing.T) {
-	e := start(t)
-	e.run("web-1", e.service("sh", "-c", "exit 42"))
-	if rep := e.ended("web-1"); rep.ExitCode != 42 || !rep.ExitKnown || rep.Ended.IsZero() {
-		t.Errorf("ended as %+v", rep)
-	}
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		e.run("web-1", e.service("sh", "-c", "exit 42"))
+		if rep := e.ended("web-1"); rep.ExitCode != 42 || !rep.ExitKnown || rep.Ended.IsZero() {
+			t.Errorf("ended as %+v", rep)
+		}
+	})
 }
 
 func TestReplicaStartsAgainOnItsLayer(t *testing.T) {
@@ -69,32 +71,34 @@ func TestReplicaStartsAgainOnItsLayer(t *testing.T) {
 }
 
 func TestKernelKillsWhatTakesTooMuchMemory(t *testing.T) {
-	e := start(t)
-	svc := e.service("sh", "-c", "dd if=/dev/zero of=/dev/null bs=64M count=1")
-	svc.Resources.MemoryBytes = 16 << 20
-	e.run("web-1", svc)
-	if rep := e.ended("web-1"); !rep.OOMKilled {
-		t.Errorf("ended as %+v", rep)
-	}
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		svc := e.service("sh", "-c", "dd if=/dev/zero of=/dev/null bs=64M count=1")
+		svc.Resources.MemoryBytes = 16 << 20
+		e.run("web-1", svc)
+		if rep := e.ended("web-1"); !rep.OOMKilled {
+			t.Errorf("ended as %+v", rep)
+		}
+	})
 }
 
 func TestStartThatIsCutAtAnyMomentLeavesNothing(t *testing.T) {
-	e := start(t) // and looks in the end that nothing is left
-	svc := e.service("sleep", "1000")
-	for delay := time.Duration(0); delay < 60*time.Millisecond; delay += 2 * time.Millisecond {
-		if err := e.Create(t.Context(), spec("web-1", svc)); err != nil {
-			t.Fatal(err)
+	forEachRuntime(t, func(t *testing.T, e *engine) { // and it looks in the end that nothing is left
+		svc := e.service("sleep", "1000")
+		for delay := time.Duration(0); delay < 60*time.Millisecond; delay += 2 * time.Millisecond {
+			if err := e.Create(t.Context(), spec("web-1", svc)); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), delay)
+			err := e.Start(ctx, "web-1")
+			cancel()
+			if rep, rerr := e.Replica("web-1"); rerr != nil || (err == nil) != (rep.State == release.StateRunning) {
+				t.Errorf("cut after %s: %v, but the replica is %s (%v)", delay, err, rep.State, rerr)
+			}
+			if err := e.Remove(t.Context(), "web-1"); err != nil {
+				t.Fatal(err)
+			}
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), delay)
-		err := e.Start(ctx, "web-1")
-		cancel()
-		if rep, rerr := e.Replica("web-1"); rerr != nil || (err == nil) != (rep.State == release.StateRunning) {
-			t.Errorf("cut after %s: %v, but the replica is %s (%v)", delay, err, rep.State, rerr)
-		}
-		if err := e.Remove(t.Context(), "web-1"); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 func TestCommandThatIsNotThereIsAnError(t *testing.T) {

@@ -97,8 +97,8 @@ func inNamespace(ctx context.Context) context.Context {
 }
 
 // create makes the process and holds it before its first instruction.
-func (n *run) create(ctx context.Context, bundle, runc, runcRoot string, to stdio) error {
-	opts, err := typeurl.MarshalAnyToProto(&options.Options{BinaryName: runc, Root: runcRoot})
+func (n *run) create(ctx context.Context, bundle, program, programRoot string, to stdio) error {
+	opts, err := typeurl.MarshalAnyToProto(&options.Options{BinaryName: program, Root: programRoot})
 	if err != nil {
 		return err
 	}
@@ -173,13 +173,5 @@ func (n *run) abandon(ctx context.Context) error {
 func (r *Runtime) clearAway(ctx context.Context, id string) error {
 	_ = os.Remove(r.dir.socket(id))
 	_ = os.Remove(filepath.Join(r.bundle(id), ".init.pid")) // of a runc that was killed while it wrote init.pid
-	root := filepath.Join(r.dir.runcRoot(), shim.Namespace)
-	if _, err := os.Stat(filepath.Join(root, id)); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	cmd := exec.CommandContext(ctx, r.runc, "--root", root, "delete", "--force", id)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("delete container %s: %w: %s", id, err, out)
-	}
-	return nil
+	return r.deleteContainer(ctx, id)
 }

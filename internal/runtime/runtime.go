@@ -8,7 +8,6 @@
 package runtime
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,7 +16,6 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
 	"slices"
@@ -39,6 +37,8 @@ type Config struct {
 	Root string
 	// Binary is the running seaworthy. A copy of it is the shim where no small one is embedded.
 	Binary string
+	// OCIRuntime is the program that runs containers, runc or crun. Empty: crun where it is installed, else runc.
+	OCIRuntime string
 
 	Subnets      netip.Prefix // pool of networks
 	VIPs         netip.Prefix // pool of stable addresses
@@ -56,7 +56,7 @@ type Runtime struct {
 	networks *network.Manager
 	volumes  volumes
 	programs programs
-	runc     string // path
+	oci      ociRuntime
 	dir      layout
 
 	mu         sync.Mutex // guards what is below
@@ -93,8 +93,7 @@ func (l layout) logs() string               { return filepath.Join(l.root, "logs
 func (l layout) log(e release.Environment, id string) string {
 	return filepath.Join(l.logs(), e.Project, e.Name, id)
 }
-func (l layout) runcRoot() string { return filepath.Join(l.run, "runc") }
-func (l layout) fifos() string    { return filepath.Join(l.run, "io") }
+func (l layout) fifos() string { return filepath.Join(l.run, "io") }
 
 // socket is a path of fixed length: a socket's may have 108 characters.
 func (l layout) socket(id string) string {
@@ -110,8 +109,7 @@ func (l layout) cgroups() string { return filepath.Join("/seaworthy", l.tag) }
 
 // New adopts the replicas that run, and clears what belongs to none.
 func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
-	runc, err := findTools()
-	if err != nil {
+	if err := findTools(); err != nil {
 		return nil, err
 	}
 	if err := withDefaults(&cfg); err != nil {
@@ -122,14 +120,14 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
 		return nil, err
 	}
 	r := &Runtime{
-		cfg: cfg, store: s, runc: runc, dir: dir, volumes: volumes{root: filepath.Join(dir.root, "volumes")},
+		cfg: cfg, store: s, dir: dir, volumes: volumes{root: filepath.Join(dir.root, "volumes")},
 		containers: map[string]*container{}, watchers: map[*watcher]struct{}{},
 	}
 	r.closing, r.close = context.WithCancel(context.WithoutCancel(ctx))
 	if err := os.RemoveAll(dir.fifos()); err != nil { // of callers that have gone with the former engine
 		return nil, fmt.Errorf("lay out runtime: %w", err)
 	}
-	for _, path := range []string{dir.containers(), dir.logs(), dir.fifos(), filepath.Dir(dir.socket("")), dir.runcRoot(), r.volumes.root} {
+	for _, path := range []string{dir.containers(), dir.logs(), dir.fifos(), filepath.Dir(dir.socket("")), dir.runtimeRoot(runc), dir.runtimeRoot(crun), r.volumes.root} {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, fmt.Errorf("lay out runtime: %w", err)
 		}
@@ -137,10 +135,8 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
 	if r.programs, err = installPrograms(filepath.Join(dir.root, "bin"), cfg.Binary); err != nil {
 		return nil, fmt.Errorf("install shim: %w", err)
 	}
-	if chroot, err := inChroot(); err != nil {
+	if r.oci, err = r.chooseRuntime(ctx, cfg.OCIRuntime); err != nil {
 		return nil, err
-	} else if chroot {
-		r.runc = r.programs.runc
 	}
 	r.networks, err = network.Open(network.Config{
 		Dir: filepath.Join(dir.root, "networks"), RunDir: filepath.Join(dir.run, "netns"), Tag: dir.tag,
@@ -153,23 +149,6 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
 		return nil, fmt.Errorf("adopt replicas: %w", err)
 	}
 	return r, nil
-}
-
-// findTools returns the path of runc, when all that replicas need of the machine is there.
-func findTools() (runc string, err error) {
-	for _, tool := range []struct{ name, debian string }{
-		{"runc", "runc"}, {"iptables", "iptables"}, {"iptables-restore", "iptables"},
-	} {
-		path, err := exec.LookPath(tool.name)
-		if err != nil {
-			return "", &release.UserError{
-				Kind: release.KindEngine, Err: fmt.Errorf("find %s: %w", tool.name, err),
-				Hint: "install it: apt-get install " + tool.debian,
-			}
-		}
-		runc = cmp.Or(runc, path)
-	}
-	return runc, nil
 }
 
 func withDefaults(cfg *Config) error {

@@ -37,6 +37,9 @@ const (
 	stdinPath = "/dev/" + aide.StdinName
 )
 
+// specVersion is the oldest version of the runtime specification that has all that a replica uses: crun refuses later ones.
+const specVersion = "1.0.2"
+
 func (b *specBuilder) build(ctx context.Context) (*specs.Spec, error) {
 	svc := b.spec.Service
 	s, err := oci.GenerateSpec(b.runtime.store.Context(ctx), nil, &containers.Container{ID: b.spec.ID}, oci.WithDefaultUnixDevices)
@@ -45,6 +48,7 @@ func (b *specBuilder) build(ctx context.Context) (*specs.Spec, error) {
 	}
 	s.Root = &specs.Root{Path: b.rootfs, Readonly: svc.ReadOnly}
 	s.Hostname = b.hostname()
+	s.Version = specVersion
 	s.Annotations = nil
 	s.Linux.CgroupsPath = b.runtime.dir.cgroup(b.spec.Environment, b.spec.ID)
 	s.Linux.Sysctl = sysctls(svc.Sysctls)

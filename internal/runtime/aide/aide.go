@@ -1,5 +1,6 @@
 // Package aide is what small help a replica has at its side: the process that writes its log, the init that may run inside it,
-// what keeps its standard input open, and runc in a chroot. They are one program, told apart by the name it is run as.
+// what keeps its standard input open, and runc and crun where they need
+// a hand. They are one program, told apart by the name it is run as.
 //
 // There are as many as there are replicas, and each start waits for one: nothing here may import more than it needs.
 package aide
@@ -19,12 +20,13 @@ const (
 	InitName  = "seaworthy-init"
 	StdinName = "seaworthy-stdin"
 	RuncName  = "seaworthy-runc"
+	CrunName  = "seaworthy-crun"
 )
 
 // Invoked reports whether this process has been started to play one of the parts.
 func Invoked() bool {
 	name := filepath.Base(os.Args[0])
-	return name == LogName || name == InitName || name == StdinName || name == RuncName
+	return name == LogName || name == InitName || name == StdinName || name == RuncName || name == CrunName
 }
 
 // Main plays the part and exits the process.
@@ -38,6 +40,8 @@ func Main() {
 		code, err = keepStdinOpen(os.Args[1:])
 	case RuncName:
 		err = runRunc(os.Args[1:])
+	case CrunName:
+		err = runCrun(os.Args[1:])
 	default:
 		err = writeLog(os.Args[1:])
 	}

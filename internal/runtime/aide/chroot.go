@@ -3,29 +3,56 @@ package aide
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
-// runRunc is runc for an engine that runs in a chroot. There pivot_root, by which runc gives a container its root, leaves
-// the root of the container's mount namespace what it was: whatever joins the namespace later (runc exec, so each health
-// check too) would find itself in the root of the host. So what creates a container gets a mount namespace in which the
-// folder that the engine sees as its root is the root.
-func runRunc(args []string) error {
-	program, err := exec.LookPath("runc")
+// InChroot reports whether this process sees another root than its mount namespace has.
+func InChroot() (bool, error) {
+	type answer struct {
+		differs bool
+		err     error
+	}
+	answers := make(chan answer)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread has another root, and ends with the goroutine
+		differs, err := rootDiffers()
+		answers <- answer{differs, err}
+	}()
+	a := <-answers
+	if a.err != nil {
+		return false, fmt.Errorf("look whether this is a chroot: %w", a.err)
+	}
+	return a.differs, nil
+}
+
+func rootDiffers() (bool, error) {
+	seen, err := rootMount()
 	if err != nil {
-		return err
+		return false, err
 	}
-	runtime.LockOSThread() // its root and mounts are what runc inherits
-	if slices.Contains(args, "create") {
-		if err := becomeRoot(); err != nil {
-			return fmt.Errorf("leave chroot: %w", err)
-		}
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return false, fmt.Errorf("unshare root: %w", err)
 	}
-	return unix.Exec(program, append([]string{"runc"}, args...), os.Environ())
+	if err := joinOwnMounts(); err != nil {
+		return false, err
+	}
+	own, err := rootMount()
+	return seen != own, err
+}
+
+// place is a folder as seen through one mount: a bind mount of it is another.
+type place struct {
+	mount, inode uint64
+}
+
+func rootMount() (place, error) {
+	var s unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, "/", 0, unix.STATX_INO|unix.STATX_MNT_ID, &s); err != nil {
+		return place{}, fmt.Errorf("look at root: %w", err)
+	}
+	return place{mount: s.Mnt_id, inode: s.Ino}, nil
 }
 
 // becomeRoot makes what is this thread's root the root of a mount namespace of its own.
@@ -41,7 +68,7 @@ func becomeRoot() error {
 	if err != nil {
 		return fmt.Errorf("open root: %w", err)
 	}
-	if err := JoinOwnMounts(); err != nil {
+	if err := joinOwnMounts(); err != nil {
 		return err
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
@@ -53,9 +80,9 @@ func becomeRoot() error {
 	return unix.Chdir(here)
 }
 
-// JoinOwnMounts makes the root of the thread's mount namespace the thread's root. The thread must share its root with no
+// joinOwnMounts makes the root of the thread's mount namespace the thread's root. The thread must share its root with no
 // other.
-func JoinOwnMounts() error {
+func joinOwnMounts() error {
 	own, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open own mount namespace: %w", err)

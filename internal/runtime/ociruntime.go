@@ -1,0 +1,147 @@
+package runtime
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/runtime/aide"
+	"github.com/seaworthyhq/seaworthy/internal/runtime/shim"
+)
+
+// The OCI runtimes that replicas can be run with: programs that make one container and go
+// (https://github.com/opencontainers/runtime-spec/blob/main/runtime.md). crun starts a replica, and each health check, in half the
+// time of runc, so it is preferred where it is installed.
+const (
+	runc = "runc"
+	crun = "crun"
+)
+
+// oldestCrun is the first minor version of crun 1 that replicas have been run with.
+const oldestCrun = 8
+
+// ociRuntime is the program that makes containers.
+type ociRuntime struct {
+	name string // runc or crun
+	path string
+}
+
+// findTools says what replicas need of the machine besides, and is not there.
+func findTools() error {
+	for _, tool := range []string{"iptables", "iptables-restore"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return missing(err, "iptables")
+		}
+	}
+	return nil
+}
+
+// chooseRuntime returns the OCI runtime of that name, or the best that works here where there is no name.
+func (r *Runtime) chooseRuntime(ctx context.Context, name string) (ociRuntime, error) {
+	chroot, err := aide.InChroot()
+	if err != nil {
+		return ociRuntime{}, err
+	}
+	switch name {
+	case "":
+		if oci, err := r.findCrun(ctx, chroot); err == nil {
+			return oci, nil
+		}
+		return r.findRunc(chroot)
+	case runc:
+		return r.findRunc(chroot)
+	case crun:
+		return r.findCrun(ctx, chroot)
+	}
+	return ociRuntime{}, &release.UserError{
+		Kind: release.KindUsage, Err: fmt.Errorf("runtime %q is not known", name), Hint: "the engine's setting runtime is runc or crun",
+	}
+}
+
+func (r *Runtime) findRunc(chroot bool) (ociRuntime, error) {
+	path, err := exec.LookPath(runc)
+	if err != nil {
+		return ociRuntime{}, missing(err, runc)
+	}
+	if chroot {
+		path = r.programs.runc
+	}
+	return ociRuntime{name: runc, path: path}, nil
+}
+
+func (r *Runtime) findCrun(ctx context.Context, chroot bool) (ociRuntime, error) {
+	path, err := exec.LookPath(crun)
+	if err != nil {
+		return ociRuntime{}, missing(err, crun)
+	}
+	if err := checkCrun(ctx, path); err != nil {
+		return ociRuntime{}, err
+	}
+	if chroot {
+		return ociRuntime{}, &release.UserError{
+			Kind: release.KindEngine, Err: errors.New("crun does not bind host paths in a chroot"), Hint: "set runtime: runc",
+		}
+	}
+	if aide.MixedCgroups() {
+		path = r.programs.crun
+	}
+	return ociRuntime{name: crun, path: path}, nil
+}
+
+func missing(err error, debian string) error {
+	var lookup *exec.Error
+	name := debian
+	if errors.As(err, &lookup) {
+		name = lookup.Name
+	}
+	return &release.UserError{
+		Kind: release.KindEngine, Err: fmt.Errorf("find %s: %w", name, err), Hint: "install it: apt-get install " + debian,
+	}
+}
+
+var crunVersion = regexp.MustCompile(`^crun version (\d+)\.(\d+)`)
+
+// checkCrun says whether this crun is one that replicas can be run with.
+func checkCrun(ctx context.Context, path string) error {
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return fmt.Errorf("ask crun for its version: %w", err)
+	}
+	found := crunVersion.FindSubmatch(out)
+	if found == nil {
+		return fmt.Errorf("%s does not say its version: %.80q", path, out)
+	}
+	major, _ := strconv.Atoi(string(found[1])) // digits only
+	minor, _ := strconv.Atoi(string(found[2]))
+	if cmp.Or(cmp.Compare(major, 1), cmp.Compare(minor, oldestCrun)) < 0 {
+		return &release.UserError{
+			Kind: release.KindEngine, Err: fmt.Errorf("crun %d.%d is older than 1.%d", major, minor, oldestCrun),
+			Hint: "install a newer one, or set runtime: runc",
+		}
+	}
+	return nil
+}
+
+// runtimeRoot is where an OCI runtime keeps what it knows of its containers.
+func (l layout) runtimeRoot(name string) string { return filepath.Join(l.run, name) }
+
+// deleteContainer removes what an OCI runtime, this engine's or a former's, knows of a container, and what runs of it.
+func (r *Runtime) deleteContainer(ctx context.Context, id string) error {
+	for name, path := range map[string]string{runc: r.programs.runc, crun: r.programs.crun} {
+		root := filepath.Join(r.dir.runtimeRoot(name), shim.Namespace)
+		if _, err := os.Stat(filepath.Join(root, id)); errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if out, err := exec.CommandContext(ctx, path, "--root", root, "delete", "--force", id).CombinedOutput(); err != nil {
+			return fmt.Errorf("delete container %s: %w: %s", id, err, out)
+		}
+	}
+	return nil
+}
