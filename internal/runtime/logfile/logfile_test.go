@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/runtime/logfile"
@@ -95,6 +96,21 @@ func TestRotationKeepsTheLastFiles(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]string{"line 998", "line 999"}, read(t, dir, logfile.Options{Tail: 2})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTwoWritersRotateOnce(t *testing.T) {
+	dir := t.TempDir()
+	ending, starting := writer(t, dir, 2000), writer(t, dir, 2000) // of a replica that is started again
+	var want []string
+	for i := range 60 {
+		write(t, ending, fmt.Sprintf("old %d\n", i))
+		write(t, starting, fmt.Sprintf("new %d\n", i))
+		want = append(want, fmt.Sprintf("old %d", i), fmt.Sprintf("new %d", i))
+	}
+	got := read(t, dir, logfile.Options{})
+	if diff := cmp.Diff(want, got, cmpopts.SortSlices(strings.Compare)); diff != "" { // nothing is rotated away
 		t.Error(diff)
 	}
 }

@@ -138,20 +138,28 @@ func (w *Writer) makeRoom(bytes int64) error {
 	return nil
 }
 
-// rotate renames log.json to log.1.json and so on; the oldest is overwritten.
+// rotate renames log.json to log.1.json and so on; the oldest is overwritten. Where another writer has done so already, one whose
+// run has ended or the one of the next run, it goes on in the new file.
 func (w *Writer) rotate() error {
+	done := !w.isCurrent()
 	err := w.file.Close()
 	w.file, w.torn = nil, false
 	if err != nil {
 		return err
 	}
-	for i := w.Keep - 1; i > 0; i-- {
+	for i := w.Keep - 1; i > 0 && !done; i-- {
 		err := os.Rename(w.path(i-1), w.path(i))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return w.open()
+}
+
+func (w *Writer) isCurrent() bool {
+	have, err := w.file.Stat()
+	now, nerr := os.Stat(w.path(0))
+	return err == nil && nerr == nil && os.SameFile(have, now)
 }
 
 func (w *Writer) path(i int) string { return rotated(w.Dir, i) }
