@@ -153,14 +153,31 @@ func TestLogs(t *testing.T) {
 			t.Error("without --previous, too")
 		}
 	})
+	t.Run("a replica that comes back has a log of its own", func(t *testing.T) {
+		s := s.sub(t)
+		s.run(0, "rollback")
+		written("version one", "web")
+		if got := s.run(0, "logs", "web"); strings.Contains(got, "d-1") {
+			t.Errorf("it says what an earlier one said:\n%s", got)
+		}
+		all := linesOf(s.run(0, "logs", "--previous", "web"))
+		for _, want := range []string{"web-1#1 | d-1", "web-1#2 | version two", "web-1#4 | version one"} {
+			if !slices.Contains(all, want) {
+				t.Errorf("%q is missing in %q", want, all)
+			}
+		}
+		if got := s.run(0, "logs", "--deployment", "1", "web"); !strings.Contains(got, "d-1") {
+			t.Errorf("of the first deployment it shows:\n%s", got)
+		}
+	})
 	t.Run("following ends when the environment is down", func(t *testing.T) {
 		s := s.sub(t)
-		follow := s.started(s.command("logs", "-f", "web"), "version two")
+		follow := s.started(s.command("logs", "-f", "web"), "version one")
 		s.run(0, "down")
 		if code := follow.ends(); code != 0 {
 			t.Errorf("exit code %d:\n%s", code, follow.out.String())
 		}
-		if got := s.run(0, "logs", "--previous", "web"); !strings.Contains(got, "version two") {
+		if got := s.run(0, "logs", "--previous", "web"); !strings.Contains(got, "version one") {
 			t.Errorf("after down nothing is left:\n%s", got)
 		}
 		s.refused(8, []string{"logs", "web"}, "nothing is deployed")

@@ -140,9 +140,9 @@ func (e *Engine) lastOf(env release.Environment, id string) (last release.Replic
 	if err != nil {
 		return last, true
 	}
-	for _, r := range previous {
-		if r.ID == id {
-			return r, true
+	for _, p := range previous { // the last one first
+		if p.ID == id {
+			return p.Replica, true
 		}
 	}
 	return last, true

@@ -31,42 +31,37 @@ func (e *Engine) logs(ctx context.Context, req api.LogsRequest, sink event.Sink)
 	}
 	follow := newFollower(e, req, sink) // before anybody is listed, so that nobody is missed
 	defer follow.cancel()
-	wanted := e.machine.Replicas(req.Environment)
-	if removed {
-		wanted = append(wanted, gone(previous, wanted)...)
-	}
-	wanted = slices.DeleteFunc(wanted, func(r release.Replica) bool { return !wantsLog(req, r) })
-	if len(wanted) == 0 && len(previous) == 0 && e.isDown(req.Environment) {
-		return nothingServes(req.Environment)
-	}
-	if len(wanted) == 0 && !req.Follow {
-		return noLogs(req)
-	}
 	var open []*openLog
 	defer func() {
 		for _, l := range open {
 			l.Close()
 		}
 	}()
-	for _, r := range wanted {
-		reader, err := e.runtime.OpenLog(r.ID, runtime.LogOptions{Since: req.Since, Tail: req.Tail})
-		if err != nil {
-			continue // it was removed in between, and its log with it
+	opts := runtime.LogOptions{Since: req.Since, Tail: req.Tail}
+	for _, r := range e.machine.Replicas(req.Environment) {
+		if !wantsLog(req, r) {
+			continue
 		}
-		open = append(open, &openLog{LogReader: reader, replica: r, sink: sink})
+		if reader, err := e.runtime.OpenLog(r.ID, opts); err == nil { // otherwise it was removed in between
+			open = append(open, &openLog{LogReader: reader, replica: r, sink: sink})
+		}
+	}
+	for _, p := range previous {
+		if removed && wantsLog(req, p.Replica) {
+			open = append(open, &openLog{LogReader: p.OpenLog(opts), replica: p.Replica, sink: sink})
+		}
+	}
+	if len(open) == 0 && len(previous) == 0 && e.isDown(req.Environment) {
+		return nothingServes(req.Environment)
+	}
+	if len(open) == 0 && !req.Follow {
+		return noLogs(req)
 	}
 	inOrder(open)
 	if !req.Follow {
 		return nil
 	}
 	return follow.run(ctx, open)
-}
-
-// gone are the removed replicas that have not come back since under the same name, and with the same log.
-func gone(previous, there []release.Replica) []release.Replica {
-	return slices.DeleteFunc(previous, func(r release.Replica) bool {
-		return slices.ContainsFunc(there, func(t release.Replica) bool { return t.ID == r.ID })
-	})
 }
 
 func wantsLog(req api.LogsRequest, r release.Replica) bool {

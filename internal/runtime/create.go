@@ -55,6 +55,9 @@ func (r *Runtime) Create(ctx context.Context, spec Spec) (err error) {
 	if err := c.rec.save(c.dir); err != nil {
 		return err
 	}
+	if err := r.setLogAside(c); err != nil {
+		return err
+	}
 	if err := r.build(ctx, c, spec); err != nil {
 		return err
 	}

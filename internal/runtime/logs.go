@@ -22,7 +22,8 @@ const (
 	keptFor      = 7 * 24 * time.Hour
 )
 
-// buried is the file in a removed replica's log folder that says how it ended.
+// buried is the file in a removed replica's log folder that says how it ended. The folder has the replica's ID for a name, and
+// behind it the time of its end once another one has come under that ID.
 const buried = "replica.json"
 
 // LogLine is one line that a replica wrote.
@@ -85,13 +86,30 @@ func (r *Runtime) logDir(id string) (string, error) {
 	return "", err
 }
 
-// Previous are the replicas of the environment that have been removed and whose logs are kept, the last one first.
-func (r *Runtime) Previous(env release.Environment) ([]release.Replica, error) {
+// Past is a replica that has been removed, and whose log is kept.
+type Past struct {
+	release.Replica
+	dir string
+}
+
+// OpenLog is a reader of what it wrote. Close it.
+func (p Past) OpenLog(opts LogOptions) *LogReader {
+	return logfile.NewReader(p.dir, logfile.Options{Since: opts.Since, Tail: opts.Tail})
+}
+
+// Previous are the replicas of the environment that have been removed and whose logs are kept, the last one first. Several may
+// have had the same ID, one after the other.
+func (r *Runtime) Previous(env release.Environment) ([]Past, error) {
+	all, err := r.past(env)
+	return slices.DeleteFunc(all, func(p Past) bool { return r.known(filepath.Base(p.dir)) }), err // is just being removed
+}
+
+func (r *Runtime) past(env release.Environment) ([]Past, error) {
 	paths, err := filepath.Glob(filepath.Join(r.dir.log(env, "*"), buried))
 	if err != nil {
 		return nil, err
 	}
-	var found []release.Replica
+	var found []Past
 	for _, path := range paths {
 		rep, err := readBuried(path)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -100,9 +118,9 @@ func (r *Runtime) Previous(env release.Environment) ([]release.Replica, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, rep)
+		found = append(found, Past{rep, filepath.Dir(path)})
 	}
-	slices.SortFunc(found, func(a, b release.Replica) int { return b.Ended.Compare(a.Ended) })
+	slices.SortFunc(found, func(a, b Past) int { return b.Ended.Compare(a.Ended) })
 	return found, nil
 }
 
@@ -134,6 +152,19 @@ func (r *Runtime) keepLogs(c *container) error {
 	return r.pruneEnvironmentLogs(c.env)
 }
 
+// setLogAside makes room for the log of a replica where one of the same ID was removed before: each has a log of its own.
+func (r *Runtime) setLogAside(c *container) error {
+	dir := r.dir.log(c.env, c.id)
+	before, err := readBuried(filepath.Join(dir, buried))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(dir, fmt.Sprintf("%s@%d", dir, before.Ended.UnixNano()))
+}
+
 func (r *Runtime) pruneLogs() error {
 	dirs, err := filepath.Glob(filepath.Join(r.dir.logs(), "*", "*"))
 	if err != nil {
@@ -148,17 +179,17 @@ func (r *Runtime) pruneLogs() error {
 }
 
 func (r *Runtime) pruneEnvironmentLogs(env release.Environment) error {
-	previous, err := r.Previous(env)
+	kept, err := r.past(env)
 	if err != nil {
 		return err
 	}
 	seen := map[string]int{}
 	var errs []error
-	for _, rep := range previous {
-		seen[rep.Service]++
-		old := seen[rep.Service] > keptReplicas || time.Since(rep.Ended) > keptFor
-		if old && !r.known(rep.ID) {
-			errs = append(errs, os.RemoveAll(r.dir.log(env, rep.ID)))
+	for _, p := range kept {
+		seen[p.Service]++
+		old := seen[p.Service] > keptReplicas || time.Since(p.Ended) > keptFor
+		if old && !r.known(filepath.Base(p.dir)) {
+			errs = append(errs, os.RemoveAll(p.dir))
 		}
 	}
 	return errors.Join(errs...)

@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,40 @@ func TestLogsOfRemovedReplicasAreKept(t *testing.T) {
 		t.Fatalf("previous are %+v, %v", previous, err)
 	}
 	if diff := cmp.Diff([]string{"last words"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAReplicaThatComesBackHasALogOfItsOwn(t *testing.T) {
+	e := start(t)
+	for i := range 7 {
+		e.run("web-1", e.service("sh", "-c", fmt.Sprintf("echo %d; exit %d", i, i)))
+		e.ended("web-1")
+		if diff := cmp.Diff([]string{fmt.Sprint(i)}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
+			t.Error(diff)
+		}
+		if err := e.Remove(t.Context(), "web-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.run("web-1", e.service("sleep", "600"))
+	previous, err := e.Previous(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, p := range previous {
+		log := p.OpenLog(runtime.LogOptions{})
+		defer log.Close()
+		for line, err := range log.Backlog() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			said = append(said, fmt.Sprintf("%s, exit code %d", line.Line, p.ExitCode))
+		}
+	}
+	want := []string{"6, exit code 6", "5, exit code 5", "4, exit code 4", "3, exit code 3", "2, exit code 2"} // as many as are kept
+	if diff := cmp.Diff(want, said); diff != "" {
 		t.Error(diff)
 	}
 }
