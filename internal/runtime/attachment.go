@@ -128,7 +128,7 @@ func (p *pipes) drain(ctx context.Context) (whole bool) {
 		case <-time.After(silence):
 		}
 		ended := p.output.ended.Load() // asked before begun: the caller may take something in between
-		if begun := p.output.begun.Load(); ctx.Err() != nil || begun == before && begun == ended {
+		if ctx.Err() != nil || min(before, ended) == p.output.begun.Load() {
 			return false
 		}
 	}
