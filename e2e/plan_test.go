@@ -62,6 +62,7 @@ func TestPlanSaysWhatUpWouldDoAndChangesNothing(t *testing.T) {
 	s.run(0, "show", "v1.0")
 	s.run(0, "plan", "--exit-code")
 	before := s.run(0, "history", "--json")
+	s.killEngine() // what it remembers has to outlive it
 	s.write("version", "two")
 	s.edit("compose.yaml", "LEVEL: info", "LEVEL: very-private")
 	s.commit("shop: two of them")

@@ -15,7 +15,7 @@ import (
 const maxMakings = 50
 
 // makings remember, while the engine runs, what images were made by, and what of that ran: once it has run it comes from
-// cache, and the build that a plan is about no longer says what was new.
+// cache, and the build that a plan is about no longer says what was new. What releases were made by is kept with them.
 type makings struct {
 	mu  sync.Mutex // guards all
 	all map[string][]making

@@ -96,6 +96,11 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 		if rec, known, err = tx.PutRelease(out.Release, req.Origin); err != nil {
 			return err
 		}
+		if !known {
+			if err := tx.KeepMaking(id, out.Operations); err != nil {
+				return err
+			}
+		}
 		s, err := tx.Environment(env)
 		if err != nil || req.Goal == api.GoalPlan || maps.Equal(s.Pins, out.Pins) || len(out.Pins) == 0 {
 			return err

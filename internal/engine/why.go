@@ -10,6 +10,7 @@ import (
 	"github.com/distribution/reference"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -25,6 +26,9 @@ func (e *Engine) explaining(ctx context.Context, known state.Environment, now re
 	reasons := imageReasons{makings: &e.makings, project: p, now: now.Bases, read: func(d release.Digest) (ocispec.Image, error) {
 		img, err := e.store.Image(ctx, d)
 		return img.Config, err
+	}, kept: func() (made map[release.Digest][]build.Operation) {
+		_ = e.db.View(func(tx state.Tx) error { return tx.Making(was.Release, &made) }) // nor without this
+		return made
 	}}
 	_ = e.db.View(func(tx state.Tx) error { // without the record, which may have been collected, there are fewer reasons
 		rec, err := tx.Release(was.Release)
@@ -57,6 +61,7 @@ type imageReasons struct {
 	before  []release.Base // of the release that serves
 	now     []release.Base
 	read    func(release.Digest) (ocispec.Image, error)
+	kept    func() map[release.Digest][]build.Operation // that made the release that serves
 }
 
 func (r imageReasons) of(was, is release.Service) []string {
@@ -69,6 +74,9 @@ func (r imageReasons) of(was, is release.Service) []string {
 	}
 	reasons, moved := r.baseReasons(r.basesOf(service.Build.Stage))
 	known := r.makings.between(r.project.Name, was.Image.Digest, is.Image.Digest)
+	if known.was == nil { // it was made before this engine started
+		known.was = r.kept()[was.Image.Digest]
+	}
 	if known.older && len(reasons) == 0 {
 		return []string{"as it was made before"}
 	}

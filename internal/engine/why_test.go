@@ -63,37 +63,38 @@ func TestReasonsOfAnImage(t *testing.T) {
 	everything := making{"one", first, []int{2, 3, 6, 10, 11}}
 	for name, row := range map[string]struct {
 		makings []making
+		kept    []build.Operation // that made the first image, of an engine before this one
 		was, is string
 		want    []string
 	}{
 		"what changed, and not what followed from it": {
 			[]making{everything, {"two", ops("a2 builder 2 COPY . .", "b2 builder 3 RUN go build < a2", "c assets 6 COPY www /www", "d2 final 10 COPY --from=builder /app /app < b2", "e2 final 11 COPY --from=assets /www /www < d2 c"), []int{2, 3, 10, 11}}},
-			"one", "two",
+			nil, "one", "two",
 			[]string{"builder: COPY . . (Dockerfile:2)"},
 		},
 		"in each branch": {
 			[]making{everything, {"two", ops("a2 builder 2 COPY . .", "b2 builder 3 RUN go build < a2", "c2 assets 6 COPY www /www", "d2 final 10 COPY --from=builder /app /app < b2", "e2 final 11 COPY --from=assets /www /www < d2 c2"), []int{2, 3, 6, 10, 11}}},
-			"one", "two",
+			nil, "one", "two",
 			[]string{"builder: COPY . . (Dockerfile:2)", "assets: COPY www /www (Dockerfile:6)"},
 		},
 		"also when it came from cache since": {
 			[]making{everything, {"two", ops("a2 builder 2 COPY . ."), []int{2}}, {"two", ops("a2 builder 2 COPY . ."), nil}},
-			"one", "two",
+			nil, "one", "two",
 			[]string{"builder: COPY . . (Dockerfile:2)"},
 		},
 		"not what was tried in between": {
 			[]making{everything, {"two", ops("a2 builder 2 COPY . ."), []int{2}}, {"three", append(first[:4:4], ops("e2 final 12 COPY page /page < d")...), []int{12}}},
-			"one", "three",
+			nil, "one", "three",
 			[]string{"final: COPY page /page (Dockerfile:12)"},
 		},
 		"nothing changed, but the cache was not used": {
 			[]making{everything, {"two", first, []int{2, 3, 6, 10, 11}}},
-			"one", "two",
+			nil, "one", "two",
 			[]string{"ran again without cache: builder: COPY . . (Dockerfile:2)", "ran again without cache: assets: COPY www /www (Dockerfile:6)"},
 		},
 		"one branch changed, of another the cache was gone": {
 			[]making{everything, {"two", ops("a2 builder 2 COPY . .", "b2 builder 3 RUN go build < a2", "c assets 6 COPY www /www"), []int{2, 3, 6}}},
-			"one", "two",
+			nil, "one", "two",
 			[]string{"builder: COPY . . (Dockerfile:2)", "ran again without cache: assets: COPY www /www (Dockerfile:6)"},
 		},
 		"what is elsewhere may have changed there": {
@@ -101,21 +102,26 @@ func TestReasonsOfAnImage(t *testing.T) {
 				{"one", ops("u final 0 https://example.com/page", "f final 9 ADD https://example.com/page / < u"), []int{9}},
 				{"two", ops("u final 0 https://example.com/page", "f final 9 ADD https://example.com/page / < u"), []int{9}},
 			},
-			"one", "two",
+			nil, "one", "two",
 			[]string{"fetched again: final: ADD https://example.com/page / (Dockerfile:9)"},
 		},
 		"an instruction that was removed": {
 			[]making{everything, {"two", first[:4], nil}},
-			"one", "two",
+			nil, "one", "two",
 			[]string{"no longer there: final: COPY --from=assets /www /www (Dockerfile:11)"},
 		},
-		"the way back": {[]making{everything, {"two", nil, nil}, {"one", nil, nil}}, "two", "one", []string{"as it was made before"}},
-		"of an engine before this one, the images say": {
-			[]making{{"two", first, nil}}, "one", "two", []string{"from the layer on of: COPY two /"},
+		"the way back": {[]making{everything, {"two", nil, nil}, {"one", nil, nil}}, nil, "two", "one", []string{"as it was made before"}},
+		"of an engine before this one, what it kept": {
+			[]making{{"two", ops("a2 builder 2 COPY . .", "b2 builder 3 RUN go build < a2", "c assets 6 COPY www /www"), []int{2, 3}}}, first,
+			"one", "two",
+			[]string{"builder: COPY . . (Dockerfile:2)"},
+		},
+		"of an engine that kept nothing, the images say": {
+			[]making{{"two", first, nil}}, nil, "one", "two", []string{"from the layer on of: COPY two /"},
 		},
 		"a long instruction is cut": {
 			[]making{everything, {"two", append(first[:4:4], ops("e2 final 12 RUN one && \\\n two < d")...), []int{12}}},
-			"one", "two",
+			nil, "one", "two",
 			[]string{"final: RUN one && … (Dockerfile:12)"},
 		},
 	} {
@@ -133,7 +139,10 @@ func TestReasonsOfAnImage(t *testing.T) {
 					Operations: map[release.Digest][]build.Operation{release.Digest(one.image): one.made},
 				})
 			}
-			got := imageReasons{makings: &m, project: &shop, read: layers}.of(built(row.was), built(row.is))
+			kept := func() map[release.Digest][]build.Operation {
+				return map[release.Digest][]build.Operation{release.Digest(row.was): row.kept}
+			}
+			got := imageReasons{makings: &m, project: &shop, read: layers, kept: kept}.of(built(row.was), built(row.is))
 			if diff := cmp.Diff(row.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -144,6 +153,7 @@ func TestReasonsOfAnImage(t *testing.T) {
 func TestAnotherBaseIsAReason(t *testing.T) {
 	r := imageReasons{
 		makings: &makings{}, project: &shop, read: func(release.Digest) (ocispec.Image, error) { return ocispec.Image{}, errors.New("gone") },
+		kept:   func() map[release.Digest][]build.Operation { return nil },
 		before: []release.Base{{Ref: "golang:1.26", Digest: "a"}, {Ref: "nginx:1", Digest: "a"}},
 		now:    []release.Base{{Ref: "golang:1.26", Digest: "b"}, {Ref: "nginx:1", Digest: "b"}}, // of another Dockerfile
 	}

@@ -73,8 +73,27 @@ func (t Tx) Releases(project string) ([]Record, error) {
 	return all, err
 }
 
-// RemoveRelease forgets a release. What the ledger says of it stays.
+// KeepMaking keeps, for as long as the release, how it was made. What that holds is the business of those who read it.
+func (t Tx) KeepMaking(id release.ID, made any) error {
+	if err := put(t.tx.Bucket(bucketMakings), []byte(id), made); err != nil {
+		return fmt.Errorf("record how release %s was made: %w", id.Short(), err)
+	}
+	return nil
+}
+
+// Making reads how a release was made.
+func (t Tx) Making(id release.ID, made any) error {
+	if err := get(t.tx.Bucket(bucketMakings), []byte(id), made); err != nil {
+		return fmt.Errorf("making of release %w", err)
+	}
+	return nil
+}
+
+// RemoveRelease forgets a release and how it was made. What the ledger says of it stays.
 func (t Tx) RemoveRelease(id release.ID) error {
+	if err := t.tx.Bucket(bucketMakings).Delete([]byte(id)); err != nil {
+		return err
+	}
 	return t.tx.Bucket(bucketReleases).Delete([]byte(id))
 }
 

@@ -41,6 +41,30 @@ func TestEqualContentIsTheSameRelease(t *testing.T) {
 	})
 }
 
+func TestHowAReleaseWasMadeIsKeptAsLongAsTheRelease(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir)
+	id := release.Release{Project: "shop"}.ID()
+	update(t, db, func(tx Tx) error { return tx.KeepMaking(id, []string{"COPY"}) })
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = open(t, dir)
+	update(t, db, func(tx Tx) error {
+		var made []string
+		if err := tx.Making(id, &made); err != nil || !cmp.Equal(made, []string{"COPY"}) {
+			t.Errorf("made by %v: %v", made, err)
+		}
+		return tx.RemoveRelease(id)
+	})
+	update(t, db, func(tx Tx) error {
+		if err := tx.Making(id, new([]string)); !errors.Is(err, ErrNotFound) {
+			t.Errorf("kept: %v", err)
+		}
+		return nil
+	})
+}
+
 func TestFindRelease(t *testing.T) {
 	db := open(t, t.TempDir())
 	const commit = "0123456789abcdef0123456789abcdef01234567"
