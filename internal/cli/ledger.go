@@ -113,6 +113,9 @@ func described(e api.LedgerEntry) (what, about string, tone tui.Tone) {
 			return "started", about, tui.Normal
 		}
 		return string(d.Result), about, toneOf(d.Result)
+	case "deployment-given-up":
+		project, _, _ := strings.Cut(e.Environment, "/")
+		return "given up", project + "/" + e.Subject, tui.Warning
 	case "restarted":
 		var r struct {
 			Services []string `json:"services"`

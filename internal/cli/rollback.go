@@ -15,6 +15,11 @@ func (a *app) rollback() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback [RELEASE]",
 		Short: "Go back to a release, by digest; up waits for resume then",
+		Long: lines(
+			"Goes back to the release that served before, or to RELEASE, by digest, and holds the environment: up refuses until resume.",
+			"",
+			"While a deployment is under way, rollback without a RELEASE gives that one up: what served before serves again, as after a",
+			"failure, and nothing is held. A rollback under way is waited for."),
 		Example: lines(
 			"  seaworthy rollback",
 			"  seaworthy rollback local#3 --plan"),

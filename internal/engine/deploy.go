@@ -35,21 +35,21 @@ type deployment struct {
 	after    func() error // belongs to the environment's turn, after success; may be nil
 }
 
-// what says for whom others wait.
-func (d deployment) what() string {
-	return fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor)
+// work says for what others wait.
+func (d deployment) work() work {
+	return work{what: fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor), canGiveUp: canBeGivenUp(d.cause)}
 }
 
 // request is a deployment that is decided on when the environment's turn has come: until then something else may serve in it.
 type request struct {
 	env    release.Environment
-	what   string // for whom others wait
+	work   work
 	decide func() (deployment, error)
 }
 
 // deploy takes the environment's turn and deploys.
 func (e *Engine) deploy(ctx context.Context, r request, sink event.Sink) error {
-	give, err := e.turns.take(ctx, r.env, r.what, sink)
+	give, err := e.turns.take(ctx, r.env, r.work, sink)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,21 @@ func (e *Engine) settle(d deployment, s state.Environment) error {
 
 // begin records the intent and what was decided with it, and rolls out.
 func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, intent state.Pending, sink event.Sink) error {
-	err := e.db.Update(func(tx state.Tx) error {
+	u, err := e.start(s, intent)
+	if err != nil {
+		return err
+	}
+	defer e.rollouts.end(u)
+	if err := e.rollOut(ctx, u, d, sink); err != nil {
+		return err
+	}
+	e.warnUnattended(d, sink)
+	return nil
+}
+
+// start records the intent. Who finds it on record finds it under way, too.
+func (e *Engine) start(s state.Environment, intent state.Pending) (u *underWay, err error) {
+	err = e.db.Update(func(tx state.Tx) error {
 		if err := tx.PutEnvironment(s); err != nil { // chosen ports
 			return err
 		}
@@ -133,25 +147,22 @@ func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, i
 			return err
 		}
 		started.Pending.Scale = intent.Scale
+		u = e.rollouts.begin(intent)
 		return tx.PutEnvironment(started)
 	})
-	if err != nil {
-		return err
+	if err != nil && u != nil {
+		e.rollouts.end(u)
 	}
-	if err := e.rollOut(ctx, intent, d, sink); err != nil {
-		return err
-	}
-	e.warnUnattended(d, sink)
-	return nil
+	return u, err
 }
 
 // rollOut brings a recorded deployment to its end and records how it ended.
-func (e *Engine) rollOut(ctx context.Context, intent state.Pending, d deployment, sink event.Sink) error {
-	dep, desired := intent.Deployment, intent.Desired
+func (e *Engine) rollOut(ctx context.Context, u *underWay, d deployment, sink event.Sink) error {
+	dep, desired := u.intent.Deployment, u.intent.Desired
 	site := e.machine.Site(dep.Environment)
 	site.Expect(generations(desired)...)
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
-	outcome, err := rollout.Run(ctx, site, desired, sink)
+	result, err := e.run(ctx, u, desired, sink)
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // the engine stops: the intent stays, and the next engine goes on with it
 	}
@@ -159,18 +170,15 @@ func (e *Engine) rollOut(ctx context.Context, intent state.Pending, d deployment
 	if err := e.machine.Apply(ctx); err != nil { // what only the rollout needed
 		e.log.Error("apply routes after a rollout", "error", err)
 	}
-	dep.Result, dep.Ended = outcome.Result, time.Now().UTC()
+	dep.Result, dep.Ended = result, time.Now().UTC()
 	if err != nil {
 		dep.Error = err.Error()
-	}
-	if dep.Result == "" {
-		dep.Result = release.Failed
 	}
 	recorded := e.write(func(tx state.Tx) error {
 		if err := tx.EndDeployment(dep); err != nil || dep.Result != release.Succeeded {
 			return err
 		}
-		return e.concluded(tx, d, intent.Scale)
+		return e.concluded(tx, d, u.intent.Scale)
 	})
 	recorded = errors.Join(recorded, e.forgetSecrets(dep.Environment))
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})

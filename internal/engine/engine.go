@@ -59,6 +59,7 @@ type Engine struct {
 	pipeline *pipeline.Pipeline
 	images   *images
 	turns    *turns
+	rollouts rollouts
 	makings  makings
 
 	unattended sync.Once      // warns

@@ -17,39 +17,42 @@ func (e *Engine) resumeAll() {
 		return
 	}
 	for _, s := range all {
-		what, do := e.goOn(s)
+		w, do := e.goOn(s)
 		if do == nil {
 			continue
 		}
-		give, err := e.turns.take(e.life, s.Environment, what, event.Discard)
+		give, err := e.turns.take(e.life, s.Environment, w, event.Discard)
 		if err != nil {
 			return // stopped already
 		}
 		e.work.Go(func() {
 			defer give()
-			e.log.Info("go on", "environment", s.Environment, "with", what)
+			e.log.Info("go on", "environment", s.Environment, "with", w.what)
 			if err := do(); err != nil {
-				e.log.Error("go on", "environment", s.Environment, "with", what, "error", err)
+				e.log.Error("go on", "environment", s.Environment, "with", w.what, "error", err)
 			}
 		})
 	}
 }
 
 // goOn is what an engine before this one left to do in an environment; nil is nothing.
-func (e *Engine) goOn(s state.Environment) (what string, do func() error) {
+func (e *Engine) goOn(s state.Environment) (w work, do func() error) {
 	switch {
 	case s.Pending != nil:
-		return s.Pending.Deployment.Name() + ", which was interrupted", func() error { return e.resumeDeployment(*s.Pending, s.Held) }
+		u := e.rollouts.begin(*s.Pending)
+		w = work{what: s.Pending.Deployment.Name() + ", which was interrupted", canGiveUp: canBeGivenUp(s.Pending.Deployment.Cause)}
+		return w, func() error { return e.resumeDeployment(u, s.Held) }
 	case !isWhole(s.Serving):
-		return "a restart, which was interrupted", func() error { return e.makeWhole(e.life, s.Environment, event.Discard) }
+		return work{what: "a restart, which was interrupted"}, func() error { return e.makeWhole(e.life, s.Environment, event.Discard) }
 	}
-	return "", nil
+	return work{}, nil
 }
 
-func (e *Engine) resumeDeployment(p state.Pending, held string) error {
-	dep := p.Deployment
+func (e *Engine) resumeDeployment(u *underWay, held string) error {
+	defer e.rollouts.end(u)
+	dep := u.intent.Deployment
 	d := deployment{env: dep.Environment, cause: dep.Cause, actor: dep.Actor, hold: heldAfter(dep, held), down: dep.Cause == release.CauseDown}
-	return e.rollOut(e.life, p, d, event.Discard)
+	return e.rollOut(e.life, u, d, event.Discard)
 }
 
 // heldAfter is why the environment is held once a deployment that was cut has succeeded.

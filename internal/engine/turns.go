@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -18,21 +17,26 @@ type turns struct {
 }
 
 type holder struct {
-	what  string
-	since time.Time
-	done  chan struct{}
+	work
+	done chan struct{}
+}
+
+// work is what a turn is taken for.
+type work struct {
+	what      string // for whom others wait
+	canGiveUp bool
 }
 
 func newTurns() *turns { return &turns{holders: map[release.Environment]holder{}} }
 
 // take waits for the environment's turn, says for whom, and returns what gives it back.
-func (t *turns) take(ctx context.Context, env release.Environment, what string, sink event.Sink) (func(), error) {
+func (t *turns) take(ctx context.Context, env release.Environment, w work, sink event.Sink) (func(), error) {
 	told := false
 	for {
 		t.mu.Lock()
 		current, taken := t.holders[env]
 		if !taken {
-			mine := holder{what: what, since: time.Now(), done: make(chan struct{})}
+			mine := holder{work: w, done: make(chan struct{})}
 			t.holders[env] = mine
 			t.mu.Unlock()
 			return func() { t.give(env, mine) }, nil
@@ -40,9 +44,11 @@ func (t *turns) take(ctx context.Context, env release.Environment, what string, 
 		t.mu.Unlock()
 		if !told {
 			told = true
-			sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
-				Level: event.Info, Text: fmt.Sprintf("%s: waiting for %s", env, current.what),
-			}})
+			m := event.Message{Level: event.Info, Text: fmt.Sprintf("%s: waiting for %s", env, current.what)}
+			if current.canGiveUp {
+				m.Hint = fmt.Sprintf("seaworthy rollback -e %s gives that one up", env)
+			}
+			sink.Emit(event.Event{Type: event.TypeMessage, Message: &m})
 		}
 		select {
 		case <-ctx.Done():

@@ -55,7 +55,7 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 	sink = e.explaining(ctx, known, d.record.Release, &req.Project, sink)
 	// From here on the release is acknowledged: the engine finishes, whether the caller stays or not.
 	return e.finish(ctx, func(ctx context.Context) error {
-		return e.deploy(ctx, request{env: env, what: d.what(), decide: func() (deployment, error) {
+		return e.deploy(ctx, request{env: env, work: d.work(), decide: func() (deployment, error) {
 			s, err := e.environment(env)
 			if err != nil {
 				return d, err

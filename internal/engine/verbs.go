@@ -14,6 +14,11 @@ import (
 )
 
 func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink event.Sink) error {
+	if req.Rollback && req.Release == "" {
+		if done, err := e.takeBack(ctx, req, sink); done || err != nil {
+			return err
+		}
+	}
 	decide := func() (deployment, error) { return e.decideRelease(req) }
 	d, err := decide() // what is wrong now is said now
 	if err != nil {
@@ -23,7 +28,7 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 		return e.plan(ctx, d, sink)
 	}
 	return e.finish(ctx, func(ctx context.Context) error {
-		return e.deploy(ctx, request{env: d.env, what: d.what(), decide: decide}, sink)
+		return e.deploy(ctx, request{env: d.env, work: d.work(), decide: decide}, sink)
 	})
 }
 
@@ -113,7 +118,7 @@ func (e *Engine) scale(ctx context.Context, req api.ScaleRequest, sink event.Sin
 		return e.plan(ctx, d, sink)
 	}
 	return e.finish(ctx, func(ctx context.Context) error {
-		return e.deploy(ctx, request{env: d.env, what: "scale by " + req.Actor, decide: decide}, sink)
+		return e.deploy(ctx, request{env: d.env, work: d.work(), decide: decide}, sink)
 	})
 }
 
@@ -141,7 +146,7 @@ func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink even
 		return err
 	}
 	return e.finish(ctx, func(ctx context.Context) error {
-		give, err := e.turns.take(ctx, req.Environment, "restart by "+req.Actor, sink)
+		give, err := e.turns.take(ctx, req.Environment, work{what: "restart by " + req.Actor}, sink)
 		if err != nil {
 			return err
 		}
@@ -207,7 +212,7 @@ func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.S
 		return err
 	}
 	return e.finish(ctx, func(ctx context.Context) error {
-		return e.deploy(ctx, request{env: req.Environment, what: "down by " + req.Actor, decide: decide}, sink)
+		return e.deploy(ctx, request{env: req.Environment, work: work{what: "down by " + req.Actor}, decide: decide}, sink)
 	})
 }
 

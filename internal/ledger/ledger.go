@@ -20,10 +20,11 @@ type Kind string
 
 // The kinds of entries.
 const (
-	ReleaseMade       Kind = "release"            // Data: release.Origin
-	DeploymentStarted Kind = "deployment-started" // Data: release.Deployment
-	DeploymentEnded   Kind = "deployment-ended"   // Data: release.Deployment
-	EnvironmentHeld   Kind = "held"               // Data: why; after a rollback up refuses until resumed
+	ReleaseMade       Kind = "release"             // Data: release.Origin
+	DeploymentStarted Kind = "deployment-started"  // Data: release.Deployment
+	DeploymentEnded   Kind = "deployment-ended"    // Data: release.Deployment
+	DeploymentGivenUp Kind = "deployment-given-up" // by the entry's actor; it ends with what served before
+	EnvironmentHeld   Kind = "held"                // Data: why; after a rollback up refuses until resumed
 	EnvironmentFreed  Kind = "resumed"
 	ServicesRestarted Kind = "restarted"       // Data: Restart
 	VolumesRemoved    Kind = "volumes-removed" // Data: their names

@@ -172,6 +172,30 @@ func TestInterruptedAnywhereTheOldGenerationCanBeReturnedTo(t *testing.T) {
 	})
 }
 
+func TestGivenUpAnywhereTheOldGenerationServesAgain(t *testing.T) {
+	eachPair(t, func(t *testing.T, s *site, from, to Generation, n int) bool {
+		ctx, giveUp := context.WithCancelCause(t.Context())
+		defer giveUp(nil)
+		s.at = func(i int, _ string) error {
+			if i == n { // it is done all the same
+				giveUp(errCrash)
+			}
+			return nil
+		}
+		d := wish(to)
+		if from.serves() {
+			d.Before = &from
+		}
+		_, err := Run(ctx, s, d, event.Discard)
+		s.at = nil
+		if back, err := Return(t.Context(), s, d, event.Discard); err != nil {
+			t.Errorf("%v\n%s", err, back)
+		}
+		mustServe(t, s, from)
+		return err == nil
+	})
+}
+
 func TestFailureOfAnyOperationLeavesAWholeGeneration(t *testing.T) {
 	eachPair(t, func(t *testing.T, s *site, from, to Generation, n int) bool {
 		failed := ""

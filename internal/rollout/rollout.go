@@ -80,6 +80,14 @@ type Desired struct {
 	Return bool
 }
 
+// before is what served when the deployment began, the zero Generation where nothing did.
+func (d Desired) before() Generation {
+	if d.Before == nil {
+		return Generation{}
+	}
+	return *d.Before
+}
+
 // Replica is a replica that shall run.
 type Replica struct {
 	ID         string

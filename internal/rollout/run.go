@@ -53,6 +53,20 @@ func Run(ctx context.Context, site Site, d Desired, sink event.Sink) (Outcome, e
 	return out, joinErrors(a.explain(err), backErr)
 }
 
+// Return lets what served before a deployment serve again, whole, from wherever the deployment was cut. It returns the way back.
+func Return(ctx context.Context, site Site, d Desired, sink event.Sink) (Plan, error) {
+	return attempt{site: site, environment: d.Environment, sink: sink}.comeBack(ctx, d.before())
+}
+
+// PlanReturn is the way that Return goes.
+func PlanReturn(o Observed, d Desired) Plan {
+	return planBack(o, d.Environment, d.before())
+}
+
+func planBack(o Observed, env release.Environment, to Generation) Plan {
+	return PlanDeploy(o, Desired{Environment: env, Generation: to, Cause: release.CauseRollback, Return: true})
+}
+
 // RunRestart restarts services of what serves, replica by replica; no names mean all. When one does not come back well, the
 // others have the traffic.
 func RunRestart(ctx context.Context, site Site, env release.Environment, services []string, sink event.Sink) (Outcome, error) {
@@ -109,9 +123,7 @@ func (a attempt) comeBack(ctx context.Context, to Generation) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := PlanDeploy(observed, Desired{
-		Environment: a.environment, Generation: to, Cause: release.CauseRollback, Return: true,
-	})
+	plan := planBack(observed, a.environment, to)
 	if _, err := a.execute(ctx, plan); err != nil {
 		return plan, fmt.Errorf("return to %s: %w", shown(to), err)
 	}

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -36,6 +37,8 @@ type Pending struct {
 	Desired    rollout.Desired    `json:"desired"`
 	// Scale is the environment's once the deployment has succeeded.
 	Scale map[string]Scale `json:"scale,omitempty"`
+	// GivenUp is who gave it up: what served before is to serve again. Empty: nobody.
+	GivenUp string `json:"givenUp,omitempty"`
 }
 
 // Scale is a replica count set by hand. It holds until the file's own count changes from what it was then.
@@ -100,6 +103,22 @@ func (t Tx) StartDeployment(d release.Deployment, desired rollout.Desired) (Envi
 		return e, err
 	}
 	return e, t.Record(ledger.DeploymentStarted, d.Environment, d.Name(), d.Actor, d)
+}
+
+// GiveUpDeployment records that a deployment is to be given up. It is ErrNotFound unless that one is under way.
+func (t Tx) GiveUpDeployment(env release.Environment, number int, actor string) error {
+	e, err := t.Environment(env)
+	if err != nil {
+		return err
+	}
+	if e.Pending == nil || e.Pending.Deployment.Number != number {
+		return fmt.Errorf("give up %s#%d: %w", env, number, ErrNotFound)
+	}
+	e.Pending.GivenUp = cmp.Or(actor, "somebody")
+	if err := t.PutEnvironment(e); err != nil {
+		return err
+	}
+	return t.Record(ledger.DeploymentGivenUp, env, e.Pending.Deployment.Name(), actor, nil)
 }
 
 // EndDeployment records how a deployment ended and takes its intent away.

@@ -151,6 +151,7 @@ func (s *Site) Route(ctx context.Context, serving rollout.Serving) error {
 		m.mu.Lock()
 		s.serving = before
 		m.mu.Unlock()
+		m.routesChanged() // the edge may have heard of it all the same
 		return err
 	}
 	select {
