@@ -19,6 +19,8 @@ type Routes struct {
 	Listeners []Listener `json:"listeners,omitempty"`
 	Networks  []Network  `json:"networks,omitempty"`
 	Views     []View     `json:"views,omitempty"`
+	// TrustedProxies are clients that are believed when they say for whom they ask (X-Forwarded-For and the like).
+	TrustedProxies []netip.Prefix `json:"trustedProxies,omitempty"`
 }
 
 // Pool is a set of interchangeable upstreams: the replicas of a service in one generation.

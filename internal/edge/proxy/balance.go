@@ -13,6 +13,9 @@ import (
 // that it came on.
 type balancer struct{ proxy *Proxy }
 
+// errRequest: the client did not send the body that it had announced. That is nobody else's fault.
+var errRequest = errors.New("the request's body is malformed or cut off")
+
 // tries of a request that may be sent twice and got no answer. Upstreams that refuse the connection do not count.
 const tries = 3
 
@@ -31,9 +34,11 @@ func (b *balancer) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		u.release()
 		switch {
-		case req.Context().Err() != nil || body.touched():
+		case body.broken():
+			return nil, errRequest
+		case req.Context().Err() != nil || errors.Is(err, errCrowded):
 			return nil, err
-		case isDialError(err):
+		case isDialError(err) && !body.touched():
 			q.refused(u, r.port)
 		case !replayable(req) || req.Body != nil || try == tries:
 			u.errors.Add(1)
@@ -81,10 +86,12 @@ func speaksHTTP2(appProtocol string, req *http.Request) bool {
 	return false
 }
 
-// sentBody is a request's body that a failed attempt does not close, and that knows whether it was touched.
+// sentBody is a request's body that a failed attempt does not close, and that knows how far the client has got with it.
 type sentBody struct {
 	io.ReadCloser
-	read atomic.Bool
+	trailer http.Header // filled with the end of the body
+	read    atomic.Bool
+	failed  atomic.Bool
 }
 
 func keepOpen(req *http.Request) *sentBody {
@@ -92,20 +99,31 @@ func keepOpen(req *http.Request) *sentBody {
 		req.Body = nil
 		return nil
 	}
-	b := &sentBody{ReadCloser: req.Body}
+	dropClaims(req.Trailer) // as announced
+	b := &sentBody{ReadCloser: req.Body, trailer: req.Trailer}
 	req.Body = b
 	return b
 }
 
 func (b *sentBody) Read(p []byte) (int, error) {
 	b.read.Store(true)
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case err == io.EOF:
+		dropClaims(b.trailer)
+	case err != nil:
+		b.failed.Store(true)
+	}
+	return n, err
 }
 
 // Close leaves closing to the server that the body came from.
 func (b *sentBody) Close() error { return nil }
 
 func (b *sentBody) touched() bool { return b != nil && b.read.Load() }
+
+// broken reports whether it was the client that did not send what it had announced.
+func (b *sentBody) broken() bool { return b != nil && b.failed.Load() }
 
 // flight is the body of a response: with its end the request is no longer in flight.
 type flight struct {

@@ -31,7 +31,7 @@ func (u *upstream) exchange(req *http.Request, port int) (*http.Response, error)
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{tracked: u.track(conn), port: port}
+	w := &wire{tracked: conn, port: port}
 	w.in, w.out = bufio.NewReaderSize(w.tracked, 4096), bufio.NewWriterSize(w.tracked, 2048)
 	resp, _, err := u.exchangeOver(w, req)
 	return resp, err
@@ -54,7 +54,7 @@ func (u *upstream) exchangeOver(w *wire, req *http.Request) (resp *http.Response
 		w.Close()
 		return nil, answered, err
 	}
-	body := &answer{ReadCloser: resp.Body, wire: w, stop: stop, keep: !resp.Close}
+	body := &answer{ReadCloser: resp.Body, wire: w, asked: req.Context(), stop: stop, keep: !resp.Close}
 	resp.Body = body
 	if resp.ContentLength == 0 || req.Method == http.MethodHead {
 		body.finish(true)
@@ -100,16 +100,20 @@ func passInformation(req *http.Request, resp *http.Response) error {
 // answer is the body of a response; once it is read, its connection is idle.
 type answer struct {
 	io.ReadCloser
-	wire *wire
-	stop func() bool
-	keep bool
-	done bool
+	wire  *wire
+	asked context.Context // ends when the client goes
+	stop  func() bool
+	keep  bool
+	done  bool
 }
 
 func (a *answer) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
 	if err != nil {
 		a.finish(err == io.EOF)
+	}
+	if err != nil && err != io.EOF && a.asked.Err() != nil {
+		err = context.Canceled // we have closed the connection ourselves: the replica is not to blame, and nobody is to be told
 	}
 	return n, err
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ func newFront(p *Proxy, logger *log.Logger) *http.Server {
 		Handler:           &front{proxy: p, forward: newForwarder(p, logger)},
 		Protocols:         protocols,
 		ReadHeaderTimeout: time.Minute,
+		MaxHeaderBytes:    64 << 10,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          logger,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -43,7 +45,29 @@ func (f *front) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Header.Get("Expect") != "" {
 		w = continued{w}
 	}
+	if problem, status := refuse(req); status != 0 {
+		http.Error(w, fmt.Sprintf("%d %s", status, problem), status)
+		return
+	}
+	takeBackUpgrade(req.Header)
 	f.forward.ServeHTTP(w, req)
+}
+
+// hostBytes are what a host may consist of (RFC 3986, 3.2.2). net/http looks at the Host header alone, not at :authority or the
+// absolute form of a request's target.
+const hostBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" + "-._~" + "!$&'()*+,;=" + ":[]%"
+
+// refuse says what is wrong with a request that net/http takes, but that a replica might take for something else than we do.
+func refuse(req *http.Request) (problem string, status int) {
+	switch {
+	case req.Method == http.MethodConnect:
+		return "this is no proxy; app_protocol: tcp lets one be reached", http.StatusMethodNotAllowed
+	case req.URL.Opaque != "":
+		return "the request's target is malformed", http.StatusBadRequest
+	case strings.Trim(req.Host, hostBytes) != "":
+		return "the request's host is malformed", http.StatusBadRequest
+	}
+	return "", 0
 }
 
 // continued passes on no "100 Continue" of an upstream: with it the body is read, and the server then says so itself.
@@ -60,7 +84,7 @@ func (c continued) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 func newForwarder(p *Proxy, logger *log.Logger) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Rewrite:      rewrite,
+		Rewrite:      p.rewrite,
 		Transport:    &balancer{p},
 		BufferPool:   &buffers{},
 		ErrorHandler: answerError,
@@ -68,50 +92,23 @@ func newForwarder(p *Proxy, logger *log.Logger) *httputil.ReverseProxy {
 	}
 }
 
-func rewrite(r *httputil.ProxyRequest) {
+func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme = "http"
 	r.Out.Host = r.In.Host
 	r.Out.Trailer = r.In.Trailer // filled while the body is read, which Out's own copy would not see
 	// Rewrite is for gateways that clean queries; we pass on what came.
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
-	forwardedFor(r.In, r.Out.Header, destinationOf(r.In.Context()))
-}
-
-// forwardedFor tells the upstream who asked. What the world claims about itself in these headers is replaced. What a
-// neighbour says is kept and added to: inside an environment, and on loopback, where a server that ends TLS may stand.
-func forwardedFor(in *http.Request, out http.Header, d destination) {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-		out.Del(name)
-	}
-	from, _, _ := strings.Cut(d.client.String(), "%")
-	proto, host := "http", in.Host
-	if d.inside() || d.client.IsLoopback() {
-		if prior := in.Header["X-Forwarded-For"]; len(prior) > 0 {
-			from = strings.Join(prior, ", ") + ", " + from
-		}
-		proto = orElse(in.Header.Get("X-Forwarded-Proto"), proto)
-		host = orElse(in.Header.Get("X-Forwarded-Host"), host)
-		if prior := in.Header["Forwarded"]; len(prior) > 0 {
-			out["Forwarded"] = prior
-		}
-	}
-	out["X-Forwarded-For"] = []string{from}
-	out["X-Forwarded-Proto"] = []string{proto}
-	out["X-Forwarded-Host"] = []string{host}
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
+	d := destinationOf(r.In.Context())
+	forwardedFor(r.In, r.Out.Header, d, p.current.Load().trusts(d))
 }
 
 func answerError(w http.ResponseWriter, req *http.Request, err error) {
 	switch {
+	case errors.Is(err, errRequest):
+		http.Error(w, "400 "+err.Error(), http.StatusBadRequest)
 	case req.Context().Err() != nil:
-		return // the client has gone
-	case errors.Is(err, errNoUpstream), errors.Is(err, errNoRoute), isDialError(err):
+		panic(http.ErrAbortHandler) // the client has gone; if it only ended its side, an end is better than an empty answer
+	case errors.Is(err, errNoUpstream), errors.Is(err, errNoRoute), errors.Is(err, errCrowded), isDialError(err):
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "503 "+err.Error(), http.StatusServiceUnavailable)
 	default:

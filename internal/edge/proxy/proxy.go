@@ -22,6 +22,7 @@ type Proxy struct {
 	clients atomic.Int64 // open client connections and UDP flows
 	front   *http.Server
 	accept  *handedOver
+	budget  *budget
 	log     *log.Logger
 
 	mu        sync.Mutex // guards upstreams and the order of Apply
@@ -30,7 +31,7 @@ type Proxy struct {
 
 // New makes a proxy without routes. It serves HTTP until Close.
 func New(logger *log.Logger) *Proxy {
-	p := &Proxy{log: logger, upstreams: map[edge.Upstream]*upstream{}, accept: newHandedOver()}
+	p := &Proxy{log: logger, budget: newBudget(logger), upstreams: map[edge.Upstream]*upstream{}, accept: newHandedOver()}
 	p.current.Store(newTable(edge.Routes{}, nil))
 	p.front = newFront(p, logger)
 	go p.front.Serve(p.accept) //nolint:errcheck // it ends with ErrServerClosed
@@ -55,7 +56,7 @@ func (p *Proxy) Apply(r edge.Routes) {
 	next := newTable(r, func(u edge.Upstream) *upstream {
 		up, ok := p.upstreams[u]
 		if !ok {
-			up = newUpstream(u)
+			up = newUpstream(u, p.budget)
 			p.upstreams[u] = up
 		}
 		up.retired.Store(false)

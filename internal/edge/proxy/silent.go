@@ -81,7 +81,7 @@ func (p *Proxy) spoke(c *client, l *link, said, greeting []byte) {
 func hear(conn *net.TCPConn) chan []byte {
 	first := make(chan []byte, 1)
 	go func() {
-		buf := make([]byte, longestPreface)
+		buf := make([]byte, firstBytes)
 		n, _ := conn.Read(buf) // joining meets the error again
 		first <- buf[:n]
 	}()

@@ -1,6 +1,10 @@
 package proxy
 
-import "bytes"
+import (
+	"bytes"
+	"net/http"
+	"slices"
+)
 
 type verdict int
 
@@ -10,23 +14,70 @@ const (
 	notHTTP
 )
 
-// prefaces are how HTTP begins: a method of RFC 9110 or RFC 5789 and a space, or HTTP/2's preface.
-var prefaces = [][]byte{
-	[]byte("GET "), []byte("HEAD "), []byte("POST "), []byte("PUT "), []byte("DELETE "), []byte("OPTIONS "),
-	[]byte("PATCH "), []byte("TRACE "), []byte("PRI * HTTP/2.0\r\n"),
+const (
+	// firstBytes are enough for most first lines.
+	firstBytes = 256
+	// longestLine is how much of a first line is waited for. Longer ones are HTTP's: the targets of its requests are long.
+	longestLine = 4 << 10
+)
+
+// sniff judges the first bytes of a connection; unsure: more are needed. HTTP begins with a line of text whose first word is a
+// method, any method, and whose last word is the version. It is as lenient as the most lenient servers: what one of them took
+// for a request would otherwise go by us unseen.
+func sniff(first []byte) verdict {
+	line := bytes.TrimLeft(first, blanks+"\r\n")
+	end := bytes.IndexAny(line, "\r\n")
+	if end >= 0 {
+		line = line[:end]
+	}
+	method, spaced := firstWord(line)
+	switch {
+	case slices.ContainsFunc(method, noToken):
+		return notHTTP
+	case end >= 0:
+		return ifTrue(spaced && endsInVersion(line))
+	case len(first) > longestLine:
+		return ifTrue(spaced || len(line) == 0)
+	}
+	return unsure
 }
 
-const longestPreface = len("PRI * HTTP/2.0\r\n")
+const blanks = " \t\v\f"
 
-// sniff judges the first bytes of a connection; unsure: more are needed.
-func sniff(first []byte) verdict {
-	for _, p := range prefaces {
-		if bytes.HasPrefix(first, p) {
-			return isHTTP
-		}
-		if bytes.HasPrefix(p, first) {
-			return unsure
-		}
+func firstWord(line []byte) (word []byte, ends bool) {
+	if i := bytes.IndexAny(line, blanks); i >= 0 {
+		return line[:i], true
+	}
+	return line, false
+}
+
+func ifTrue(http bool) verdict {
+	if http {
+		return isHTTP
 	}
 	return notHTTP
+}
+
+// noToken tells what no method consists of (RFC 9110, 5.6.2).
+func noToken(c byte) bool {
+	return c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte(`"(),/:;<=>?@[\]{}`), c) >= 0
+}
+
+func endsInVersion(line []byte) bool {
+	words := bytes.Fields(line)
+	last := words[len(words)-1]
+	return len(last) >= 5 && bytes.EqualFold(last[:5], []byte("HTTP/"))
+}
+
+// methods are those that nearly all requests have.
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "PRI",
+}
+
+// seemsHTTP guesses from less than a line.
+func seemsHTTP(first []byte) bool {
+	method, spaced := firstWord(first)
+	return slices.ContainsFunc(methods, func(m string) bool {
+		return len(method) > 0 && (m == string(method) || !spaced && bytes.HasPrefix([]byte(m), method))
+	})
 }

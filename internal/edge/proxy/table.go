@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ type table struct {
 	pools     map[string]*pool
 	listeners map[listenKey]edge.Listener
 	networks  []edge.Network
+	trusted   []netip.Prefix
 	viewOf    map[netip.Addr]*view
 	views     map[string]*view
 	replaced  chan struct{} // closed when this is no longer the current table
@@ -41,6 +43,7 @@ func newTable(r edge.Routes, member func(edge.Upstream) *upstream) *table {
 		pools:     make(map[string]*pool, len(r.Pools)),
 		listeners: make(map[listenKey]edge.Listener, len(r.Listeners)),
 		networks:  r.Networks,
+		trusted:   r.TrustedProxies,
 		viewOf:    map[netip.Addr]*view{},
 		views:     make(map[string]*view, len(r.Views)),
 		replaced:  make(chan struct{}),
@@ -94,6 +97,13 @@ type destination struct {
 
 // inside reports whether the connection comes from a replica and not from the world.
 func (d destination) inside() bool { return d.virtual.IsValid() }
+
+// trusts reports whether the client is believed when it says for whom it asks: a replica, to which we stand for the plain
+// network, or a proxy that is said to be trusted.
+func (t *table) trusts(d destination) bool {
+	client := d.client.WithZone("")
+	return d.inside() || slices.ContainsFunc(t.trusted, func(p netip.Prefix) bool { return p.Contains(client) })
+}
 
 // route is where a destination leads in one table.
 type route struct {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -24,8 +25,7 @@ func (p *Proxy) ServeTCP(l *net.TCPListener, addr netip.AddrPort, original Origi
 		switch {
 		case err == nil:
 			pause = 0
-			p.clients.Add(1)
-			go p.serveConn(conn, addr, original)
+			p.take(conn, addr, original)
 		case errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		default: // out of file descriptors, above all: others will end
@@ -36,8 +36,22 @@ func (p *Proxy) ServeTCP(l *net.TCPListener, addr netip.AddrPort, original Origi
 	}
 }
 
-func (p *Proxy) serveConn(conn *net.TCPConn, addr netip.AddrPort, original OriginalDestination) {
-	c := &client{Conn: conn, onEnd: func() { p.clients.Add(-1) }}
+// take serves a connection, unless too many are open.
+func (p *Proxy) take(conn *net.TCPConn, addr netip.AddrPort, original OriginalDestination) {
+	if !p.budget.take() {
+		conn.SetLinger(0)
+		conn.Close()
+		return
+	}
+	p.clients.Add(1)
+	c := &client{Conn: conn, onEnd: func() {
+		p.clients.Add(-1)
+		p.budget.give()
+	}}
+	go p.serveConn(c, conn, addr, original)
+}
+
+func (p *Proxy) serveConn(c *client, conn *net.TCPConn, addr netip.AddrPort, original OriginalDestination) {
 	t := p.current.Load()
 	c.to = destination{protocol: "tcp", listener: addr, client: peer(conn)}
 	if t.redirected(addr) {
@@ -73,7 +87,7 @@ func (p *Proxy) judge(c *client, appProtocol string) verdict {
 	case "http", "http2", "h2c", "grpc":
 		return isHTTP
 	case "":
-		return p.listen(c, make([]byte, 0, longestPreface))
+		return p.listen(c, make([]byte, 0, firstBytes))
 	}
 	return notHTTP
 }
@@ -89,6 +103,7 @@ func (p *Proxy) listen(c *client, heard []byte) verdict {
 				return v
 			}
 		}
+		heard = slices.Grow(heard, 1)
 		n, err := c.Conn.Read(heard[len(heard):cap(heard)])
 		heard = heard[:len(heard)+n]
 		switch {
@@ -96,7 +111,7 @@ func (p *Proxy) listen(c *client, heard []byte) verdict {
 		case err != nil && len(heard) == 0 && errors.Is(err, os.ErrDeadlineExceeded):
 			return unsure
 		case err != nil:
-			return notHTTP
+			return ifTrue(seemsHTTP(heard))
 		}
 	}
 }
@@ -134,16 +149,39 @@ func (l *link) join(c *client, greeting []byte) {
 	if _, err := front.Write(greeting); err != nil {
 		return
 	}
+	half := len(greeting) == 0 && len(c.prefix) > 0 && sniff(c.prefix) == unsure
 	done := make(chan struct{})
 	go func() {
+		defer close(done)
+		if half && overhear(l.back, front, c.prefix) == isHTTP {
+			l.back.Close()
+			reset(c)
+			return
+		}
 		pipe(l.back, front)
-		close(done)
 	}()
 	pipe(front, l.back)
 	// A replica that only ended its side and one that is gone look the same. What the client still has to say is passed on,
 	// but a client that never ends must not keep the connection for ever.
 	front.SetReadDeadline(time.Now().Add(halfOpen))
 	<-done
+}
+
+// overhear passes on the rest of a first line of which only a part was heard in time, until it is known. A client that pauses
+// within the line of a request must not get it to the replica unseen: the end of that line is not passed on.
+func overhear(to, from *net.TCPConn, heard []byte) verdict {
+	heard = slices.Clone(heard)
+	buf := make([]byte, longestLine)
+	for {
+		n, err := from.Read(buf)
+		heard = append(heard, buf[:n]...)
+		if v := sniff(heard); v == isHTTP {
+			return v
+		}
+		if _, writeErr := to.Write(buf[:n]); err != nil || writeErr != nil || sniff(heard) == notHTTP {
+			return notHTTP // piping meets the error again
+		}
+	}
 }
 
 // halfOpen is how long a connection may stay open after its upstream has ended.
@@ -170,10 +208,15 @@ func (p *Proxy) connect(to destination) (*link, error) {
 		}
 		conn, err := u.dial(context.Background(), "tcp", r.port)
 		if err == nil {
-			return &link{u, conn.(*net.TCPConn), u.track(conn)}, nil
+			return &link{u, conn.Conn.(*net.TCPConn), conn}, nil
 		}
-		q.refused(u, r.port)
+		if isDialError(err) {
+			q.refused(u, r.port)
+		}
 		u.release()
+		if !isDialError(err) {
+			return nil, err
+		}
 	}
 }
 

@@ -17,6 +17,9 @@ const (
 	flowStale = 5 * time.Second
 )
 
+// shareOfFlows is what part of the connections may be flows of one socket: who invents addresses must not take all of them.
+const shareOfFlows = 4
+
 // flow is what one client address sends to one UDP port, and the answers.
 type flow struct {
 	upstream *upstream
@@ -59,7 +62,7 @@ func (p *Proxy) ServeUDP(socket *net.UDPConn, addr netip.AddrPort) {
 // of is the flow of a client, a new one if need be; nil when there is nobody to forward to.
 func (fs *flows) of(from netip.AddrPort, answering *sync.WaitGroup) *flow {
 	fs.mu.Lock()
-	f := fs.byClient[from]
+	f, known := fs.byClient[from], int64(len(fs.byClient))
 	stale := f != nil && f.upstream.retired.Load() && time.Since(f.answered) > flowStale
 	fs.mu.Unlock()
 	if f != nil && !stale {
@@ -67,6 +70,9 @@ func (fs *flows) of(from netip.AddrPort, answering *sync.WaitGroup) *flow {
 	}
 	if stale {
 		f.back.Close()
+	}
+	if known >= fs.proxy.budget.size/shareOfFlows {
+		return nil
 	}
 	f = fs.open(from)
 	if f == nil {
@@ -98,7 +104,7 @@ func (fs *flows) open(from netip.AddrPort) *flow {
 		u.release()
 		return nil
 	}
-	return &flow{upstream: u, back: u.track(conn)}
+	return &flow{upstream: u, back: conn}
 }
 
 // answer passes answers on until the flow ends.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -29,6 +30,8 @@ type upstream struct {
 
 	refusals atomic.Pointer[map[int]time.Time] // by port, until when; nil: none
 
+	budget *budget
+
 	idle idlePool // of HTTP/1.1 connections
 	http transports
 
@@ -37,8 +40,8 @@ type upstream struct {
 	quiet []chan struct{} // closed when nothing is in flight
 }
 
-func newUpstream(u edge.Upstream) *upstream {
-	up := &upstream{Upstream: u, open: map[*tracked]struct{}{}}
+func newUpstream(u edge.Upstream, b *budget) *upstream {
+	up := &upstream{Upstream: u, budget: b, open: map[*tracked]struct{}{}}
 	up.http = newTransports(up)
 	return up
 }
@@ -119,12 +122,19 @@ func (e *dialError) Unwrap() error { return e.err }
 var dialer = net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 
 // dial opens a connection that closeNow can end.
-func (u *upstream) dial(ctx context.Context, network string, port int) (net.Conn, error) {
-	conn, err := dialer.DialContext(ctx, network, netip.AddrPortFrom(u.Addr, uint16(port)).String())
-	if err != nil {
-		return nil, &dialError{err}
+func (u *upstream) dial(ctx context.Context, network string, port int) (*tracked, error) {
+	if !u.budget.take() {
+		return nil, errCrowded
 	}
-	return conn, nil
+	conn, err := dialer.DialContext(ctx, network, netip.AddrPortFrom(u.Addr, uint16(port)).String())
+	if err == nil {
+		return u.track(conn), nil
+	}
+	u.budget.give()
+	if crowded(err) {
+		return nil, fmt.Errorf("%w: %w", errCrowded, err)
+	}
+	return nil, &dialError{err}
 }
 
 // dialTracked is dial for connections that others than us close.
@@ -139,9 +149,9 @@ func (u *upstream) dialTracked(ctx context.Context, _, addr string) (net.Conn, e
 	}
 	conn, err := u.dial(ctx, "tcp", port)
 	if err != nil {
-		return nil, err
+		return nil, err // without a type, which would make it one
 	}
-	return u.track(conn), nil
+	return conn, nil
 }
 
 // tracked is a connection that its upstream knows of while it is open.
@@ -160,9 +170,14 @@ func (u *upstream) track(conn net.Conn) *tracked {
 
 func (t *tracked) Close() error {
 	t.of.mu.Lock()
+	_, open := t.of.open[t]
 	delete(t.of.open, t)
 	t.of.mu.Unlock()
-	return t.Conn.Close()
+	err := t.Conn.Close()
+	if open {
+		t.of.budget.give()
+	}
+	return err
 }
 
 func (u *upstream) closeIdle() {

@@ -1,0 +1,69 @@
+package proxy
+
+import (
+	"errors"
+	"log"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// errCrowded: more is open than we can carry. That is no replica's fault.
+var errCrowded = errors.New("too many connections")
+
+// What a budget leaves to others: descriptors for orders, listening sockets, queries and files; most of the memory.
+const (
+	mostReserved  = 4096
+	perConnection = 32 << 10 // bytes that an open one takes with its buffers, roughly
+	shareOfMemory = 4
+)
+
+// budget limits the connections that are open, of clients and to upstreams, so that however many the world opens, the edge
+// lives and hears its orders.
+type budget struct {
+	size int64
+	open atomic.Int64
+	told atomic.Int64 // when it was last said that it is used up, in Unix seconds
+	log  *log.Logger
+}
+
+// newBudget is as large as the process's limit of files and the machine's memory allow.
+func newBudget(logger *log.Logger) *budget {
+	b := &budget{size: 1024, log: logger}
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err == nil {
+		limit := int64(min(files.Cur, 1<<30))
+		b.size = limit - min(limit/4, mostReserved)
+	}
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err == nil {
+		memory := int64(info.Totalram) * int64(info.Unit)
+		b.size = min(b.size, memory/shareOfMemory/perConnection)
+	}
+	return b
+}
+
+// take reports whether one more may be opened.
+func (b *budget) take() bool {
+	if b.open.Add(1) <= b.size {
+		return true
+	}
+	b.open.Add(-1)
+	if now, told := time.Now().Unix(), b.told.Load(); now-told >= 60 && b.told.CompareAndSwap(told, now) {
+		b.log.Printf("%d connections are open: more are refused", b.size)
+	}
+	return false
+}
+
+func (b *budget) give() { b.open.Add(-1) }
+
+// crowded reports whether a connection could not be opened because of us: of what a process, or this machine, may have.
+func crowded(err error) bool {
+	for _, limit := range []error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EADDRNOTAVAIL} {
+		if errors.Is(err, limit) {
+			return true
+		}
+	}
+	return false
+}
