@@ -33,6 +33,10 @@ func (c *converter) configs(s types.ServiceConfig, out *release.Service) {
 
 func (c *converter) configContent(name string, config types.ConfigObjConfig, f *release.File) bool {
 	if config.File != "" {
+		if message := c.astray(config.File); message != "" {
+			c.add(c.at(trail{"configs", name, "file"}, message, astrayHint))
+			return false
+		}
 		read, err := c.file(config.File, f.Target)
 		if err != nil {
 			c.add(c.at(trail{"configs", name, "file"}, fmt.Sprintf("%s cannot be read: %s", relative(c.dir, config.File), reason(err)), "make it, or correct the path"))
@@ -77,7 +81,9 @@ func (c *converter) checkSecret(name string, secret types.SecretConfig) {
 	switch {
 	case !c.asked:
 	case secret.File != "":
-		if err := regular(secret.File); err != nil {
+		if message := c.astray(secret.File); message != "" {
+			c.add(c.at(trail{"secrets", name, "file"}, message, astrayHint))
+		} else if err := regular(secret.File); err != nil {
 			c.add(c.at(trail{"secrets", name, "file"}, whyNot(c.dir, secret.File, err), "make it; it should not be in git"))
 		}
 	case secret.Environment != "":

@@ -81,6 +81,8 @@ environment ` + "`local`" + ` only, so that what other environments run does not
 them. A secret's value may come from your shell everywhere, since it is handed over beside the release and is no part of it.
 
 Read-only mounts of files and folders of the project (up to ` + fmt.Sprintf("%d files and %d MiB", maxFolderFiles, maxFolderBytes>>20) + `) become part of the release, by digest.
+So do configs. A config or a secret may name a file outside of the project; a link inside that leads there is refused, for them as
+for read-only mounts: what is handed over can be seen in the file.
 A ` + "`VOLUME`" + ` of the Dockerfile for which the compose file mounts nothing gets a named volume, ` + "`SERVICE-PATH`" + `.
 
 `)

@@ -40,7 +40,7 @@ func unpackText(t testing.TB, archive string) string {
 
 // TestProblems holds what Load says about each archive in testdata/problems against its file "want". A new case is a new
 // archive; -update writes what Load says. Lines of the comment are options: "environment: staging", "variable: A=b". "pipe: NAME"
-// makes a file that nobody writes to.
+// makes a file that nobody writes to, "link: NAME TARGET" a symbolic link.
 func TestProblems(t *testing.T) {
 	archives, err := filepath.Glob("testdata/problems/*.txtar")
 	if err != nil || len(archives) == 0 {
@@ -62,7 +62,7 @@ func TestProblems(t *testing.T) {
 				}
 			}
 			dir := unpack(t, files)
-			pipes(t, dir, string(archive.Comment))
+			special(t, dir, string(archive.Comment))
 			got := strings.ReplaceAll(said(t, dir, optionsIn(string(archive.Comment))), filepath.Dir(dir), "DIR")
 			if flag.Lookup("update").Value.String() == "true" {
 				archive.Files = append(slices.Clip(files), txtar.File{Name: "want", Data: []byte(got)})
@@ -78,13 +78,21 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-func pipes(t *testing.T, dir, comment string) {
+// special makes the files that an archive cannot hold.
+func special(t *testing.T, dir, comment string) {
 	t.Helper()
 	for line := range strings.Lines(comment) {
-		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "pipe: "); ok {
-			if err := unix.Mkfifo(filepath.Join(dir, name), 0o644); err != nil {
-				t.Fatal(err)
-			}
+		var err error
+		kind, what, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		name, target, _ := strings.Cut(what, " ")
+		switch kind {
+		case "pipe":
+			err = unix.Mkfifo(filepath.Join(dir, name), 0o644)
+		case "link":
+			err = os.Symlink(target, filepath.Join(dir, name))
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -59,8 +59,8 @@ func (c *converter) bind(s types.ServiceConfig, v types.ServiceVolumeConfig, out
 		return
 	}
 	inside := relative(c.dir, source) != source && source != c.dir
-	if dir, err := filepath.EvalSymlinks(c.dir); err == nil && inside && v.ReadOnly && relative(dir, leads) == leads {
-		c.add(at(fmt.Sprintf("%s leads out of the project, to %s", relative(c.dir, source), leads), "name that path itself, or copy the file into the project"))
+	if message := c.astray(source); message != "" && v.ReadOnly {
+		c.add(at(message, astrayHint))
 		return
 	}
 	info, err := os.Stat(source)
@@ -84,6 +84,22 @@ func (c *converter) bind(s types.ServiceConfig, v types.ServiceVolumeConfig, out
 	}
 	out.Mounts = append(out.Mounts, m)
 }
+
+// astray says of a path of the project that links take it out of there; empty: they do not. What lies outside has to be named:
+// otherwise nobody sees that it is handed over.
+func (c *composeFiles) astray(path string) string {
+	dir, err := filepath.EvalSymlinks(c.dir)
+	if err != nil || relative(c.dir, path) == path {
+		return ""
+	}
+	to, err := filepath.EvalSymlinks(path)
+	if err != nil || relative(dir, to) != to {
+		return ""
+	}
+	return fmt.Sprintf("%s leads out of the project, to %s", relative(c.dir, path), to)
+}
+
+const astrayHint = "name that path itself, or copy the file into the project"
 
 // holdsEngine reports whether a path is, or has in it, a socket that commands a container engine.
 func holdsEngine(p string) bool {
