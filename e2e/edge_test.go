@@ -316,3 +316,42 @@ volumes: {data: }
 	s.noneFailed(load)
 	s.serves("1")
 }
+
+func TestServicesAreToldWhoAskedByTheEdgeAndByTrustedProxies(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, `services:
+  web: {build: ., ports: ["127.0.0.1:{{port}}:8080"], stop_grace_period: 1s}
+`)
+	s.up(0)
+	asked := func() string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url()+"asked", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{
+			"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https", "X-Real-IP": "198.51.100.7",
+			"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__",
+		} {
+			req.Header.Set(name, value)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("answer %s %v", resp.Status, err)
+		}
+		return strings.TrimSpace(string(body))
+	}
+	if got := asked(); got != "127.0.0.1 http" {
+		t.Errorf("asked by the world: %q", got)
+	}
+	s.write(filepath.Join(s.tmp, "engine.yaml"), fmt.Sprintf("mirrors: {docker.io: [%q]}\ntrustedProxies: [127.0.0.0/8]\n", bases))
+	s.run(0, "engine", "restart")
+	if got := asked(); got != "198.51.100.7, 127.0.0.1 https 198.51.100.7" {
+		t.Errorf("asked by a trusted proxy: %q", got)
+	}
+}

@@ -172,6 +172,7 @@ func (e *Engine) openMachine(ctx context.Context) error {
 	if e.machine, err = machine.New(ctx, e.runtime, e.edge, keeper{e}, e.log); err != nil {
 		return err
 	}
+	e.machine.TrustedProxies = e.cfg.Settings.TrustedProxies
 	return e.adopt(ctx)
 }
 

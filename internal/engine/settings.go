@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 
 	"github.com/goccy/go-yaml"
@@ -30,6 +31,8 @@ type Settings struct {
 	Runtime string `yaml:"runtime"`
 	// Group is whose members may use the engine, besides root; a name or a number. Empty: seaworthy, if there is one.
 	Group string `yaml:"group"`
+	// TrustedProxies are whose word is taken for whom they ask: proxies in front of published ports.
+	TrustedProxies []netip.Prefix `yaml:"trustedProxies"`
 }
 
 // BuildSettings limit what builds may take.

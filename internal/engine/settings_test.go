@@ -1,6 +1,10 @@
 package engine
 
 import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -26,5 +30,17 @@ func TestBuildsNeverTakeAllThereIsUnlessTheyMay(t *testing.T) {
 		if err != nil || got != c.want {
 			t.Errorf("%+v gives %+v (%v), want %+v", c.settings, got, err, c.want)
 		}
+	}
+}
+
+func TestSettingsNameTrustedProxies(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "engine.yaml")
+	if err := os.WriteFile(path, []byte("trustedProxies: [127.0.0.0/8, 2001:db8::/32]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := LoadSettings(path)
+	want := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}
+	if err != nil || !slices.Equal(s.TrustedProxies, want) {
+		t.Errorf("trusted %v (%v), want %v", s.TrustedProxies, err, want)
 	}
 }

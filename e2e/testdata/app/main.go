@@ -109,6 +109,10 @@ func routes() http.Handler {
 	}
 	say("/version", func(*http.Request) (string, error) { return version, nil })
 	say("/proto", func(r *http.Request) (string, error) { return r.Proto, nil })
+	say("/asked", func(r *http.Request) (string, error) {
+		h := r.Header
+		return h.Get("X-Forwarded-For") + " " + h.Get("X-Forwarded-Proto") + " " + h.Get("X-Real-IP"), nil
+	})
 	say("/host", func(*http.Request) (string, error) { return os.Hostname() })
 	say("/get", func(r *http.Request) (string, error) { return get(r.FormValue("url")) })
 	say("/pair", func(r *http.Request) (string, error) {

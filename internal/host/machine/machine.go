@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -27,6 +28,9 @@ type Keeper interface {
 
 // Machine runs environments on this machine.
 type Machine struct {
+	// TrustedProxies are believed, by the edge, when they say for whom they ask. Set it before anything is adopted.
+	TrustedProxies []netip.Prefix
+
 	runtime *runtime.Runtime
 	edge    *edge.Client
 	keeper  Keeper
@@ -123,6 +127,7 @@ func (m *Machine) Apply(ctx context.Context) error {
 		scenes[i].OneOffs = m.runtime.OneOffs(scenes[i].Environment)
 	}
 	r := routes(scenes, m.vips, time.Now())
+	r.TrustedProxies = m.TrustedProxies
 	m.mu.Unlock()
 	return m.edge.Apply(ctx, r)
 }
