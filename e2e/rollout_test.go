@@ -3,6 +3,8 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -458,15 +460,33 @@ func TestARestartThatFailsLeavesTheTrafficToTheOthers(t *testing.T) {
 	s.inside("web", "touch /data/bad")
 	load := s.load("version")
 	s.refused(6, []string{"restart", "web"}, "web 1", "exited with code 1")
-	s.noneFailed(load)
 	if got := s.status().Services[0]; got.Healthy != 1 || got.Desired != 2 {
 		t.Errorf("%d of %d replicas are well", got.Healthy, got.Desired)
 	}
 	s.inside("web", "rm /data/bad")
+	s.eventually("the one that failed is well again by itself", func() bool { return s.status().Services[0].Healthy == 2 })
+	s.noneFailed(load)
+}
+
+func TestARestartThatFailsOfTheOnlyReplicaHoldsNobody(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, strings.Replace(volumeWriter, "interval: 1s, retries: 2, timeout: 10s", "interval: 200ms, retries: 2", 1))
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "1", FAIL_IF: /data/bad`)
 	s.up(0)
-	if got := s.status().Services[0]; got.Healthy != 2 {
-		t.Errorf("%d of %d replicas are well", got.Healthy, got.Desired)
+	s.inside("web", "touch /data/bad")
+	s.refused(6, []string{"restart"}, "web 1", "exited with code 1")
+	if got := s.fetch("version"); !strings.HasPrefix(got, "503") {
+		t.Errorf("it answers %q", got)
 	}
+	volume := filepath.Join(s.root, "volumes/shop/local/data")
+	found, err := filepath.Glob(volume + "/*/bad")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%v, %v", found, err)
+	}
+	if err := os.Remove(found[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("it is back by itself", func() bool { return s.fetch("version") == "1" })
 }
 
 func TestScaleStaysUntilTheFileSaysOtherwise(t *testing.T) {

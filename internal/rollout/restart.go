@@ -29,6 +29,26 @@ func PlanRestart(o Observed, env release.Environment, services []string) Plan {
 	return Plan{Environment: env, Title: title, Changes: r.changed, Operations: r.operations}
 }
 
+// planReadmit ends a restart that failed: what is stopped starts again, and all that served belongs to what serves again. It does
+// not wait for any of it: who balances leaves out what is not well, and who supervises starts what ends.
+func planReadmit(o Observed, env release.Environment, to Serving) Plan {
+	p := newPlanner(o, Desired{Environment: env, Generation: to.Generation})
+	var started []string
+	for _, name := range p.order {
+		for _, r := range p.replicasOf(name) {
+			if r.State == release.StateRunning || !to.routes(r) {
+				continue
+			}
+			again := p.again(p.changes[name], r)
+			started = append(started, p.add(Operation{
+				Key: "start " + r.ID, Kind: Start, Service: name, ID: r.ID, Index: r.Index, Replica: &again, Tolerate: len(to.Replicas[name]),
+			}))
+		}
+	}
+	p.add(Operation{Key: "admit all", Kind: Route, Serving: &to, Effect: "admit all that served"}, started)
+	return Plan{Environment: env, Title: "end the restart", Operations: p.operations}
+}
+
 // restarter makes the plan of a restart. Its operations form one chain: each Route says where all traffic goes, so two
 // restarts at once would have to know of each other.
 type restarter struct {

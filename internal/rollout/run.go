@@ -68,7 +68,7 @@ func planBack(o Observed, env release.Environment, to Generation) Plan {
 }
 
 // RunRestart restarts services of what serves, replica by replica; no names mean all. When one does not come back well, the
-// others have the traffic.
+// others have the traffic, and it belongs to what serves as before: what becomes of it is as if it had ended by itself.
 func RunRestart(ctx context.Context, site Site, env release.Environment, services []string, sink event.Sink) (Outcome, error) {
 	a := attempt{site: site, environment: env, sink: sink}
 	observed, err := a.observe(ctx)
@@ -80,8 +80,11 @@ func RunRestart(ctx context.Context, site Site, env release.Environment, service
 	if _, failed := errors.AsType[*OperationError](err); !failed {
 		return out, err
 	}
-	var backErr error
-	out.Return, backErr = a.comeBack(ctx, observed.Serving.generation())
+	left, backErr := a.observe(ctx)
+	if backErr == nil {
+		out.Return = planReadmit(left, env, *observed.Serving)
+		_, backErr = a.execute(ctx, out.Return)
+	}
 	return out, joinErrors(a.explain(err), backErr)
 }
 
