@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -14,7 +15,7 @@ func (c *converter) dockerfileAlone(name string) {
 	file := filepath.Join(c.dir, "Dockerfile")
 	src, p := readSource(c.dir, file)
 	if p != nil {
-		p.Hint = fmt.Sprintf("make a Dockerfile or a compose.yaml, or go to the project's directory: %s is none", c.dir)
+		p.Hint = cmp.Or(p.Hint, fmt.Sprintf("make a Dockerfile or a compose.yaml, or go to the project's directory: %s is none", c.dir))
 		c.add(*p)
 		c.builds.incomplete = true
 		return

@@ -182,12 +182,15 @@ func (c *converter) dockerfileSource(s types.ServiceConfig, d *Dockerfile) (*Doc
 	}
 	d.File = relative(c.dir, d.Path)
 	src, p := readSource(c.dir, d.Path)
-	if p != nil {
-		at, key := servicePath(s.Name, "build", "dockerfile"), d.File
-		c.add(c.at(at, fmt.Sprintf("%s: %s", key, p.Message), "make it, or say where it is with build.dockerfile"))
-		return nil, nil
+	switch {
+	case p == nil:
+		return d, src
+	case p.Line > 0: // it is there
+		c.add(*p)
+	default:
+		c.add(c.at(servicePath(s.Name, "build", "dockerfile"), fmt.Sprintf("%s: %s", d.File, p.Message), "make it, or say where it is with build.dockerfile"))
 	}
-	return d, src
+	return nil, nil
 }
 
 func isRemote(context string) bool {

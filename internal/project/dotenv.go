@@ -42,9 +42,14 @@ func (l *load) variablesOf(file string, named trail, shell map[string]string) ma
 		l.add(l.settings.at(named, fmt.Sprintf("%s cannot be read: %s", relative(l.dir, file), reason(err)), "make it, or correct the path"))
 		return nil
 	}
+	src := newSource(l.dir, file, b)
+	if p := src.noText(); p != nil {
+		l.add(*p)
+		return nil
+	}
 	values, err := dotenv.UnmarshalBytesWithLookup(b, func(name string) (string, bool) { v, ok := shell[name]; return v, ok })
 	if err != nil {
-		l.add(dotenvProblem(newSource(l.dir, file, b), err))
+		l.add(dotenvProblem(src, err))
 	}
 	return values
 }

@@ -1,6 +1,7 @@
 package project_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"os"
@@ -115,6 +116,23 @@ func optionsIn(comment string) project.Options {
 		}
 	}
 	return o
+}
+
+func TestATextWithANULIsAProblemAtItsLine(t *testing.T) {
+	for _, file := range []string{"Dockerfile", ".env", "vars.env", "seaworthy.yaml"} {
+		files := []txtar.File{
+			{Name: "Dockerfile", Data: []byte("FROM x\nENV KEY=value\n")},
+			{Name: ".env", Data: []byte("A=b\nKEY=value\n")},
+			{Name: "vars.env", Data: []byte("A=b\nKEY=value\n")},
+			{Name: "seaworthy.yaml", Data: []byte("\nname: value\n")},
+			{Name: "compose.yaml", Data: []byte("services: {web: {build: ., env_file: vars.env}}\n")},
+		}
+		i := slices.IndexFunc(files, func(f txtar.File) bool { return f.Name == file })
+		files[i].Data = bytes.Replace(files[i].Data, []byte("value"), []byte("a\x00b"), 1)
+		if got, want := said(t, unpack(t, files), project.Options{}), "\n"+file+":2: a NUL character stands here\n  remove it"; !strings.Contains(got, want) {
+			t.Errorf("of %s it says\n%s", file, got)
+		}
+	}
 }
 
 // said is the error with its detail, or the warnings.

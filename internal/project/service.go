@@ -105,6 +105,8 @@ func (c *converter) resolveFiles() {
 		for _, f := range s.EnvFiles {
 			if err := regular(f.Path); errors.Is(err, errNotRegular) || err != nil && bool(f.Required) {
 				c.add(c.item(servicePath(s.Name, "env_file"), baseName(f.Path), whyNot(c.dir, f.Path, err), "make it, or write {path: …, required: false}"))
+			} else if _, p := readSource(c.dir, f.Path); err == nil && p != nil {
+				c.add(*p)
 			}
 		}
 		for _, f := range s.LabelFiles {
@@ -157,6 +159,11 @@ func (c *converter) service(s types.ServiceConfig) Service {
 func (c *converter) environment(s types.ServiceConfig) map[string]string {
 	values := map[string]string{}
 	for name, v := range s.Environment {
+		if name == "" {
+			c.add(c.at(servicePath(s.Name, "environment"), "a variable has no name", "write NAME=value"))
+		} else if strings.ContainsAny(name, "=\x00") {
+			c.add(c.item(servicePath(s.Name, "environment"), name, fmt.Sprintf("%q cannot be the name of a variable", name), "write NAME=value in a list, NAME: value in a mapping"))
+		}
 		if v != nil {
 			values[name] = *v
 			continue

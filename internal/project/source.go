@@ -1,6 +1,7 @@
 package project
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,7 +28,20 @@ func readSource(dir, path string) (*source, *Problem) {
 	if err != nil {
 		return nil, unreadable(dir, path, err)
 	}
-	return newSource(dir, path, text), nil
+	src := newSource(dir, path, text)
+	return src, src.noText()
+}
+
+// noText reports a NUL character, where every program would see an end. There is no excerpt: the file may hold secrets.
+func (s *source) noText() *Problem {
+	i := bytes.IndexByte(s.text, 0)
+	if i < 0 {
+		return nil
+	}
+	return &Problem{
+		Severity: Error, File: s.name, Line: 1 + bytes.Count(s.text[:i], []byte{'\n'}),
+		Message: "a NUL character stands here", Hint: "remove it; if the file is UTF-16, save it as UTF-8",
+	}
 }
 
 var errNotRegular = errors.New("it is not a regular file")

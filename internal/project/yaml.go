@@ -43,6 +43,10 @@ func parseDocument(src *source) (*document, *Problem) {
 	if len(n.Content) > 0 {
 		d.root = n.Content[0]
 	}
+	if n := scalarWith(d.root, "\x00"); n != nil {
+		p := d.problemAt(n, `"\0" is a NUL character, which no value can hold`, "remove it")
+		return nil, &p
+	}
 	switch err := decoder.Decode(&second); {
 	case err == nil:
 		p := d.problemAt(&second, "a second document begins here", "write it into a file of its own")
