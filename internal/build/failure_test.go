@@ -142,6 +142,20 @@ func TestAFileOfTheContextThatCannotBeSentIsNamed(t *testing.T) {
 	}
 }
 
+func TestContextHasMoreThanFiles(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nCOPY . /c/\nRUN cd /c; ls > /seen\n"})
+	for name, mode := range map[string]uint32{"pipe": unix.S_IFIFO, "socket": unix.S_IFSOCK} {
+		if err := unix.Mknod(filepath.Join(dir, name), mode|0o644, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, _ := y.build(t, y.request(t, dir, "=web"))
+	if got := y.read(t, res.Images["stage:web"], "seen"); got != "Dockerfile\npipe\nsocket\n" {
+		t.Errorf("the image has %q", got)
+	}
+}
+
 func TestIgnoreFileThatIsAPipe(t *testing.T) {
 	dir := project(t, nil)
 	if err := unix.Mkfifo(filepath.Join(dir, ".dockerignore"), 0o644); err != nil {

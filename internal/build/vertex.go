@@ -40,7 +40,7 @@ func (v *vertex) take(got *client.Vertex) bool {
 	case got.Completed == nil:
 		v.state = event.Started
 	case got.Error != "":
-		v.state, v.err = event.Failed, got.Error
+		v.state, v.err = event.Failed, layers.ReplaceAllString(got.Error, "")
 		if strings.HasSuffix(got.Error, context.Canceled.Error()) {
 			v.state, v.err = event.Stopped, ""
 		}

@@ -2,19 +2,22 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"path/filepath"
 	"unicode/utf8"
 
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
+	"golang.org/x/sys/unix"
 )
 
 // folder is one of the user's as the engine may see it. Of what cannot be sent it names the file: the protocol alone would say
-// that some string is wrong, or send an empty file. What is ignored is not looked at.
-type folder struct{ fsutil.FS }
+// that some string is wrong, or send a file that cannot be opened as an empty one. What is ignored is not looked at.
+type folder struct {
+	fsutil.FS
+	dir string
+}
 
 func openFolder(dir string) (fsutil.FS, error) {
 	all, err := fsutil.NewFS(dir)
@@ -22,35 +25,22 @@ func openFolder(dir string) (fsutil.FS, error) {
 		return nil, err
 	}
 	some, err := fsutil.NewFilterFS(all, &fsutil.FilterOpt{ExcludePatterns: []string{State}})
-	return folder{some}, err
+	return folder{some, dir}, err
 }
 
 func (f folder) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error {
 	return f.FS.Walk(ctx, target, func(path string, e fs.DirEntry, err error) error {
 		if e != nil {
-			e = entry{e, path}
+			e = entry{e, f.dir, path}
 		}
 		return fn(path, e, err)
 	})
 }
 
-// Open returns errors where the file is read: those of opening it are taken for a file that is empty.
-func (f folder) Open(path string) (io.ReadCloser, error) {
-	r, err := f.FS.Open(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return unreadable{err}, nil
-	}
-	return r, err
-}
-
-type unreadable struct{ err error }
-
-func (u unreadable) Read([]byte) (int, error) { return 0, u.err }
-func (u unreadable) Close() error             { return nil }
-
+// entry is asked for its Info by whoever sends it.
 type entry struct {
 	fs.DirEntry
-	path string
+	dir, path string
 }
 
 func (e entry) Info() (fs.FileInfo, error) {
@@ -63,6 +53,11 @@ func (e entry) Info() (fs.FileInfo, error) {
 	}
 	if stat, ok := info.Sys().(*types.Stat); ok && !utf8.ValidString(stat.Linkname) {
 		return nil, fmt.Errorf("the link %s leads to %q, which is not UTF-8: name it in .dockerignore", e.path, stat.Linkname)
+	}
+	if e.Type().IsRegular() {
+		if err := unix.Faccessat(unix.AT_FDCWD, filepath.Join(e.dir, e.path), unix.R_OK, unix.AT_EACCESS); err != nil {
+			return nil, fmt.Errorf("%s cannot be read: %w: allow it, or name the file in .dockerignore", e.path, err)
+		}
 	}
 	return info, nil
 }
