@@ -274,6 +274,14 @@ func TestWellIsWhatTheServiceSaysItIs(t *testing.T) {
 		s.refused(6, []string{"up"}, "slow 1", "unhealthy", "I am sick")
 		s.edit("compose.yaml", "SICK: always", "STARTUP: 10ms")
 	})
+	t.Run("a check that says much is quoted in one line", func(t *testing.T) {
+		s.edit("compose.yaml", `["CMD", "/app", "health"], interval: 200ms`, `["CMD-SHELL", "seq 60; exit 7"], interval: 200ms`)
+		s.refused(6, []string{"up"}, "slow 1", "unhealthy: 1 …", "│ 60")
+		if last := s.status().Last; strings.Contains(last.Error, "\n") {
+			t.Errorf("recorded: %q", last.Error)
+		}
+		s.edit("compose.yaml", `["CMD-SHELL", "seq 60; exit 7"], interval: 200ms`, `["CMD", "/app", "health"], interval: 200ms`)
+	})
 	t.Run("what cannot be asked has to survive", func(t *testing.T) {
 		s.edit("compose.yaml", `["sleep", "infinity"]`, `["sh", "-c", "sleep 0.2; exit 9"]`)
 		s.refused(6, []string{"up"}, "worker 1", "exited with code 9")

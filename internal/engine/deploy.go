@@ -172,7 +172,7 @@ func (e *Engine) rollOut(ctx context.Context, u *underWay, d deployment, sink ev
 	}
 	dep.Result, dep.Ended = result, time.Now().UTC()
 	if err != nil {
-		dep.Error = err.Error()
+		dep.Error = reason(err)
 	}
 	recorded := e.write(func(tx state.Tx) error {
 		if err := tx.EndDeployment(dep); err != nil || dep.Result != release.Succeeded {

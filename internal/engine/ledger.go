@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/ledger"
@@ -29,6 +30,18 @@ func (e *Engine) ledger(env release.Environment, limit int) ([]api.LedgerEntry, 
 	}
 	slices.Reverse(out)
 	return out, err
+}
+
+// maxReason is how much the ledger keeps of an error, in bytes. Logs are kept elsewhere, and not for ever.
+const maxReason = 500
+
+// reason is an error in one line, for the record.
+func reason(err error) string {
+	text := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + " …"
+	}
+	return text
 }
 
 // verifyLedger reads the whole chain.

@@ -165,7 +165,7 @@ func (e *Engine) recordRestart(req api.ServicesRequest, plan rollout.Plan, failu
 		done.Services = append(done.Services, c.Service)
 	}
 	if failure != nil {
-		done.Error = failure.Error()
+		done.Error = reason(failure)
 	}
 	return e.db.Update(func(tx state.Tx) error {
 		return tx.Record(ledger.ServicesRestarted, req.Environment, req.Environment.String(), req.Actor, done)

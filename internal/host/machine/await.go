@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -129,7 +130,7 @@ func (s *Site) failed(ctx context.Context, r release.Replica, err error) error {
 	return &release.UserError{
 		Kind:   release.KindRollout,
 		Err:    fmt.Errorf("%s %d: %w", r.Service, r.Index, err),
-		Detail: s.logTail(context.WithoutCancel(ctx), r.ID),
+		Detail: s.said(context.WithoutCancel(ctx), r.ID),
 		Hint:   fmt.Sprintf("seaworthy logs -e %s --deployment %d %s shows the whole log", s.env, r.Deployment, r.Service),
 	}
 }
@@ -144,9 +145,20 @@ func exited(r release.Replica) error {
 	return errors.New("it does not run")
 }
 
+// maxDetail is how much of a line an error quotes, in bytes.
+const maxDetail = 200
+
+// detail is the first line of what a health check wrote; the rest is below the error.
 func detail(output string) string {
-	if output == "" {
+	line, _, more := strings.Cut(output, "\n")
+	if len(line) > maxDetail {
+		line, more = strings.ToValidUTF8(line[:maxDetail], ""), true
+	}
+	if line == "" {
 		return ""
 	}
-	return ": " + output
+	if more {
+		line += " …"
+	}
+	return ": " + line
 }

@@ -256,6 +256,15 @@ func (s *Site) isServing(r release.Replica) bool {
 	return s.serving != nil && !s.stopping[r.ID] && slices.Contains(s.serving.Replicas[r.Service], r.ID)
 }
 
+// said is what its health check wrote, where that is more than a line, and the end of the replica's log.
+func (s *Site) said(ctx context.Context, id string) string {
+	log, output := s.logTail(ctx, id), s.machine.health.output(id)
+	if detail(output) == ": "+output || output == "" {
+		return log
+	}
+	return "its health check wrote:\n" + output + "\n\nand its log ends:\n" + log
+}
+
 // logTail is the end of what a replica wrote, for an error about it.
 func (s *Site) logTail(ctx context.Context, id string) string {
 	var lines []string
