@@ -19,6 +19,7 @@ exec chroot "$jail" sh -c 'cd "$1" && shift && exec "$@"' sh "$here" "$@"
 `
 
 func TestReplicasAreWholeInAChroot(t *testing.T) {
+	needsRoot(t)
 	inside := exec.CommandContext(t.Context(), "unshare", "--mount", "--pid", "--fork", "--kill-child",
 		"sh", "-euc", jail, "sh", t.TempDir(), os.Args[0], "-test.v", "-test.run=^(TestHostPathIsBound|TestProbeRunsTheTest)$")
 	out, err := inside.CombinedOutput()

@@ -32,8 +32,7 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(func() int {
 		if os.Geteuid() != 0 {
-			fmt.Println("skipped: replicas need root")
-			return 0
+			return m.Run() // what runs replicas is skipped
 		}
 		dir, err := os.MkdirTemp("", "seaworthy-shim-")
 		if err != nil {
@@ -74,6 +73,7 @@ func startAs(t testing.TB, binary string) *engine {
 
 // forEachRuntime runs a test with every OCI runtime that replicas can be run with.
 func forEachRuntime(t *testing.T, test func(*testing.T, *engine)) {
+	needsRoot(t)
 	for _, name := range []string{"runc", "crun"} {
 		t.Run(name, func(t *testing.T) {
 			if chroot, err := aide.InChroot(); err != nil || chroot && name == "crun" {
@@ -84,8 +84,16 @@ func forEachRuntime(t *testing.T, test func(*testing.T, *engine)) {
 	}
 }
 
+func needsRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("replicas need root")
+	}
+}
+
 func startWith(t testing.TB, binary, oci string) *engine {
 	t.Helper()
+	needsRoot(t)
 	e := &engine{t: t, root: t.TempDir(), binary: binary, oci: oci}
 	e.open()
 	t.Cleanup(e.tearDown)
