@@ -141,3 +141,40 @@ func strangeNamespace(t *testing.T) (address string, free int) {
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
 	return them, free
 }
+
+func TestAPortOfAnotherEnvironmentIsNamedBeforeAnythingIsBuilt(t *testing.T) {
+	t.Parallel()
+	compose := `services:
+  web: {build: ., ports: ["127.0.0.1:{{port}}:8080"], environment: {VERSION: "1"}, stop_grace_period: 1s}
+`
+	first, second := newAppSite(t, "name: first\n"+compose), newAppSite(t, "name: second\n"+compose)
+	second.root, second.env = first.root, first.env // on the same engine
+	second.edit("compose.yaml", fmt.Sprint(second.port), fmt.Sprint(first.port))
+	second.port = first.port
+
+	t.Log("both at once")
+	ended := make(chan result, 2)
+	for _, s := range []*site{first, second} {
+		go func() { ended <- s.try("up") }()
+	}
+	results := []result{<-ended, <-ended}
+	winner, loser := first, second
+	if strings.Contains(results[0].out+results[0].err+results[1].out+results[1].err, "is taken by second/local") {
+		winner, loser = second, first
+	}
+	if codes := []int{results[0].code, results[1].code}; codes[0]+codes[1] != 7 || codes[0]*codes[1] != 0 {
+		t.Errorf("exit codes %v of %+v", codes, results)
+	}
+	winner.serves("1")
+
+	t.Log("one after the other")
+	name := map[*site]string{first: "first", second: "second"}[winner]
+	loser.edit("Dockerfile", "FROM busybox", "FROM busybox\nRUN exit 1")
+	said := []string{fmt.Sprintf("port %d, which web publishes, is taken by %s/local", first.port, name), "seaworthy down -e " + name + "/local"}
+	loser.refused(7, []string{"up"}, said...)
+	loser.edit("Dockerfile", "\nRUN exit 1", "")
+	loser.refused(0, []string{"plan"}, said...)
+	winner.run(0, "down")
+	loser.up(0)
+	loser.serves("1")
+}

@@ -99,7 +99,7 @@ func (e *Engine) deployNow(ctx context.Context, d deployment, sink event.Sink) e
 	if err := e.checkMounts(desired.Generation.Config); err != nil {
 		return err
 	}
-	if err := e.checkPorts(observed.Serving, desired.Generation.Config); err != nil {
+	if err := e.checkPorts(ctx, d.env, observed.Serving, desired.Generation.Config); err != nil {
 		return err
 	}
 	dep := release.Deployment{
@@ -139,6 +139,10 @@ func (e *Engine) begin(ctx context.Context, d deployment, s state.Environment, i
 // start records the intent. Who finds it on record finds it under way, too.
 func (e *Engine) start(s state.Environment, intent state.Pending) (u *underWay, err error) {
 	err = e.db.Update(func(tx state.Tx) error {
+		// Checked before, but another deployment may have been faster: from here on who is on record is first.
+		if err := checkClaims(tx, s.Environment, intent.Desired.Generation.Config); err != nil {
+			return err
+		}
 		if err := tx.PutEnvironment(s); err != nil { // chosen ports
 			return err
 		}
@@ -274,45 +278,6 @@ func applyScale(config *release.Config, wanted map[string]int, s *state.Environm
 	return nil
 }
 
-// choosePorts gives ports that the file leaves open a number that they keep; while planning, only those that have one.
-func choosePorts(config *release.Config, s *state.Environment, dry bool) error {
-	for i := range config.Services {
-		service := &config.Services[i]
-		service.Ports = slices.Clone(service.Ports)
-		for j := range service.Ports {
-			p := &service.Ports[j]
-			if p.Published != 0 {
-				continue
-			}
-			key := fmt.Sprintf("%s/%d/%s", service.Name, p.Target, p.Protocol)
-			if s.Ports == nil {
-				s.Ports = map[string]int{}
-			}
-			if s.Ports[key] == 0 && dry {
-				continue
-			}
-			if s.Ports[key] == 0 {
-				free, err := freePort(p.HostIP)
-				if err != nil {
-					return err
-				}
-				s.Ports[key] = free
-			}
-			p.Published = s.Ports[key]
-		}
-	}
-	return nil
-}
-
-func freePort(host string) (int, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return 0, fmt.Errorf("choose a port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 // checkMounts refuses mounts of the host that would hand over the engine: of its state root, what is in it, or what it is in.
 func (e *Engine) checkMounts(config release.Config) error {
 	root := realPath(e.cfg.Root)
@@ -344,37 +309,6 @@ func realPath(path string) string {
 func isBelow(path, dir string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(rel)
-}
-
-// checkPorts finds out before anything is started whether a newly published port is taken. The edge is the judge in the
-// end; this only saves the wait.
-func (e *Engine) checkPorts(serving *rollout.Serving, config release.Config) error {
-	held := map[string]bool{}
-	if serving != nil {
-		for _, s := range serving.Generation.Config.Services {
-			for _, p := range s.Ports {
-				held[fmt.Sprint(p.Published, p.Protocol)] = true
-			}
-		}
-	}
-	for _, s := range config.Services {
-		for _, p := range s.Ports {
-			if p.Protocol == "udp" || held[fmt.Sprint(p.Published, p.Protocol)] {
-				continue
-			}
-			l, err := net.Listen("tcp", net.JoinHostPort(p.HostIP, strconv.Itoa(p.Published)))
-			if err != nil {
-				return &release.UserError{
-					Kind: release.KindConflict, Err: fmt.Errorf("port %d, which %s publishes, is taken: %w", p.Published, s.Name, err),
-					Hint: fmt.Sprintf("ss -ltnp 'sport = :%d' shows by whom; or publish another port", p.Published),
-				}
-			}
-			if err := l.Close(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 func announceAddresses(config release.Config, sink event.Sink) {

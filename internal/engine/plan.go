@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -28,11 +29,25 @@ func (e *Engine) plan(ctx context.Context, d deployment, sink event.Sink) error 
 	if s.Serving != nil {
 		shown.Plan.Serving = s.Serving.Generation.Release
 	}
+	if s.Pending == nil { // it may have the ports itself
+		if err := e.checkPorts(ctx, d.env, s.Serving, desired.Generation.Config); err != nil {
+			sink.Emit(event.Event{Type: event.TypeMessage, Message: warning(err)})
+		}
+	}
 	for _, m := range reservations(d, s) {
 		sink.Emit(event.Event{Type: event.TypeMessage, Message: &m})
 	}
 	sink.Emit(shown)
 	return nil
+}
+
+// warning is an error that does not keep a plan from being made.
+func warning(err error) *event.Message {
+	m := &event.Message{Level: event.Warn, Text: err.Error()}
+	if known, ok := errors.AsType[*release.UserError](err); ok {
+		m.Hint = known.Hint
+	}
+	return m
 }
 
 // reservations are what stands between a plan and its execution.

@@ -8,6 +8,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
+	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
@@ -21,6 +22,9 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 	}
 	if req.Goal == api.GoalUp {
 		if err := refuseHeld(known, req.Force); err != nil {
+			return err
+		}
+		if err := e.checkWanted(ctx, known, req.Project.Environment); err != nil {
 			return err
 		}
 	}
@@ -63,6 +67,19 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 			return d, refuseHeld(s, req.Force) // it may have been rolled back meanwhile
 		}}, sink)
 	})
+}
+
+// checkWanted refuses ports that are taken before anything is built. Those of an environment in which something is under way
+// may be taken by just that: they are checked when its turn has come.
+func (e *Engine) checkWanted(ctx context.Context, known state.Environment, wanted project.Environment) error {
+	if known.Pending != nil {
+		return nil
+	}
+	var config release.Config
+	for _, s := range wanted.Services {
+		config.Services = append(config.Services, s.Service)
+	}
+	return e.checkPorts(ctx, known.Environment, known.Serving, config)
 }
 
 // refuseHeld is the error of a deployment into an environment that a rollback holds.

@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+)
+
+// choosePorts gives ports that the file leaves open a number that they keep; while planning, only those that have one.
+func choosePorts(config *release.Config, s *state.Environment, dry bool) error {
+	for i := range config.Services {
+		service := &config.Services[i]
+		service.Ports = slices.Clone(service.Ports)
+		for j := range service.Ports {
+			p := &service.Ports[j]
+			if p.Published != 0 {
+				continue
+			}
+			key := fmt.Sprintf("%s/%d/%s", service.Name, p.Target, p.Protocol)
+			if s.Ports == nil {
+				s.Ports = map[string]int{}
+			}
+			if s.Ports[key] == 0 && dry {
+				continue
+			}
+			if s.Ports[key] == 0 {
+				free, err := freePort(p.HostIP)
+				if err != nil {
+					return err
+				}
+				s.Ports[key] = free
+			}
+			p.Published = s.Ports[key]
+		}
+	}
+	return nil
+}
+
+func freePort(host string) (int, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return 0, fmt.Errorf("choose a port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// checkPorts finds out before anything is built or started whether a newly published port is taken. The edge is the judge in
+// the end; this only saves the wait.
+func (e *Engine) checkPorts(ctx context.Context, env release.Environment, serving *rollout.Serving, config release.Config) error {
+	if err := e.db.View(func(tx state.Tx) error { return checkClaims(tx, env, config) }); err != nil {
+		return err
+	}
+	held := map[string]bool{}
+	if serving != nil {
+		for _, p := range published(serving.Generation.Config) {
+			held[fmt.Sprint(p.Published, p.Protocol)] = true
+		}
+	}
+	for _, p := range published(config) {
+		if held[fmt.Sprint(p.Published, p.Protocol)] {
+			continue
+		}
+		if err := tryPort(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tryPort listens at a port for a moment.
+func tryPort(ctx context.Context, p publishedPort) error {
+	var listening interface{ Close() error }
+	var err error
+	var lc net.ListenConfig
+	at := net.JoinHostPort(p.HostIP, strconv.Itoa(p.Published))
+	if p.Protocol == "udp" {
+		listening, err = lc.ListenPacket(ctx, "udp", at)
+	} else {
+		listening, err = lc.Listen(ctx, "tcp", at)
+	}
+	switch {
+	case err == nil:
+		return listening.Close()
+	case errors.Is(err, unix.EADDRINUSE):
+		return &release.UserError{
+			Kind: release.KindConflict, Err: fmt.Errorf("port %d, which %s publishes, is taken: %w", p.Published, p.service, err),
+			Hint: fmt.Sprintf("ss -lnp 'sport = :%d' shows by whom; or publish another port", p.Published),
+		}
+	}
+	return &release.UserError{
+		Kind: release.KindConflict, Err: fmt.Errorf("port %d, which %s publishes, cannot be had: %w", p.Published, p.service, err),
+		Hint: "publish at an address that this machine has (ip address)",
+	}
+}
+
+// publishedPort is a port of the host, and the service that it leads to.
+type publishedPort struct {
+	release.Port
+	service string
+}
+
+// published are the ports of a configuration that have a number.
+func published(config release.Config) []publishedPort {
+	var all []publishedPort
+	for _, s := range config.Services {
+		for _, p := range s.Ports {
+			if p.Published != 0 {
+				all = append(all, publishedPort{p, s.Name})
+			}
+		}
+	}
+	return all
+}
+
+// checkClaims refuses ports that other environments have, or may come to have by what is under way in them.
+func checkClaims(tx state.Tx, env release.Environment, config release.Config) error {
+	all, err := tx.Environments()
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if other.Environment == env {
+			continue
+		}
+		for _, claimed := range claims(other) {
+			for _, wanted := range published(config) {
+				if overlap(wanted.Port, claimed.Port) {
+					return claimedBy(other.Environment, env, wanted)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// claims are the ports of what serves in an environment, of what is to serve, and of what would serve again.
+func claims(s state.Environment) []publishedPort {
+	var all []publishedPort
+	if s.Serving != nil {
+		all = published(s.Serving.Generation.Config)
+	}
+	if s.Pending != nil {
+		for _, g := range generations(s.Pending.Desired) {
+			all = append(all, published(g.Config)...)
+		}
+	}
+	return all
+}
+
+func claimedBy(other, env release.Environment, p publishedPort) error {
+	return &release.UserError{
+		Kind: release.KindConflict, Err: fmt.Errorf("port %d, which %s publishes, is taken by %s", p.Published, p.service, other),
+		Hint: fmt.Sprintf("publish another port in %s, under environments.%s.services.%s.ports of seaworthy.yaml, say; or seaworthy down -e %s",
+			env.Name, env.Name, p.service, other),
+	}
+}
+
+// overlap reports whether the host can have only one of two ports.
+func overlap(a, b release.Port) bool {
+	if a.Published != b.Published || a.Protocol != b.Protocol {
+		return false
+	}
+	x, y := address(a), address(b)
+	covers := func(all, one netip.Addr) bool {
+		return all.IsUnspecified() && (all.Is6() || one.Is4() || one.IsUnspecified())
+	}
+	return x == y || covers(x, y) || covers(y, x)
+}
+
+// address is where a port is published; [::] is all addresses of both families.
+func address(p release.Port) netip.Addr {
+	if a, err := netip.ParseAddr(p.HostIP); err == nil {
+		return a.Unmap()
+	}
+	return netip.IPv6Unspecified()
+}
