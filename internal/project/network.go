@@ -3,7 +3,7 @@ package project
 import (
 	"fmt"
 	"maps"
-	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -107,8 +107,14 @@ func (c *converter) port(service string, in types.ServicePortConfig) (release.Po
 	if p.Protocol != "tcp" && p.Protocol != "udp" {
 		return report(fmt.Sprintf("ports cannot be published for %s", p.Protocol), "tcp and udp can")
 	}
-	if p.HostIP != "" && net.ParseIP(p.HostIP) == nil {
-		return report(fmt.Sprintf("%q is no address of the host", p.HostIP), "write 127.0.0.1, or leave it out for all addresses")
+	if p.HostIP != "" {
+		addr, err := netip.ParseAddr(p.HostIP)
+		if err != nil {
+			return report(fmt.Sprintf("%q is no address of the host", p.HostIP), "write 127.0.0.1, or leave it out for all addresses")
+		}
+		if addr.Is6() && addr.IsLinkLocalUnicast() && addr.Zone() == "" {
+			return report(fmt.Sprintf("%s is an address on each link of the host, and does not say on which", p.HostIP), "write host_ip: "+p.HostIP+"%eth0, with the interface's name")
+		}
 	}
 	if p.Target < 1 || p.Target > 65535 {
 		return report(fmt.Sprintf("%d is no port", p.Target), "write a number from 1 to 65535")
@@ -152,7 +158,10 @@ func (c *converter) checkPorts() {
 }
 
 func overlap(a, b string) bool {
-	all := func(ip string) bool { return ip == "" || net.ParseIP(ip).IsUnspecified() }
+	all := func(ip string) bool {
+		addr, _ := netip.ParseAddr(ip)
+		return ip == "" || addr.IsUnspecified()
+	}
 	return a == b || all(a) || all(b)
 }
 
