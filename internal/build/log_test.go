@@ -1,13 +1,17 @@
 package build_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 func TestSecretThatAStepPrintsIsBlanked(t *testing.T) {
@@ -42,6 +46,32 @@ func TestSecretThatAStepPrintsIsBlanked(t *testing.T) {
 				t.Errorf("detail:\n%s", u.Detail)
 			}
 		})
+	}
+}
+
+// slow takes its time with each line.
+type slow struct{ *recorder }
+
+func (s slow) Emit(e event.Event) {
+	if e.Log != nil {
+		time.Sleep(time.Millisecond)
+	}
+	s.recorder.Emit(e)
+}
+
+func TestAllThatAStepWroteIsToldHoweverLongThatTakes(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN seq 2000; sleep 0.3; seq 2001 2500; false\n"})
+	rec := slow{&recorder{}}
+	_, err := y.Build(t.Context(), y.request(t, dir, "=web"), rec)
+	if got := strings.Count(rec.log("stage:web"), "\n"); got != 2500 {
+		t.Errorf("%d lines", got)
+	}
+	if got := rec.steps()["stage:web"]; got != event.Failed {
+		t.Errorf("web is %s", got)
+	}
+	if u, ok := errors.AsType[*release.UserError](err); !ok || !strings.HasSuffix(u.Detail, "\n2499\n2500\n") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -24,6 +25,8 @@ type progress struct {
 	text []string // the Dockerfile's lines
 	file string
 	hide *redactor
+
+	updates atomic.Int64 // begun and ended: odd in the middle of one
 
 	mu           sync.Mutex // guards the rest; held while emitting, so that events keep their order
 	vertices     map[digest.Digest]*vertex
@@ -103,7 +106,25 @@ func (p *progress) follow(status <-chan *client.SolveStatus) {
 	}
 }
 
+// await returns when all is told of a job that has ended, or when there are no news of it. Telling them can take its time, which
+// one that was cancelled is not given.
+func (p *progress) await(ctx context.Context, told <-chan struct{}) {
+	for {
+		before := p.updates.Load()
+		select {
+		case <-told:
+			return
+		case <-time.After(lastWord):
+		}
+		if updating := before%2 == 1; ctx.Err() != nil || !updating && p.updates.Load() == before {
+			return
+		}
+	}
+}
+
 func (p *progress) update(s *client.SolveStatus) {
+	p.updates.Add(1)
+	defer p.updates.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over {

@@ -21,8 +21,8 @@ var (
 	errOtherTarget = errors.New("another target failed")
 )
 
-// lastWord is how long to wait for the status of a job that has ended. It comes at once, except where the job ended
-// before anybody looked at it: then the solver goes on waiting for the job to begin.
+// lastWord is how long to wait for news of a job that has ended. They come at once, except where the job ended before anybody
+// looked at it: then the solver goes on waiting for the job to begin.
 const lastWord = time.Second
 
 // running is a build in progress.
@@ -127,10 +127,7 @@ func (r *running) solve(ctx context.Context) error {
 		Frontend:    frontendName,
 		FrontendOpt: map[string]string{buildOption: r.id},
 	}, 0, llbsolver.ExporterRequest{}, r.req.grants(), nil, true, nil, "", false)
-	select {
-	case <-watched:
-	case <-time.After(lastWord):
-	}
+	r.progress.await(ctx, watched)
 	if errors.Is(err, errTargetsDone) {
 		err = nil
 	}
