@@ -41,7 +41,7 @@ func TestVerbsNeedNoCheckout(t *testing.T) {
 	if got := s.get("version"); got != "one" {
 		t.Errorf("after the rollback %q serves", got)
 	}
-	if out := s.run(0, "plan"); !strings.Contains(out, "is held: rolled back") || !strings.Contains(out, "seaworthy resume, and then seaworthy up, does it") {
+	if out := s.run(0, "plan"); !strings.Contains(out, "is held: rolled back") || !strings.Contains(out, "seaworthy resume -e shop/local, and then seaworthy up -e shop/local, does it") {
 		t.Errorf("the plan does not say that up refuses, and what to do:\n%s", out)
 	}
 	away.run(0, "resume", "-e", "shop/local")

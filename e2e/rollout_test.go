@@ -276,7 +276,7 @@ func TestWellIsWhatTheServiceSaysItIs(t *testing.T) {
 	})
 	t.Run("a check that says much is quoted in one line", func(t *testing.T) {
 		s.edit("compose.yaml", `["CMD", "/app", "health"], interval: 200ms`, `["CMD-SHELL", "seq 60; exit 7"], interval: 200ms`)
-		s.refused(6, []string{"up"}, "slow 1", "unhealthy: 1 …", "│ 60")
+		s.refused(6, []string{"up"}, "slow 1", "unhealthy: 1 …", "its health check wrote", "  60\n")
 		if last := s.status().Last; strings.Contains(last.Error, "\n") {
 			t.Errorf("recorded: %q", last.Error)
 		}
@@ -295,7 +295,7 @@ func TestWellIsWhatTheServiceSaysItIs(t *testing.T) {
 	})
 	t.Run("a command that is not there is named", func(t *testing.T) {
 		s.edit("compose.yaml", `["sleep", "infinity"]`, `["/no/such/command"]`)
-		s.refused(6, []string{"up"}, "worker", "/no/such/command", "no such file")
+		s.refused(6, []string{"up"}, "worker", "/no/such/command", "such file")
 	})
 }
 

@@ -35,12 +35,12 @@ func (a *app) renderer() tui.Renderer {
 // render runs a call whose events are shown as they come.
 func (a *app) render(ctx context.Context, call func(event.Sink) error) error {
 	r := a.renderer()
-	sink := &begunSink{Sink: r}
+	sink := &begunSink{Sink: a.typed(r)}
 	err := call(sink)
 	if err != nil && ctx.Err() != nil {
 		err = interrupted(sink.hint())
 	}
-	return r.Close(err)
+	return r.Close(a.typedError(err))
 }
 
 // result prints what a verb found: as JSON, or as people read it.
@@ -62,6 +62,7 @@ func (a *app) fail(cmd *cobra.Command, args []string, err error) {
 	if err == nil || tui.Shown(err) || release.KindOf(err) == release.KindChanges {
 		return
 	}
+	err = a.typedError(err)
 	if a.json || asksForJSON(args) && release.KindOf(err) == release.KindUsage {
 		a.json = true
 		if cmd.Annotations[streaming] != "" {

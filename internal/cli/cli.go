@@ -34,8 +34,9 @@ type app struct {
 	version  string
 
 	engineParts Engine
-	client      *api.Client // once connected
-	answered    bool        // a result is printed
+	client      *api.Client         // once connected
+	answered    bool                // a result is printed
+	here        release.Environment // the one that the directory and -e name; zero: not known yet
 
 	root        string
 	dir         string

@@ -70,7 +70,7 @@ func (a *app) writeExport(ctx context.Context, client *api.Client, info api.Expo
 	if o.dir == "" && len(x.Files) > 0 {
 		return &release.UserError{
 			Kind: release.KindUsage, Err: fmt.Errorf("the release carries files, which do not fit into one: %d", len(x.Files)),
-			Hint: "seaworthy export -o DIR",
+			Hint: info.Environment.Command("export -o DIR"),
 		}
 	}
 	if o.dir != "" {

@@ -12,6 +12,7 @@ import (
 type begunSink struct {
 	event.Sink
 	begun atomic.Bool
+	in    atomic.Pointer[release.Environment] // what is deployed
 }
 
 // Emit passes the event on.
@@ -19,13 +20,20 @@ func (s *begunSink) Emit(e event.Event) {
 	if e.Type == event.TypeRelease || e.Type == event.TypeDeployment {
 		s.begun.Store(true)
 	}
+	if e.Type == event.TypeDeployment {
+		s.in.Store(&e.Deployment.Environment)
+	}
 	s.Sink.Emit(e)
 }
 
 // hint says what becomes of a call that its user has ended.
 func (s *begunSink) hint() string {
+	status := "seaworthy status"
+	if env := s.in.Load(); env != nil {
+		status = env.Command("status")
+	}
 	if s.begun.Load() {
-		return "the engine finishes what it has begun: seaworthy status shows how far it is"
+		return "the engine finishes what it has begun: " + status + " shows how far it is"
 	}
 	return "nothing was changed; run the same command again: it goes on where this one stopped"
 }

@@ -85,7 +85,7 @@ func TestShowIsTheWholeRelease(t *testing.T) {
 		}},
 		Serving: []release.Environment{shop}, Deployments: deployments()[1:],
 	}
-	got := written(t, func(out tui.Output) error { return writeRelease(out, info, now) })
+	got := written(t, func(out tui.Output) error { return writeRelease(out, info, now, "seaworthy deploy r-1") })
 	differs(t, `r-11111111aaaa
   of shop
   made 1 hour ago by dev@laptop from v1 0123456789ab with 1 change on main

@@ -71,7 +71,7 @@ func (a *app) makePlan(ctx context.Context, o planOptions) error {
 	env := release.Environment{Project: p.Name, Name: p.Environment.Name}
 	serving := statusOf(ctx, client, env)
 	since := a.since(ctx, serving, origin)
-	next := howToRun(o.file, serving.Held != "", refused)
+	next := a.howToRun(env, o.file, serving.Held != "", refused)
 	req := api.UpRequest{Goal: api.GoalPlan, Project: *p, Origin: origin, Pull: o.pull, NoCache: o.noCache, Keep: o.file != ""}
 	var made *event.Plan
 	err = a.render(ctx, func(sink event.Sink) error {
@@ -107,16 +107,16 @@ func (a *app) makePlan(ctx context.Context, o planOptions) error {
 }
 
 // howToRun is what to type for a plan to happen.
-func howToRun(file string, held, refused bool) string {
-	up := "seaworthy up"
+func (a *app) howToRun(env release.Environment, file string, held, refused bool) string {
+	up := a.asTyped(env.Command("up"))
 	switch {
-	case file != "":
-		up += " " + file
+	case file != "": // knows its environment
+		up = "seaworthy up " + file
 	case refused:
-		up += " --dirty"
+		up = a.asTyped(env.Command("up --dirty"))
 	}
 	if held {
-		return "seaworthy resume, and then " + up + ", does it"
+		return a.asTyped(env.Command("resume")) + ", and then " + up + ", does it"
 	}
 	return up + " does it"
 }

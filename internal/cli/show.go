@@ -32,12 +32,13 @@ func (a *app) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.result(info, func(out tui.Output) error { return writeRelease(out, info, time.Now()) })
+			return a.result(info, func(out tui.Output) error { return writeRelease(out, info, time.Now(), a.asTyped(env.Command("deploy "+info.ID.Short()))) })
 		},
 	}
 }
 
-func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time) error {
+// writeRelease describes a release; deploy is how one that is nowhere gets deployed.
+func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time, deploy string) error {
 	fmt.Fprintf(out, "%s\n  of %s\n", out.Paint(tui.Strong, string(info.ID)), info.Release.Project)
 	for _, o := range slices.Backward(info.Origins) {
 		writeOrigin(out, o, now)
@@ -50,7 +51,7 @@ func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time) error {
 			return err
 		}
 	}
-	return writeDeployments(out, info, now)
+	return writeDeployments(out, info, now, deploy)
 }
 
 func writeOrigin(out tui.Output, o release.Origin, now time.Time) {
@@ -128,10 +129,10 @@ func secretsOf(s release.Service) []string {
 	return names
 }
 
-func writeDeployments(out tui.Output, info api.ReleaseInfo, now time.Time) error {
+func writeDeployments(out tui.Output, info api.ReleaseInfo, now time.Time, deploy string) error {
 	fmt.Fprintln(out)
 	if len(info.Deployments) == 0 {
-		_, err := fmt.Fprintln(out, "not deployed yet; seaworthy deploy "+info.ID.Short()+" does it")
+		_, err := fmt.Fprintln(out, "not deployed yet; "+deploy+" does it")
 		return err
 	}
 	table := tui.NewTable("deployment", "why", "result", "when", "by")

@@ -44,16 +44,20 @@ func (a *app) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.result(found, func(out tui.Output) error { return writeStatus(out, found, time.Now()) })
+			return a.result(found, func(out tui.Output) error { return a.writeStatus(out, found, time.Now()) })
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "all projects and environments of this engine")
 	return cmd
 }
 
-func writeStatus(out tui.Output, found []api.EnvironmentStatus, now time.Time) error {
+func (a *app) writeStatus(out tui.Output, found []api.EnvironmentStatus, now time.Time) error {
 	if len(found) == 0 {
-		_, err := fmt.Fprintln(out, "nothing is deployed; seaworthy up does it")
+		up := "seaworthy up"
+		if a.here.Name != "" {
+			up = a.asTyped(a.here.Command("up"))
+		}
+		_, err := fmt.Fprintln(out, "nothing is deployed; "+up+" does it")
 		return err
 	}
 	for i, e := range found {
@@ -61,7 +65,7 @@ func writeStatus(out tui.Output, found []api.EnvironmentStatus, now time.Time) e
 			fmt.Fprintln(out)
 		}
 		fmt.Fprintln(out, headline(e, now))
-		for _, note := range notes(e) {
+		for _, note := range a.notes(e) {
 			fmt.Fprintln(out, "  "+note)
 		}
 		if err := writeServices(out, e, now); err != nil {
@@ -104,7 +108,7 @@ func originOf(o release.Origin) string {
 	return tui.Clean(strings.TrimSpace(text))
 }
 
-func notes(e api.EnvironmentStatus) []string {
+func (a *app) notes(e api.EnvironmentStatus) []string {
 	var all []string
 	if p := e.Pending; p != nil {
 		all = append(all, fmt.Sprintf("under way: %s of %s by %s", p.Name(), p.Release.Short(), tui.Clean(p.Actor)))
@@ -113,7 +117,7 @@ func notes(e api.EnvironmentStatus) []string {
 		all = append(all, fmt.Sprintf("last: %s %s: %s", l.Name(), l.Result, tui.Clean(l.Error)))
 	}
 	if e.Held != "" {
-		all = append(all, "held: "+tui.Clean(e.Held)+"; seaworthy resume frees it")
+		all = append(all, "held: "+tui.Clean(e.Held)+"; "+a.asTyped(e.Environment.Command("resume"))+" frees it")
 	}
 	return all
 }

@@ -26,6 +26,9 @@ func (a *app) load(ctx context.Context, profiles []string) (*project.Project, er
 			Kind: release.KindUsage, Err: fmt.Errorf("the project in %s is %s, not %s", p.Dir, p.Name, env.Project), Hint: "go to its directory, or name it with -C DIR",
 		}
 	}
+	if err == nil {
+		a.here = release.Environment{Project: p.Name, Name: p.Environment.Name}
+	}
 	return p, err
 }
 
@@ -65,6 +68,7 @@ func (a *app) findTarget() (env release.Environment, chosen string, err error) {
 	if err != nil {
 		return env, "", noProject(err)
 	}
+	a.here = release.Environment{Project: name, Name: cmp.Or(a.environment, chosen)}
 	return release.Environment{Project: name, Name: a.environment}, chosen, nil
 }
 

@@ -103,7 +103,7 @@ func (a *app) volumeExport() *cobra.Command {
 			if tui.IsTerminal(a.out) {
 				return &release.UserError{
 					Kind: release.KindUsage, Err: errors.New("an archive is nothing for a terminal"),
-					Hint: "seaworthy volume export " + args[0] + " -o " + args[0] + ".tar",
+					Hint: env.Command("volume export " + args[0] + " -o " + args[0] + ".tar"),
 				}
 			}
 			return c.ExportVolume(ctx, env, args[0], a.out)
@@ -170,7 +170,7 @@ func (a *app) contentFor(ctx context.Context, c *api.Client, env release.Environ
 		}
 		return func() error { return c.ImportVolume(ctx, env, name, f) }, func() { _ = f.Close() }, nil
 	case tui.IsTerminal(a.in):
-		return nil, nil, &release.UserError{Kind: release.KindUsage, Err: errors.New("no archive given"), Hint: "seaworthy volume import " + name + " FILE.tar"}
+		return nil, nil, &release.UserError{Kind: release.KindUsage, Err: errors.New("no archive given"), Hint: env.Command("volume import " + name + " FILE.tar")}
 	}
 	return func() error { return c.ImportVolume(ctx, env, name, a.in) }, done, nil
 }

@@ -251,7 +251,7 @@ func (e *Engine) desired(d deployment, s *state.Environment) (rollout.Desired, e
 func noConfiguration(id release.ID, env release.Environment) error {
 	return &release.UserError{
 		Kind: release.KindNotFound, Err: fmt.Errorf("release %s has no configuration for %s", id.Short(), env.Name),
-		Hint: "make one that has: seaworthy release -e " + env.Name,
+		Hint: "make one that has: " + env.Command("release"),
 	}
 }
 

@@ -155,7 +155,7 @@ func noReplica(req api.ExecRequest, running []release.Replica) error {
 	if len(running) == 0 {
 		return &release.UserError{
 			Kind: release.KindNotFound, Err: fmt.Errorf("no replica of %s runs in %s", req.Service, req.Environment),
-			Hint: "seaworthy run " + req.Service + " -- CMD makes one for the command; seaworthy status shows what runs",
+			Hint: req.Environment.Command("run") + " " + req.Service + " -- CMD makes one for the command; " + req.Environment.Command("status") + " shows what runs",
 		}
 	}
 	var indexes []string

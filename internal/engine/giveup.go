@@ -61,7 +61,7 @@ func (r *rollouts) in(env release.Environment) *underWay {
 func givenUp(dep release.Deployment, actor string) error {
 	return &release.UserError{
 		Kind: release.KindRollout, Err: fmt.Errorf("%s/%s was given up by %s", dep.Environment.Project, dep.Name(), actor),
-		Hint: fmt.Sprintf("seaworthy status -e %s shows what serves", dep.Environment),
+		Hint: dep.Environment.Command("status") + " shows what serves",
 	}
 }
 
@@ -160,7 +160,7 @@ func (e *Engine) afterwards(u *underWay, sink event.Sink) (bool, error) {
 		return true, errStopping
 	case dep.Result == release.Failed:
 		return true, &release.UserError{
-			Kind: release.KindRollout, Err: fmt.Errorf("%s has failed: %s", dep.Name(), dep.Error), Hint: fmt.Sprintf("seaworthy status -e %s shows what serves", dep.Environment),
+			Kind: release.KindRollout, Err: fmt.Errorf("%s has failed: %s", dep.Name(), dep.Error), Hint: dep.Environment.Command("status") + " shows what serves",
 		}
 	}
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})

@@ -72,14 +72,14 @@ func wantsLog(req api.LogsRequest, r release.Replica) bool {
 func noLogs(req api.LogsRequest) error {
 	err := &release.UserError{
 		Kind: release.KindNotFound, Err: fmt.Errorf("no replicas in %s to read logs of", req.Environment),
-		Hint: "seaworthy logs --previous has what was removed; seaworthy status shows what runs",
+		Hint: req.Environment.Command("logs --previous") + " has what was removed; " + req.Environment.Command("status") + " shows what runs",
 	}
 	switch {
 	case req.Deployment > 0:
 		err.Err = fmt.Errorf("no logs of replicas that %s#%d started: it started none, or they are no longer kept", req.Environment, req.Deployment)
-		err.Hint = "seaworthy history shows what was deployed"
+		err.Hint = req.Environment.Command("history") + " shows what was deployed"
 	case req.Previous:
-		err.Hint = "seaworthy up starts some"
+		err.Hint = req.Environment.Command("up") + " starts some"
 	}
 	return err
 }

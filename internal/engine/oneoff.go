@@ -43,7 +43,7 @@ func (e *Engine) oneOff(ctx context.Context, req api.ExecRequest) (attached, fun
 	return func(ctx context.Context, a runtime.Attachment) (int, error) {
 		rep, err := e.runtime.RunAttached(ctx, spec.ID, a)
 		if err == nil && (rep.OOMKilled || !rep.ExitKnown) {
-			err = &release.UserError{Kind: release.KindRollout, Err: errors.New(rep.Detail), Hint: "seaworthy config shows the limits of the service"}
+			err = &release.UserError{Kind: release.KindRollout, Err: errors.New(rep.Detail), Hint: req.Environment.Command("config") + " shows the limits of the service"}
 		}
 		return rep.ExitCode, err
 	}, remove, nil

@@ -55,12 +55,12 @@ func reservations(d deployment, s state.Environment) []event.Message {
 	var all []event.Message
 	if s.Held != "" && (d.cause == release.CauseUp || d.cause == release.CauseDeploy) {
 		all = append(all, event.Message{
-			Level: event.Warn, Text: fmt.Sprintf("%s is held: %s", d.env, s.Held), Hint: "seaworthy resume frees it; --force deploys all the same",
+			Level: event.Warn, Text: fmt.Sprintf("%s is held: %s", d.env, s.Held), Hint: d.env.Command("resume") + " frees it; --force deploys all the same",
 		})
 	}
 	if s.Pending != nil {
 		all = append(all, event.Message{
-			Level: event.Warn, Text: s.Pending.Deployment.Name() + " is under way: the plan is of what is there at this moment", Hint: "seaworthy plan again when it has ended",
+			Level: event.Warn, Text: s.Pending.Deployment.Name() + " is under way: the plan is of what is there at this moment", Hint: d.env.Command("plan") + " again when it has ended",
 		})
 	}
 	return all
@@ -85,7 +85,7 @@ func (e *Engine) checkPlanned(ctx context.Context, d deployment, s state.Environ
 	if d.planned == nil {
 		return nil
 	}
-	stale := &release.UserError{Kind: release.KindConflict, Hint: "seaworthy plan -o FILE makes a new one"}
+	stale := &release.UserError{Kind: release.KindConflict, Hint: d.env.Command("plan -o FILE") + " makes a new one"}
 	if s.Last != d.planned.After {
 		stale.Err = fmt.Errorf("the plan is stale: %s#%d was deployed since", d.env.Name, s.Last)
 		return stale

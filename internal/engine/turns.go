@@ -46,7 +46,7 @@ func (t *turns) take(ctx context.Context, env release.Environment, w work, sink 
 			told = true
 			m := event.Message{Level: event.Info, Text: fmt.Sprintf("%s: waiting for %s", env, current.what)}
 			if current.canGiveUp {
-				m.Hint = fmt.Sprintf("seaworthy rollback -e %s gives that one up", env)
+				m.Hint = env.Command("rollback") + " gives that one up"
 			}
 			sink.Emit(event.Event{Type: event.TypeMessage, Message: &m})
 		}

@@ -89,7 +89,7 @@ func refuseHeld(s state.Environment, force bool) error {
 	}
 	return &release.UserError{
 		Kind: release.KindConflict, Err: fmt.Errorf("%s is held: %s", s.Environment, s.Held),
-		Hint: "seaworthy resume frees it; --force deploys all the same",
+		Hint: s.Environment.Command("resume") + " frees it; --force deploys all the same",
 	}
 }
 

@@ -79,7 +79,7 @@ func (e *Engine) findRelease(env release.Environment, name string, before bool) 
 		if rec, err = tx.Release(id); errors.Is(err, state.ErrNotFound) {
 			return &release.UserError{
 				Kind: release.KindNotFound, Err: fmt.Errorf("release %s was collected", id.Short()),
-				Hint: "keepReleases in the engine's settings says how many are kept; seaworthy history lists the deployments",
+				Hint: "keepReleases in the engine's settings says how many are kept; " + env.Command("history") + " lists the deployments",
 			}
 		}
 		return err
@@ -88,7 +88,7 @@ func (e *Engine) findRelease(env release.Environment, name string, before bool) 
 }
 
 func nothingServes(env release.Environment) error {
-	return &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("nothing is deployed in %s", env), Hint: "seaworthy up deploys"}
+	return &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("nothing is deployed in %s", env), Hint: env.Command("up") + " deploys"}
 }
 
 // servedBefore is the release of the last deployment that succeeded before this generation with another release.
@@ -104,7 +104,7 @@ func servedBefore(tx state.Tx, env release.Environment, now rollout.Generation) 
 	}
 	return "", &release.UserError{
 		Kind: release.KindNotFound, Err: fmt.Errorf("nothing served in %s before %s", env, now.Release.Short()),
-		Hint: "seaworthy history lists the deployments; rollback RELEASE takes any of them",
+		Hint: env.Command("history") + " lists the deployments; rollback RELEASE takes any of them",
 	}
 }
 
@@ -233,7 +233,7 @@ func (e *Engine) planVolumes(env release.Environment, sink event.Sink) error {
 	for _, v := range volumes {
 		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
 			Level: event.Warn, Text: "volume " + v.Name + " and all data in it would be removed",
-			Hint: "seaworthy volume export " + v.Name + " -e " + env.String() + " writes it to a file",
+			Hint: env.Command("volume export "+v.Name) + " writes it to a file",
 		}})
 	}
 	return nil

@@ -57,7 +57,7 @@ func (e *Engine) removeVolume(ctx context.Context, env release.Environment, name
 	if len(users) > 0 {
 		return &release.UserError{
 			Kind: release.KindConflict, Err: fmt.Errorf("volume %s is used by %s", name, strings.Join(users, ", ")),
-			Hint: "seaworthy down --volumes removes what runs, and all volumes",
+			Hint: env.Command("down --volumes") + " removes what runs, and all volumes",
 		}
 	}
 	return e.runtime.RemoveVolume(ctx, env, name)

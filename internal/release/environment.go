@@ -29,6 +29,9 @@ func ParseEnvironment(s string) (Environment, error) {
 	return env, env.Check()
 }
 
+// Command is a verb as it is typed for this environment, wherever that is done.
+func (e Environment) Command(verb string) string { return "seaworthy " + verb + " -e " + e.String() }
+
 // What projects and environments can be called: folders and containers are named after them.
 var (
 	projectName     = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,127}$`)

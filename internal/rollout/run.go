@@ -144,7 +144,7 @@ func (a attempt) pauses(ctx context.Context, d Desired, failed Operation) bool {
 	if err != nil || observed.Serving == nil || len(observed.Serving.Held) > 0 {
 		return false
 	}
-	a.warn("paused: new replicas are kept beside those that served", fmt.Sprintf("seaworthy up -e %s, or rollback", a.environment))
+	a.warn("paused: new replicas are kept beside those that served", a.environment.Command("up")+", or rollback")
 	return true
 }
 
@@ -156,7 +156,7 @@ func (a attempt) explain(err error) error {
 	}
 	said := &release.UserError{Kind: release.KindRollout, Err: fmt.Errorf("roll out %s: %w", a.environment, failure)}
 	if s := failure.Operation.Service; s != "" {
-		said.Hint = fmt.Sprintf("seaworthy logs --previous -n 50 -e %s %s", a.environment, s)
+		said.Hint = a.environment.Command("logs --previous -n 50") + " " + s
 	}
 	if known, ok := errors.AsType[*release.UserError](failure.Err); ok {
 		said.Kind, said.Detail = known.Kind, known.Detail

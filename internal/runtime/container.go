@@ -194,7 +194,7 @@ func (c *container) running() (*run, error) {
 	defer c.mu.Unlock()
 	if c.state != release.StateRunning || c.run == nil {
 		return nil, &release.UserError{
-			Kind: release.KindConflict, Err: fmt.Errorf("replica %s: %w", c.id, errNotRunning), Hint: "see why: seaworthy logs --previous",
+			Kind: release.KindConflict, Err: fmt.Errorf("replica %s: %w", c.id, errNotRunning), Hint: "see why: " + c.env.Command("logs --previous"),
 		}
 	}
 	return c.run, nil

@@ -232,7 +232,7 @@ func (r *Runtime) get(id string) (*container, error) {
 		return c, nil
 	}
 	return nil, &release.UserError{
-		Kind: release.KindNotFound, Err: fmt.Errorf("%w: %s", ErrNotFound, id), Hint: "seaworthy status lists what runs",
+		Kind: release.KindNotFound, Err: fmt.Errorf("%w: %s", ErrNotFound, id), Hint: "seaworthy status --all lists what runs",
 	}
 }
 

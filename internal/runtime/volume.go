@@ -82,7 +82,7 @@ func (r *Runtime) Volume(env release.Environment, name string) (Volume, error) {
 	path := filepath.Join(r.volumes.dir(env, name), volumeData)
 	if _, err := os.Stat(path); err != nil || !validID.MatchString(name) {
 		return Volume{}, &release.UserError{
-			Kind: release.KindNotFound, Err: fmt.Errorf("no volume %s in %s", name, env), Hint: "seaworthy volume list shows those that are there",
+			Kind: release.KindNotFound, Err: fmt.Errorf("no volume %s in %s", name, env), Hint: env.Command("volume list") + " shows those that are there",
 		}
 	}
 	return Volume{Environment: env, Name: name, Path: path}, nil

@@ -119,7 +119,7 @@ func (r *Runtime) unused(env release.Environment, name string) error {
 	}
 	return &release.UserError{
 		Kind: release.KindConflict, Err: fmt.Errorf("volume %s is used by %s", name, users[0].ID),
-		Hint: fmt.Sprintf("stop who uses it: seaworthy scale %s=0, and scale it back afterwards", users[0].Service),
+		Hint: fmt.Sprintf("stop who uses it: %s, and scale it back afterwards", env.Command("scale "+users[0].Service+"=0")),
 	}
 }
 

@@ -119,7 +119,7 @@ func (t Tx) FindRelease(env release.Environment, name string) (Record, error) {
 	return Record{}, &release.UserError{
 		Kind: release.KindNotFound,
 		Err:  fmt.Errorf("no release %q of %s", name, env.Project),
-		Hint: "seaworthy history lists the releases that were deployed",
+		Hint: env.Command("history") + " lists the releases that were deployed",
 	}
 }
 
@@ -133,7 +133,7 @@ func (t Tx) releaseOfDeployment(env release.Environment, place, number string) (
 	}
 	d, err := t.Deployment(env, n)
 	if err != nil {
-		return Record{}, &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("no deployment %s#%d", env, n), Hint: "seaworthy history lists the deployments"}
+		return Record{}, &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("no deployment %s#%d", env, n), Hint: env.Command("history") + " lists the deployments"}
 	}
 	rec, err := t.Release(d.Release)
 	if err != nil {

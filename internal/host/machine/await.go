@@ -131,7 +131,7 @@ func (s *Site) failed(ctx context.Context, r release.Replica, err error) error {
 		Kind:   release.KindRollout,
 		Err:    fmt.Errorf("%s %d: %w", r.Service, r.Index, err),
 		Detail: s.said(context.WithoutCancel(ctx), r.ID),
-		Hint:   fmt.Sprintf("seaworthy logs -e %s --deployment %d %s shows the whole log", s.env, r.Deployment, r.Service),
+		Hint:   fmt.Sprintf("%s --deployment %d %s shows the whole log", s.env.Command("logs"), r.Deployment, r.Service),
 	}
 }
 

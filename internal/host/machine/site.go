@@ -82,7 +82,7 @@ func (s *Site) prepareVolume(ctx context.Context, v release.Volume) error {
 	if _, err := s.machine.runtime.Volume(s.env, v.Name); err != nil {
 		return &release.UserError{
 			Kind: release.KindNotFound, Err: fmt.Errorf("volume %s is external and not there", v.Name),
-			Hint: "seaworthy volume import " + v.Name + " FILE.tar makes it",
+			Hint: s.env.Command("volume import "+v.Name+" FILE.tar") + " makes it",
 		}
 	}
 	return nil
