@@ -17,7 +17,7 @@ var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/loca
 func installed(dirs []string, root string) bool {
 	for _, dir := range dirs {
 		content, err := os.ReadFile(filepath.Join(dir, UnitName))
-		if err == nil && bytes.Contains(content, []byte(" --root "+root+"\n")) {
+		if err == nil && bytes.Contains(content, []byte(" --root "+argument(root)+"\n")) {
 			return true
 		}
 	}

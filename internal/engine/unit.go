@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/atomicfile"
 )
@@ -35,8 +37,20 @@ WantedBy=multi-user.target
 // returns the unit's path.
 func WriteUnit(dir, binary, root, settings string) (string, error) {
 	if settings != "" {
-		settings = " --config " + settings
+		settings = " --config " + argument(settings)
 	}
 	path := filepath.Join(dir, UnitName)
-	return path, atomicfile.Write(path, fmt.Appendf(nil, unit, binary, settings, root), 0o644)
+	return path, atomicfile.Write(path, fmt.Appendf(nil, unit, word(binary), settings, argument(root)), 0o644)
+}
+
+// argument writes a word of a command line in which systemd puts no variable's value (systemd.service(5)).
+func argument(s string) string { return word(strings.ReplaceAll(s, "$", "$$")) }
+
+// word writes a path so that systemd takes it as it is: one word, and no specifiers (systemd.syntax(7), systemd.unit(5)).
+func word(path string) string {
+	path = strings.ReplaceAll(path, "%", "%%")
+	if quoted := strconv.Quote(path); quoted != `"`+path+`"` || strings.ContainsAny(path, " '") {
+		return quoted
+	}
+	return path
 }

@@ -23,6 +23,36 @@ func TestUnitNamesTheSettings(t *testing.T) {
 	}
 }
 
+func TestUnitTakesPathsAsTheyAre(t *testing.T) {
+	for path, want := range map[string][2]string{ // as the program, and as an argument
+		"/srv/sea worthy":    {`"/srv/sea worthy"`, `"/srv/sea worthy"`},
+		"/srv/100%":          {`/srv/100%%`, `/srv/100%%`},
+		"/srv/$HOME":         {`/srv/$HOME`, `/srv/$$HOME`},
+		`/srv/a"b\c`:         {`"/srv/a\"b\\c"`, `"/srv/a\"b\\c"`},
+		"/srv/it's":          {`"/srv/it's"`, `"/srv/it's"`},
+		"/srv/two\nlines":    {`"/srv/two\nlines"`, `"/srv/two\nlines"`},
+		"/srv/größe":         {`/srv/größe`, `/srv/größe`},
+		"/var/lib/seaworthy": {`/var/lib/seaworthy`, `/var/lib/seaworthy`},
+	} {
+		dir := t.TempDir()
+		unit, err := WriteUnit(dir, path, path, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := "ExecStart=" + want[0] + " engine run --config " + want[1] + " --root " + want[1] + "\n"
+		if !strings.Contains(string(text), line) {
+			t.Errorf("unit lacks %q:\n%s", line, text)
+		}
+		if !installed([]string{dir}, path) {
+			t.Errorf("%s is not found in it", path)
+		}
+	}
+}
+
 func TestSettingsThatWereNamedHaveToBeThere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "engine.yaml")
 	if _, err := LoadSettings(path); release.KindOf(err) != release.KindUsage {
