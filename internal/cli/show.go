@@ -32,7 +32,9 @@ func (a *app) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.result(info, func(out tui.Output) error { return writeRelease(out, info, time.Now(), a.asTyped(env.Command("deploy "+info.ID.Short()))) })
+			return a.result(info, func(out tui.Output) error {
+				return writeRelease(out, info, time.Now(), a.asTyped(env.Command("deploy "+info.ID.Short())))
+			})
 		},
 	}
 }
