@@ -22,15 +22,17 @@ const (
 // budget limits the connections that are open, of clients and to upstreams, so that however many the world opens, the edge
 // lives and hears its orders.
 type budget struct {
-	size int64
-	open atomic.Int64
-	told atomic.Int64 // when it was last said that it is used up, in Unix seconds
-	log  *log.Logger
+	size     int64
+	open     atomic.Int64
+	makeRoom func() // closes what nobody needs
+	log      *log.Logger
+
+	roomMade, told atomic.Int64 // when, in Unix seconds
 }
 
 // newBudget is as large as the process's limit of files and the machine's memory allow.
-func newBudget(logger *log.Logger) *budget {
-	b := &budget{size: 1024, log: logger}
+func newBudget(makeRoom func(), logger *log.Logger) *budget {
+	b := &budget{size: 1024, makeRoom: makeRoom, log: logger}
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err == nil {
 		limit := int64(min(files.Cur, 1<<30))
@@ -46,14 +48,32 @@ func newBudget(logger *log.Logger) *budget {
 
 // take reports whether one more may be opened.
 func (b *budget) take() bool {
+	if b.fits() {
+		return true
+	}
+	if isDue(&b.roomMade, 1) {
+		if b.makeRoom(); b.fits() {
+			return true
+		}
+	}
+	if isDue(&b.told, 60) {
+		b.log.Printf("%d connections are open: more are refused", b.size)
+	}
+	return false
+}
+
+func (b *budget) fits() bool {
 	if b.open.Add(1) <= b.size {
 		return true
 	}
 	b.open.Add(-1)
-	if now, told := time.Now().Unix(), b.told.Load(); now-told >= 60 && b.told.CompareAndSwap(told, now) {
-		b.log.Printf("%d connections are open: more are refused", b.size)
-	}
 	return false
+}
+
+// isDue reports, to one caller, whether it is so many seconds since last.
+func isDue(last *atomic.Int64, seconds int64) bool {
+	now, then := time.Now().Unix(), last.Load()
+	return now-then >= seconds && last.CompareAndSwap(then, now)
 }
 
 func (b *budget) give() { b.open.Add(-1) }

@@ -243,6 +243,29 @@ func TestCrowdIsRefusedAndLeavesNoTrace(t *testing.T) {
 	}
 }
 
+func TestIdleClientsMakeRoom(t *testing.T) {
+	r := newRig(t)
+	r.route("", nil, r.named("a"))
+	r.budget.size = 8
+	for range 7 { // and one to the replica
+		conn := r.dial()
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read(t, resp)
+	}
+	eventually(t, "a newcomer is served", func() bool { // once those before are idle
+		resp, err := r.client().Get(r.url())
+		if err != nil {
+			return false
+		}
+		_, body := read(t, resp)
+		return body == "a"
+	})
+}
+
 func TestInventedAddressesDoNotTakeAllConnections(t *testing.T) {
 	r := newRig(t)
 	a := r.nextAddr()

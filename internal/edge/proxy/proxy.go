@@ -31,11 +31,19 @@ type Proxy struct {
 
 // New makes a proxy without routes. It serves HTTP until Close.
 func New(logger *log.Logger) *Proxy {
-	p := &Proxy{log: logger, budget: newBudget(logger), upstreams: map[edge.Upstream]*upstream{}, accept: newHandedOver()}
+	p := &Proxy{log: logger, upstreams: map[edge.Upstream]*upstream{}, accept: newHandedOver()}
 	p.current.Store(newTable(edge.Routes{}, nil))
 	p.front = newFront(p, logger)
+	p.budget = newBudget(p.closeIdleClients, logger)
 	go p.front.Serve(p.accept) //nolint:errcheck // it ends with ErrServerClosed
 	return p
+}
+
+// closeIdleClients ends HTTP/1.1 connections between two requests, and those that have not got to the end of their first one's
+// head for five seconds.
+func (p *Proxy) closeIdleClients() {
+	p.front.SetKeepAlivesEnabled(false)
+	p.front.SetKeepAlivesEnabled(true)
 }
 
 // Close ends everything at once.

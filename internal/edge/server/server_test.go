@@ -348,3 +348,37 @@ func TestSecondEdgeWithoutHandoverIsRefused(t *testing.T) {
 		t.Error("the lock was lost in the handover")
 	}
 }
+
+func TestACrowdDoesNotKeepOrdersOut(t *testing.T) {
+	l := launch(t, "1")
+	l.Binary, l.Args = "/bin/sh", []string{"-c", `ulimit -n 128; exec "$0" edge "$@"`, os.Args[0]}
+	c, _ := ensure(t, l)
+	port, target := freePort(t), freePort(t)
+	u, _ := replica(t, 1, target)
+	apply(t, c, published("127.0.0.1", port, target, u))
+	var crowd []net.Conn
+	for range 300 {
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue // reset before we knew it
+		}
+		defer conn.Close()
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+		crowd = append(crowd, conn)
+	}
+	next, _ := replica(t, 2, target)
+	apply(t, c, published("127.0.0.1", port, target, next))
+	if s, err := c.Status(t.Context()); err != nil || s.Connections == 0 || s.Connections >= 128 {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	for _, conn := range crowd {
+		conn.Close()
+	}
+	eventually(t, "the crowd has left", func() bool {
+		s, err := c.Status(t.Context())
+		return err == nil && s.Connections == 0
+	})
+	if got := get(t, port); got != next.ID {
+		t.Errorf("answer %q", got)
+	}
+}
