@@ -3,7 +3,6 @@ package build
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -92,31 +91,33 @@ func only(names ...cgroup1.Name) cgroup1.InitOpts {
 	})
 }
 
-// removeGroups takes away a control group and all below it, and reports whether nothing of them is left: what is in use stays.
-func removeGroups(group string) bool {
-	gone := true
+// removeGroups takes away a control group and all below it. One that is still in use stays, and is used again.
+func removeGroups(group string) {
 	for _, dir := range slices.Backward(groupsBelow(group)) {
-		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			gone = false
-		}
+		_ = os.Remove(dir)
 	}
-	return gone
 }
 
-// groupsBelow are the folders of a control group and of all below it, in every hierarchy that is mounted: one in cgroup v2, one
-// for each controller in v1. Parents come first.
+// groupsBelow are the folders of a control group and of all below it. Parents come first.
 func groupsBelow(group string) []string {
 	var found []string
+	for _, top := range inHierarchies(group) {
+		_ = filepath.WalkDir(top, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && e.IsDir() {
+				found = append(found, path)
+			}
+			return nil // what has gone meanwhile is not looked for
+		})
+	}
+	return found
+}
+
+// inHierarchies are the folders of a control group: one in cgroup v2, one for each controller in v1.
+func inHierarchies(group string) []string {
+	var found []string
 	for _, pattern := range []string{filepath.Join(cgroupRoot, group), filepath.Join(cgroupRoot, "*", group)} {
-		tops, _ := filepath.Glob(pattern) // the pattern is well formed
-		for _, top := range tops {
-			_ = filepath.WalkDir(top, func(path string, e fs.DirEntry, err error) error {
-				if err == nil && e.IsDir() {
-					found = append(found, path)
-				}
-				return nil // what has gone meanwhile is not looked for
-			})
-		}
+		matches, _ := filepath.Glob(pattern) // the pattern is well formed
+		found = append(found, matches...)
 	}
 	return found
 }

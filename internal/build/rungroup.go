@@ -1,7 +1,9 @@
 package build
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -95,14 +97,26 @@ func (g *runGroup) mostPIDs() int64 {
 	return 0
 }
 
-// remove takes the group away as soon as nothing is left in it: runc lets go of a step that succeeded a moment after its end.
+// remove takes the group away when runc has removed the one within: in cgroup v2, where BuildKit reads that once more, it does so
+// a moment after the step's end.
 func (g *runGroup) remove() {
 	if g.oom >= 0 {
 		_ = unix.Close(g.oom) // nothing was written
 	}
-	for deadline := time.Now().Add(10 * time.Second); !removeGroups(g.path) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(10 * time.Second); !g.removed() && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+func (g *runGroup) removed() bool {
+	gone := true
+	for _, dir := range inHierarchies(g.path) {
+		_ = os.Remove(filepath.Join(dir, "buildkit")) // which BuildKit puts between
+		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			gone = false
+		}
+	}
+	return gone
 }
 
 // limitError is the failure of a RUN step that may come of a limit.
