@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/edge"
@@ -115,12 +113,6 @@ func (e *Engine) open(ctx context.Context) error {
 		return err
 	}
 	return e.openMachine(ctx)
-}
-
-// quietLibraries has containerd and BuildKit say only what went wrong, and say it where the engine does.
-func quietLibraries() {
-	logrus.SetLevel(logrus.ErrorLevel)
-	logrus.SetOutput(os.Stderr)
 }
 
 // useOwnTemp has temporary files lie in the state root, where an engine that was killed leaves them to the next one.
