@@ -103,7 +103,7 @@ var serviceRules = []Rule{
 	{"services.*.pull_refresh_after", Ignored, "a tag is looked up again with --pull", nil},
 	{"services.*.read_only", Honoured, "", nil},
 	{"services.*.restart", Honoured, "without it, what has served is started again when it ends, with back-off, and what has not is a failure ([updates](updates.md))", nil},
-	{"services.*.runtime", Refused, "containers are run by runc", isNot("runc")},
+	{"services.*.runtime", Refused, "the engine chooses what runs containers", isNot("runc")},
 	{"services.*.scale", Honoured, "as deploy.replicas", nil},
 	{"services.*.secrets", Honoured, "from files and environment; always a file in the replica, never part of the release", nil},
 	{"services.*.security_opt", Honoured, "no-new-privileges is the default", nil},
