@@ -53,8 +53,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	f.forward.ServeHTTP(w, req)
 }
 
-// hostBytes are what a host may consist of (RFC 3986, 3.2.2). net/http looks at the Host header alone, not at :authority or the
-// absolute form of a request's target.
+// hostBytes are what a host may consist of (RFC 3986, 3.2.2). net/http looks at Host and :authority, but not at the host of a
+// target in absolute form, which takes their place.
 const hostBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" + "-._~" + "!$&'()*+,;=" + ":[]%"
 
 // refuse says what is wrong with a request that net/http takes, but that a replica might take for something else than we do.
