@@ -38,6 +38,7 @@ func Stream[Request any](f func(context.Context, Request, event.Sink) error) htt
 			WriteError(w, err)
 			return
 		}
+		defer giveBack(r)
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		out := &eventWriter{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
 		defer out.end()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"runtime/debug"
 	"slices"
 
 	"github.com/docker/go-units"
@@ -49,6 +50,16 @@ func tooLarge(path string) error {
 		err.Hint = "configs, secrets and the files that services mount read-only travel in it: copy what is large into the image"
 	}
 	return err
+}
+
+// large is from how many bytes on a request's memory is given back at once. What the collector does not need it keeps for long, and
+// an engine rarely needs as much again.
+const large = 4 << 20
+
+func giveBack(r *http.Request) {
+	if r.ContentLength > large {
+		debug.FreeOSMemory()
+	}
 }
 
 // checked is a request that knows what it cannot be.
@@ -105,6 +116,11 @@ func (r *UpRequest) check() error {
 	}
 	if slices.ContainsFunc(r.Project.Dockerfiles, func(d *project.Dockerfile) bool { return d == nil }) {
 		return refuse("a Dockerfile is null")
+	}
+	for d, content := range r.Files {
+		if release.DigestOf(content) != d {
+			return refuse("file %s has another content", d.Short())
+		}
 	}
 	return nil
 }

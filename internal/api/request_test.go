@@ -63,6 +63,7 @@ func TestWhatCannotBeMeantIsRefused(t *testing.T) {
 		{PathUp, `{"goal":"ship","project":{"name":"shop","environment":{"name":"local"}}}`, "goal"},
 		{PathUp, `{"goal":"up","project":{"name":"shop","environment":{"name":"local"},"others":[{"name":"a/b"}]}}`, "name of an environment"},
 		{PathUp, `{"goal":"up","project":{"name":"shop","environment":{"name":"local"},"dockerfiles":[null]}}`, "null"},
+		{PathUp, `{"goal":"up","project":{"name":"shop","environment":{"name":"local"}},"files":{"x":"YQ=="}}`, "another content"},
 		{PathDeploy, `{` + shop + `}`, "which release"},
 		{PathScale, `{` + shop + `,"replicas":{"web":-1}}`, "-1 replicas"},
 		{PathScale, `{` + shop + `,"replicas":{"web":1000000000}}`, "1000000000 replicas"},
