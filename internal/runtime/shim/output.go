@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -56,7 +57,7 @@ func holdOutput(id, uri string) (_ *output, err error) {
 	return o, nil
 }
 
-// childOf is the shim's child that runs the program.
+// childOf is the shim's child that runs the program under that name: other parts of the same file come and go beside it.
 func childOf(program string) (pid int, err error) {
 	want, err := os.Stat(program)
 	if err != nil {
@@ -70,7 +71,8 @@ func childOf(program string) (pid int, err error) {
 		children, _ := os.ReadFile(path) // a thread that has ended has none
 		for field := range strings.FieldsSeq(string(children)) {
 			exe, err := os.Stat("/proc/" + field + "/exe")
-			if err == nil && os.SameFile(want, exe) {
+			line, _ := os.ReadFile("/proc/" + field + "/cmdline") // what has ended has none
+			if err == nil && os.SameFile(want, exe) && bytes.HasPrefix(line, []byte(program+"\x00")) {
 				_, err := fmt.Sscan(field, &pid)
 				return pid, err
 			}
