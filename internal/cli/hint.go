@@ -27,7 +27,7 @@ func (a *app) typed(sink event.Sink) event.Sink {
 	return event.SinkFunc(func(e event.Event) {
 		if e.Message != nil {
 			m := *e.Message
-			m.Hint = a.asTyped(m.Hint)
+			m.Text, m.Hint = a.asTyped(m.Text), a.asTyped(m.Hint)
 			e.Message = &m
 		}
 		sink.Emit(e)

@@ -93,7 +93,10 @@ func canBeGivenUp(cause release.Cause) bool {
 // rollback under way is waited for. It is false where there is neither: then it is for a deployment to lead back.
 func (e *Engine) takeBack(ctx context.Context, req api.DeployRequest, sink event.Sink) (done bool, err error) {
 	u := e.rollouts.in(req.Environment)
-	if u == nil || u.intent.Deployment.Cause == release.CauseDown {
+	if u == nil {
+		return e.wasTakenBack(req.Environment, sink)
+	}
+	if u.intent.Deployment.Cause == release.CauseDown {
 		return false, nil
 	}
 	if req.PlanOnly {
@@ -119,6 +122,23 @@ func (e *Engine) takeBack(ctx context.Context, req api.DeployRequest, sink event
 	case <-u.ended:
 	}
 	return e.afterwards(u, sink)
+}
+
+// wasTakenBack says what serves where the last deployment was given up: the same command, run again, does not go back further.
+func (e *Engine) wasTakenBack(env release.Environment, sink event.Sink) (bool, error) {
+	var last release.Deployment
+	s, err := e.environment(env)
+	if err != nil || s.Last == 0 || s.Pending != nil {
+		return false, err
+	}
+	err = e.db.View(func(tx state.Tx) (err error) { last, err = tx.Deployment(env, s.Last); return err })
+	if err != nil || last.Result != release.Cancelled {
+		return false, err
+	}
+	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &last})
+	say(sink, serves(s))
+	say(sink, env.Command("rollback RELEASE")+" goes back further")
+	return true, nil
 }
 
 // planReturn says what giving up would do at this moment.
@@ -164,13 +184,16 @@ func (e *Engine) afterwards(u *underWay, sink event.Sink) (bool, error) {
 		}
 	}
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
+	say(sink, serves(s))
+	return true, nil
+}
+
+func serves(s state.Environment) string {
 	if s.Serving == nil || len(s.Serving.Generation.Config.Services) == 0 {
-		say(sink, dep.Environment.String()+": nothing serves, as before")
-		return true, nil
+		return s.Environment.String() + ": nothing serves"
 	}
 	g := s.Serving.Generation
-	say(sink, fmt.Sprintf("%s: %s of %s#%d serves", dep.Environment, g.Release.Short(), dep.Environment.Name, g.Deployment))
-	return true, nil
+	return fmt.Sprintf("%s: %s of %s#%d serves", s.Environment, g.Release.Short(), s.Environment.Name, g.Deployment)
 }
 
 func say(sink event.Sink, text string) {
