@@ -202,19 +202,31 @@ func (s *site) neverWell() {
 
 func TestWhatTheNextEngineGoesOnWithMayFail(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, shop)
-	s.up(0)
-	end := s.load("version")
-	s.neverWell()
-	c := s.start("up")
-	c.until("the rollout waits", reaches("rollout:await", event.Started))
-	s.killEngine()
-	c.ends(10)
-	s.eventually("the deployment ends", func() bool { return s.lastResult() != release.Running })
-	s.lastEnded(release.RolledBack)
-	s.answers("one")
-	s.whole(2)
-	s.noneFailed(end)
+	for name, tc := range map[string]struct {
+		files    map[string]string
+		killed   func(event.Event) bool
+		replicas int
+	}{
+		"while the new ones are waited for": {shop, reaches("rollout:await", event.Started), 2},
+		"while requests are held":           {writer(), reaches("rollout:stop", event.Done), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, tc.files)
+			s.up(0)
+			end := s.load("version")
+			s.neverWell()
+			c := s.start("up")
+			c.until(name, tc.killed)
+			s.killEngine()
+			c.ends(10)
+			s.eventually("the deployment ends", func() bool { return s.lastResult() != release.Running })
+			s.lastEnded(release.RolledBack)
+			s.answers("one")
+			s.whole(tc.replicas)
+			s.noneFailed(end)
+		})
+	}
 }
 
 func TestTheNextEngineComesBackToWhatServedBefore(t *testing.T) {
@@ -374,23 +386,6 @@ func TestAHoldEndsByItselfWhereNoEngineIs(t *testing.T) {
 	s.up(0)
 	s.answers("two")
 	s.whole(1)
-}
-
-func TestEngineKilledWhileRequestsAreHeldAndTheNewOneFails(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, writer())
-	s.up(0)
-	end := s.load("version")
-	s.neverWell()
-	c := s.start("up")
-	c.until("the old replica has stopped", reaches("rollout:stop", event.Done))
-	s.killEngine()
-	c.ends(10)
-	s.eventually("the deployment ends", func() bool { return s.lastResult() != release.Running })
-	s.lastEnded(release.RolledBack)
-	s.answers("one")
-	s.whole(1)
-	s.noneFailed(end)
 }
 
 func TestEdgeKilled(t *testing.T) {

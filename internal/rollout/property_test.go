@@ -134,42 +134,38 @@ func mustServe(t *testing.T, s *site, g Generation) {
 }
 
 func TestInterruptedAnywhereAndRunAgainFinishes(t *testing.T) {
-	eachPair(t, func(t *testing.T, s *site, from, to Generation, n int) bool {
-		ctx, crash := context.WithCancelCause(t.Context())
-		defer crash(nil)
-		s.at = func(i int, _ string) error {
-			if i <= n {
-				return nil
-			}
-			crash(errCrash)
-			return errCrash
-		}
-		_, err := Run(ctx, s, wish(to), event.Discard)
-		s.at = nil
-		if err != nil && !errors.Is(err, errCrash) {
-			t.Errorf("ended with %v", err)
-		}
+	eachPair(t, func(t *testing.T, s *site, _, to Generation, n int) bool {
+		beyond := crashBehind(t, s, to, n)
 		mustRun(t, s, to)
-		return err == nil
+		return beyond
 	})
 }
 
 func TestInterruptedAnywhereTheOldGenerationCanBeReturnedTo(t *testing.T) {
 	eachPair(t, func(t *testing.T, s *site, from, to Generation, n int) bool {
-		ctx, crash := context.WithCancelCause(t.Context())
-		defer crash(nil)
-		s.at = func(i int, _ string) error {
-			if i <= n {
-				return nil
-			}
-			crash(errCrash)
-			return errCrash
-		}
-		_, err := Run(ctx, s, wish(to), event.Discard)
-		s.at = nil
+		beyond := crashBehind(t, s, to, n)
 		mustRun(t, s, from)
-		return err == nil
+		return beyond
 	})
+}
+
+// crashBehind runs a rollout that is interrupted after n operations, and reports whether it had no more than that.
+func crashBehind(t *testing.T, s *site, to Generation, n int) (beyond bool) {
+	ctx, crash := context.WithCancelCause(t.Context())
+	defer crash(nil)
+	s.at = func(i int, _ string) error {
+		if i <= n {
+			return nil
+		}
+		crash(errCrash)
+		return errCrash
+	}
+	defer func() { s.at = nil }()
+	_, err := Run(ctx, s, wish(to), event.Discard)
+	if err != nil && !errors.Is(err, errCrash) {
+		t.Errorf("ended with %v", err)
+	}
+	return err == nil
 }
 
 func TestGivenUpAnywhereTheOldGenerationServesAgain(t *testing.T) {
