@@ -73,6 +73,7 @@ func TestADeploymentThatWaitsCanBeGivenUp(t *testing.T) {
 	next := s.start("up")
 	next.until("the other one is told how to get its turn", says("gives that one up"))
 
+	s.refused(0, []string{"status"}, "under way: local#2", "gives it up")
 	s.refused(0, []string{"rollback", "--plan"}, "local#2", "would be given up", "remove")
 	s.refused(0, []string{"rollback"}, "giving up local#2", "of local#1 serves")
 	s.wasGivenUp(sick)
@@ -138,8 +139,10 @@ func TestADeploymentThatIsGivenUpStaysSoWhenTheEngineIsKilled(t *testing.T) {
 	t.Run("before", func(t *testing.T) {
 		sick := s.start("up")
 		sick.until("it waits", reaches("rollout:await", event.Started))
-		sick.signal(syscall.SIGKILL)
-		sick.wait()
+		sick.signal(syscall.SIGINT)
+		if r := sick.ends(130); !strings.Contains(r.out, "seaworthy rollback -e shop/local gives it up") {
+			t.Errorf("who interrupts it is not told how to give it up:\n%s%s", r.out, r.err)
+		}
 		s.killEngine()
 		s.refused(0, []string{"rollback"}, "giving up local#3", "of local#1 serves") // the next engine has gone on with it
 		s.lastEnded(release.Cancelled)

@@ -12,7 +12,7 @@ import (
 type begunSink struct {
 	event.Sink
 	begun atomic.Bool
-	in    atomic.Pointer[release.Environment] // what is deployed
+	last  atomic.Pointer[release.Deployment] // that was told of
 }
 
 // Emit passes the event on.
@@ -21,21 +21,29 @@ func (s *begunSink) Emit(e event.Event) {
 		s.begun.Store(true)
 	}
 	if e.Type == event.TypeDeployment {
-		s.in.Store(&e.Deployment.Environment)
+		s.last.Store(e.Deployment)
 	}
 	s.Sink.Emit(e)
 }
 
 // hint says what becomes of a call that its user has ended.
 func (s *begunSink) hint() string {
-	status := "seaworthy status"
-	if env := s.in.Load(); env != nil {
-		status = env.Command("status")
+	if d := s.last.Load(); d != nil {
+		hint := "the engine finishes what it has begun: " + d.Environment.Command("status") + " shows how far it is"
+		if canBeGivenUp(*d) {
+			hint += "; " + d.Environment.Command("rollback") + " gives it up"
+		}
+		return hint
 	}
 	if s.begun.Load() {
-		return "the engine finishes what it has begun: " + status + " shows how far it is"
+		return "the engine finishes what it has begun: seaworthy status shows how far it is"
 	}
 	return "nothing was changed; run the same command again: it goes on where this one stopped"
+}
+
+// canBeGivenUp reports whether rollback takes back the deployment while it is under way.
+func canBeGivenUp(d release.Deployment) bool {
+	return d.Result == release.Running && d.Cause != release.CauseDown && d.Cause != release.CauseRollback
 }
 
 // interrupted is the error of a call that its user has ended.

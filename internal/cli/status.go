@@ -111,7 +111,11 @@ func originOf(o release.Origin) string {
 func (a *app) notes(e api.EnvironmentStatus) []string {
 	var all []string
 	if p := e.Pending; p != nil {
-		all = append(all, fmt.Sprintf("under way: %s of %s by %s", p.Name(), p.Release.Short(), tui.Clean(p.Actor)))
+		note := fmt.Sprintf("under way: %s of %s by %s", p.Name(), p.Release.Short(), tui.Clean(p.Actor))
+		if canBeGivenUp(*p) {
+			note += "; " + a.asTyped(e.Environment.Command("rollback")) + " gives it up"
+		}
+		all = append(all, note)
 	}
 	if l := e.Last; l != nil && l.Error != "" && (e.Deployment == nil || l.Number != e.Deployment.Number) {
 		all = append(all, fmt.Sprintf("last: %s %s: %s", l.Name(), l.Result, tui.Clean(l.Error)))
