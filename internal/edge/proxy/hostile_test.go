@@ -39,35 +39,37 @@ func TestBodyThatTheClientDoesNotSendRightIsItsOwnFault(t *testing.T) {
 		"shorter than it said": {head + "Content-Length: 9\r\n\r\nhi", "400 or its end"},
 		"chunks without end":   {head + "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", "400 or its end"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			var asked atomic.Int32
-			read := func(_ http.ResponseWriter, req *http.Request) {
-				asked.Add(1)
-				io.Copy(io.Discard, req.Body)
-			}
-			u, other := r.serve(read), r.serve(read)
-			r.route("", nil, u, other)
-			conn := r.dial()
-			io.WriteString(conn, tt.request)
-			if strings.HasSuffix(tt.want, "end") {
-				conn.CloseWrite()
-			}
-			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if got := fmt.Sprint(status(resp)); got != "400" && (tt.want == "400" || err == nil) {
-				t.Errorf("answer %s, %v; want %s", got, err, tt.want)
-			}
-			eventually(t, "the request ends", func() bool { return r.inFlight() == 0 })
-			if n := asked.Load(); n > 1 {
-				t.Errorf("%d replicas were asked", n)
-			}
-			pools, _ := r.Status()
-			for _, s := range pools[0].Upstreams {
-				if s.Errors > 0 || s.Refusing {
-					t.Errorf("the replica is blamed: %+v", s)
+		for _, appProtocol := range []string{"http", "h2c"} {
+			t.Run(name+", "+appProtocol, func(t *testing.T) {
+				r := newRig(t)
+				var asked atomic.Int32
+				read := func(_ http.ResponseWriter, req *http.Request) {
+					asked.Add(1)
+					io.Copy(io.Discard, req.Body)
 				}
-			}
-		})
+				u, other := r.serve(read), r.serve(read)
+				r.route(appProtocol, nil, u, other)
+				conn := r.dial()
+				io.WriteString(conn, tt.request)
+				if strings.HasSuffix(tt.want, "end") {
+					conn.CloseWrite()
+				}
+				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if got := fmt.Sprint(status(resp)); got != "400" && (tt.want == "400" || err == nil) {
+					t.Errorf("answer %s, %v; want %s", got, err, tt.want)
+				}
+				eventually(t, "the request ends", func() bool { return r.inFlight() == 0 })
+				if n := asked.Load(); n > 1 {
+					t.Errorf("%d replicas were asked", n)
+				}
+				pools, _ := r.Status()
+				for _, s := range pools[0].Upstreams {
+					if s.Errors > 0 || s.Refusing {
+						t.Errorf("the replica is blamed: %+v", s)
+					}
+				}
+			})
+		}
 	}
 }
 
