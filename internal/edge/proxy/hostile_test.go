@@ -245,6 +245,22 @@ func TestCrowdIsRefusedAndLeavesNoTrace(t *testing.T) {
 	}
 }
 
+func TestNoRoomForAConnectionIsNoFaultOfTheReplica(t *testing.T) {
+	r := newRig(t)
+	r.route("tcp", nil, r.serveTCP(func(c *net.TCPConn) { io.Copy(c, c) }))
+	r.budget.size = 1
+	if conn, err := net.Dial("tcp", r.addr.String()); err == nil { // else it was reset before we knew it
+		defer conn.Close()
+		if _, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Error("it is answered")
+		}
+	}
+	eventually(t, "it has ended", func() bool { return r.Clients() == 0 })
+	if pools, _ := r.Status(); pools[0].Upstreams[0].Errors > 0 || pools[0].Upstreams[0].Refusing {
+		t.Errorf("the replica is blamed: %+v", pools)
+	}
+}
+
 func TestIdleClientsMakeRoom(t *testing.T) {
 	r := newRig(t)
 	r.route("", nil, r.named("a"))

@@ -210,13 +210,11 @@ func (p *Proxy) connect(to destination) (*link, error) {
 		if err == nil {
 			return &link{u, conn.Conn.(*net.TCPConn), conn}, nil
 		}
-		if isDialError(err) {
-			q.refused(u, r.port)
-		}
 		u.release()
 		if !isDialError(err) {
 			return nil, err
 		}
+		q.refused(u, r.port)
 	}
 }
 
