@@ -57,7 +57,9 @@ func (s *site) logged(text string) {
 }
 
 // crash ends the service with that exit code, and the command that says so with it if it is still there.
-func (s *site) crash(code string) { s.try("exec", "crash", "--", "sh", "-c", "echo "+code+" > /tmp/fail") }
+func (s *site) crash(code string) {
+	s.try("exec", "crash", "--", "sh", "-c", "echo "+code+" > /tmp/fail")
+}
 
 func (s *site) logsAreInOrder(t *testing.T) {
 	s = s.sub(t)
