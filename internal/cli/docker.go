@@ -27,21 +27,22 @@ const (
 )
 
 // dockerVolume is the folder with the content of a volume of Docker on this machine. It warns where somebody writes to it.
-func dockerVolume(ctx context.Context, name string, warnings io.Writer) (string, error) {
+// Where it is no such folder, the error says how to pipe it into the command into.
+func dockerVolume(ctx context.Context, name, into string, warnings io.Writer) (string, error) {
 	if !regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`).MatchString(name) {
 		return "", &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("%q is no name of a Docker volume", name), Hint: "docker volume ls lists them"}
 	}
 	host := cmp.Or(os.Getenv("DOCKER_HOST"), dockerHost)
 	socket, ok := strings.CutPrefix(host, "unix://")
 	if !ok {
-		return "", elsewhere(name, "the Docker of "+host+" may be on another machine")
+		return "", elsewhere(name, into, "the Docker of "+host+" may be on another machine")
 	}
 	d := docker{http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}}}
-	folder, err := d.mountpoint(ctx, name)
+	folder, err := d.mountpoint(ctx, name, into)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return filepath.Join(dockerVolumes, name, "_data"), nil // it does not run: nobody writes to it
 	}
@@ -57,7 +58,7 @@ func dockerVolume(ctx context.Context, name string, warnings io.Writer) (string,
 // docker asks a running Docker over its API. Its client library would be the largest part of this program.
 type docker struct{ http *http.Client }
 
-func (d docker) mountpoint(ctx context.Context, name string) (string, error) {
+func (d docker) mountpoint(ctx context.Context, name, into string) (string, error) {
 	var volume struct {
 		Driver, Mountpoint string
 		Options            map[string]string
@@ -66,7 +67,7 @@ func (d docker) mountpoint(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	if volume.Driver != "local" || len(volume.Options) > 0 {
-		return "", elsewhere(name, "the Docker volume "+name+" is not a folder of this machine alone")
+		return "", elsewhere(name, into, "the Docker volume "+name+" is not a folder of this machine alone")
 	}
 	return volume.Mountpoint, nil
 }
@@ -113,9 +114,9 @@ func (d docker) get(ctx context.Context, path string, into any) error {
 }
 
 // elsewhere explains the way that works for every volume.
-func elsewhere(name, why string) error {
+func elsewhere(name, into, why string) error {
 	return &release.UserError{
 		Kind: release.KindUsage, Err: errors.New(why),
-		Hint: "docker run --rm -v " + name + ":/v:ro busybox tar -C /v -c . | seaworthy volume import --yes NAME",
+		Hint: "docker run --rm -v " + name + ":/v:ro busybox tar -C /v -c . | " + into,
 	}
 }

@@ -158,7 +158,7 @@ func (a *app) contentFor(ctx context.Context, c *api.Client, env release.Environ
 	case docker != "" && len(args) == 2:
 		return nil, nil, &release.UserError{Kind: release.KindUsage, Err: errors.New("an archive and a Docker volume were given"), Hint: "give one of them"}
 	case docker != "":
-		folder, err := dockerVolume(ctx, docker, a.err)
+		folder, err := dockerVolume(ctx, docker, env.Command("volume import --yes "+name), a.err)
 		if err != nil {
 			return nil, nil, err
 		}
