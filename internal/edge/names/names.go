@@ -47,7 +47,7 @@ func (s *Server) ServeUDP(conn *net.UDPConn, addr netip.AddrPort) {
 
 // ServeTCP answers until Stop or until the listener is closed.
 func (s *Server) ServeTCP(l *net.TCPListener, addr netip.AddrPort) {
-	s.serve(l, addr, &dns.Server{Listener: l})
+	s.serve(l, addr, &dns.Server{Listener: limit(l)})
 }
 
 func (s *Server) serve(socket io.Closer, addr netip.AddrPort, d *dns.Server) {

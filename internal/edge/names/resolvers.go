@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -12,7 +13,8 @@ import (
 
 // Resolvers are those that a resolv.conf names, read again when it has changed.
 type Resolvers struct {
-	path string
+	path  string
+	asked atomic.Int64 // queries that are not answered yet
 
 	mu      sync.Mutex // guards the rest
 	servers []string
@@ -59,15 +61,21 @@ func (r *Resolvers) current() []string {
 }
 
 // Ask forwards the query to one resolver after the other until one answers. What is too long for UDP is asked for again
-// over TCP if the asker uses TCP itself; otherwise the asker is told, and comes back. Nobody to ask, or no answer: SERVFAIL.
+// over TCP if the asker uses TCP itself; otherwise the asker is told, and comes back. Nobody to ask, too many that ask, or no
+// answer: SERVFAIL.
 func (r *Resolvers) Ask(q *dns.Msg, tcp bool) *dns.Msg {
+	failed := new(dns.Msg).SetRcode(q, dns.RcodeServerFailure)
+	defer r.asked.Add(-1)
+	if r.asked.Add(1) > mostAsked {
+		return failed
+	}
 	for _, server := range r.current() {
 		if m, err := ask(q, server, tcp); err == nil && m.Rcode != dns.RcodeServerFailure && m.Rcode != dns.RcodeRefused {
 			m.Id = q.Id
 			return m
 		}
 	}
-	return new(dns.Msg).SetRcode(q, dns.RcodeServerFailure)
+	return failed
 }
 
 func ask(q *dns.Msg, server string, tcp bool) (*dns.Msg, error) {
