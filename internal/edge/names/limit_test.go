@@ -1,6 +1,7 @@
 package names
 
 import (
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -38,7 +39,7 @@ func TestConnectionsThatSayNothingDoNotKeepOthersOutForEver(t *testing.T) {
 		t.Errorf("the one that was too many is not answered: %v, %v", m, err)
 	}
 	crowd[0].SetDeadline(time.Now().Add(20 * time.Second))
-	if _, err := crowd[0].Read(make([]byte, 1)); err != io.EOF {
+	if _, err := crowd[0].Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the first to say nothing: %v, want its end", err)
 	}
 }
