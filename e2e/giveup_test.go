@@ -116,6 +116,20 @@ func TestADeploymentThatIsWatchedCanBeGivenUp(t *testing.T) {
 	s.noneFailed(load)
 }
 
+func TestADeploymentThatStoppedTheOldReplicaGivesItBack(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, strings.Replace(volumeWriter, "retries: 2, timeout: 10s", "retries: 2, start_period: 1m", 1))
+	s.up(0)
+	load := s.load("version") // held while nobody answers
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "2", SICK: "yes"`)
+	sick := s.start("up")
+	sick.until("the new one waits", reaches("rollout:await", event.Started))
+	s.run(0, "rollback")
+	s.wasGivenUp(sick)
+	s.serves("1")
+	s.noneFailed(load)
+}
+
 func TestADeploymentThatIsGivenUpStaysSoWhenTheEngineIsKilled(t *testing.T) {
 	t.Parallel()
 	compose := strings.Replace(patientPair, "stop_grace_period: 1s", "stop_signal: SIGWINCH\n    stop_grace_period: 2s", 1) // it takes its time to stop
