@@ -33,11 +33,13 @@ type ociRuntime struct {
 	path string
 }
 
-// findTools says what replicas need of the machine besides, and is not there.
+// findTools says what replicas need of the machine, besides crun, and is not there. Instructions of builds run with runc always.
 func findTools() error {
-	for _, tool := range []string{"iptables", "iptables-restore"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			return missing(err, "iptables")
+	for _, tool := range []struct{ name, debian string }{
+		{runc, runc}, {"iptables", "iptables"}, {"iptables-restore", "iptables"},
+	} {
+		if _, err := exec.LookPath(tool.name); err != nil {
+			return missing(tool.name, tool.debian, err)
 		}
 	}
 	return nil
@@ -68,7 +70,7 @@ func (r *Runtime) chooseRuntime(ctx context.Context, name string) (ociRuntime, e
 func (r *Runtime) findRunc(chroot bool) (ociRuntime, error) {
 	path, err := exec.LookPath(runc)
 	if err != nil {
-		return ociRuntime{}, missing(err, runc)
+		return ociRuntime{}, missing(runc, runc, err)
 	}
 	if chroot {
 		path = r.programs.runc
@@ -79,7 +81,7 @@ func (r *Runtime) findRunc(chroot bool) (ociRuntime, error) {
 func (r *Runtime) findCrun(ctx context.Context, chroot bool) (ociRuntime, error) {
 	path, err := exec.LookPath(crun)
 	if err != nil {
-		return ociRuntime{}, missing(err, crun)
+		return ociRuntime{}, missing(crun, crun, err)
 	}
 	if err := checkCrun(ctx, path); err != nil {
 		return ociRuntime{}, err
@@ -95,12 +97,7 @@ func (r *Runtime) findCrun(ctx context.Context, chroot bool) (ociRuntime, error)
 	return ociRuntime{name: crun, path: path}, nil
 }
 
-func missing(err error, debian string) error {
-	var lookup *exec.Error
-	name := debian
-	if errors.As(err, &lookup) {
-		name = lookup.Name
-	}
+func missing(name, debian string, err error) error {
 	return &release.UserError{
 		Kind: release.KindEngine, Err: fmt.Errorf("find %s: %w", name, err), Hint: "install it: apt-get install " + debian,
 	}
