@@ -2,11 +2,15 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // harbour has one service of two replicas, with all that a command in one of them may see.
@@ -58,6 +62,44 @@ func TestExecAndRun(t *testing.T) {
 	t.Run("run is interrupted", s.runIsInterrupted)
 	t.Run("run is removed when its caller or the engine is killed", s.runIsRemoved)
 	t.Run("down ends what runs beside", s.downEndsOneOffs)
+}
+
+func TestWhatIsTakenSlowlyComesWhole(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, harbour)
+	s.up(0)
+	type call struct {
+		*exec.Cmd
+		out  io.Reader
+		size int64
+	}
+	start := func(verb string, size int64) call {
+		cmd := s.command(verb, "api", "--", "head", "-c", fmt.Sprint(size), "/dev/zero")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return call{cmd, out, size}
+	}
+	var calls []call
+	for _, size := range []int64{380_000, 420_000, 450_000, 480_000} { // with the last byte in one buffer or another
+		calls = append(calls, start("exec", size), start("run", size))
+	}
+	never := start("run", 420_000)
+	time.Sleep(14 * time.Second) // longer than anybody in between waits by himself
+	for _, c := range calls {
+		got, err := io.Copy(io.Discard, c.out)
+		if err := errors.Join(err, c.Wait()); err != nil || got != c.size {
+			t.Errorf("%v: of %d bytes arrived %d (%v)", c.Args[5:], c.size, got, err)
+		}
+	}
+	s.run(0, "down") // does not wait for it
+	s.noOneOffs()
+	_, _ = io.Copy(io.Discard, never.out) // as far as it came
+	_ = never.Wait()
 }
 
 // sub is the site for a subtest.

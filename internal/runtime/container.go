@@ -95,6 +95,9 @@ type container struct {
 	known bool          // exit is what its shim has written
 	run   *run          // the shim, while there is one
 	ended chan struct{} // closed while the process does not run
+
+	// Of a one-off: drain waits until the caller has what it wrote, for its shim gives that up soon, and detach ends the wait.
+	drain, detach func()
 }
 
 func newContainer(rec record, dir string) *container {
@@ -174,6 +177,21 @@ func (c *container) finished(e shim.Exit, known bool) {
 		close(c.ended)
 	}
 	c.run, c.state, c.exit, c.known = nil, release.StateExited, e, known
+}
+
+func (c *container) attach(drain, detach func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drain, c.detach = drain, detach
+}
+
+func (c *container) attached() (drain, detach func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.drain == nil {
+		return func() {}, func() {}
+	}
+	return c.drain, c.detach
 }
 
 // letGo closes the connection to the shim, which goes on.

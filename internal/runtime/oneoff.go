@@ -23,6 +23,9 @@ func (r *Runtime) RunAttached(ctx context.Context, id string, a Attachment) (rel
 		return release.Replica{}, err
 	}
 	defer p.close()
+	draining, detach := context.WithCancel(ctx)
+	defer detach()
+	c.attach(func() { p.drain(draining) }, detach)
 	c.op.Lock()
 	run, err := r.start(ctx, c, false, p.stdio)
 	c.op.Unlock()
@@ -37,8 +40,7 @@ func (r *Runtime) RunAttached(ctx context.Context, id string, a Attachment) (rel
 	defer context.AfterFunc(ctx, func() { _ = run.kill(during, unix.SIGKILL) })() // it may have ended meanwhile
 	go run.attend(during, "", a, p.input.ended)
 	_, ended := c.current()
-	<-ended
-	p.drain(ctx)
+	<-ended // and drained
 	return c.replica(), context.Cause(ctx)
 }
 

@@ -154,6 +154,8 @@ func (r *Runtime) watchRun(c *container, n *run) {
 		if r.closing.Err() != nil {
 			return // the replica goes on without us
 		}
+		drain, _ := c.attached()
+		drain()
 		r.bury(c, n, err == nil)
 	})
 }
@@ -206,6 +208,8 @@ func (r *Runtime) stop(ctx context.Context, c *container, grace time.Duration) e
 			return context.Cause(ctx)
 		}
 	}
+	_, detach := c.attached()
+	detach()
 	if err := run.kill(ctx, unix.SIGKILL); err != nil && run.alive() {
 		return fmt.Errorf("kill replica %s: %w", c.id, err)
 	}
