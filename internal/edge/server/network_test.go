@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/edge"
 )
@@ -139,4 +140,57 @@ func TestNamesOverHandover(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A DNS server that is published at port 53 of all addresses is what the edge itself is at port 53 of each network.
+func TestPublishedPortMayBeOneThatNetworksUse(t *testing.T) {
+	l := launch(t, "1")
+	c, first := ensure(t, l)
+	port := freePort(t)
+	u := edge.Upstream{ID: "dns", Addr: netip.MustParseAddr("127.0.5.9")}
+	vip := netip.MustParseAddr("127.95.1.9")
+	routes := edge.Routes{
+		Pools: []edge.Pool{{ID: "one", Upstreams: []edge.Upstream{u}}},
+		Networks: []edge.Network{{
+			ID: "net", Gateway: netip.MustParseAddr("127.0.6.2"), DNSPort: uint16(port),
+			RedirectPort: uint16(freePort(t)), VIPs: netip.MustParsePrefix("127.95.1.0/24"), DefaultView: "v",
+		}},
+		Views: []edge.View{{ID: "v", Services: []edge.Target{{Names: []string{"db"}, VIP: vip, Pool: "one", UDP: []int{port}}}}},
+	}
+	apply(t, c, routes) // a service is first seen by its neighbours
+	for _, protocol := range []string{edge.TCP, edge.UDP} {
+		routes.Listeners = append(routes.Listeners, edge.Listener{
+			Addr: netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(port)), Protocol: protocol, AppProtocol: "tcp", Pool: "one", Port: freePort(t),
+		})
+	}
+	apply(t, c, routes)
+	names := func(when string) {
+		t.Helper()
+		for _, network := range []string{"udp", "tcp"} {
+			q := new(dns.Msg).SetQuestion("db.", dns.TypeA)
+			m, _, err := (&dns.Client{Net: network, Timeout: 5 * time.Second}).Exchange(q, fmt.Sprintf("127.0.6.2:%d", port))
+			if err != nil || len(m.Answer) != 1 {
+				t.Errorf("%s: name over %s: %v, %v", when, network, m, err)
+			}
+		}
+	}
+	names("beside a published port")
+
+	other, _ := ensure(t, launchIn(t, t.TempDir(), "1"))
+	theirs := edge.Routes{Pools: routes.Pools, Listeners: routes.Listeners[1:]}
+	if err := other.Apply(t.Context(), theirs); err == nil {
+		t.Error("another edge has the same port")
+	}
+
+	unix.Kill(first.PID, unix.SIGKILL)
+	edge.Watch(t.Context(), first.PID)
+	if _, s := ensure(t, l); len(s.Missing) > 0 {
+		t.Errorf("after a restart is missing: %q", s.Missing)
+	}
+	names("after a restart")
+	l.Version = "2"
+	if _, s := ensure(t, l); len(s.Missing) > 0 {
+		t.Errorf("after a handover is missing: %q", s.Missing)
+	}
+	names("after a handover")
 }

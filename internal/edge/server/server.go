@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,10 +89,7 @@ func (s *server) open(r edge.Routes) ([]*socket.Socket, error) {
 		if s.sockets[k] != nil {
 			continue
 		}
-		made, err := socket.Open(k)
-		if err != nil && overlaps(k, leaving) {
-			made, err = socket.OpenBeside(k, leaving)
-		}
+		made, err := bind(k, s.beside(k, leaving, opened))
 		if err != nil {
 			closeSockets(opened)
 			return nil, err
@@ -100,8 +99,29 @@ func (s *server) open(r edge.Routes) ([]*socket.Socket, error) {
 	return opened, nil
 }
 
-func overlaps(k socket.Key, leaving []*socket.Socket) bool {
-	for _, s := range leaving {
+// bind opens a socket that may overlap with some of ours.
+func bind(k socket.Key, beside []*socket.Socket) (*socket.Socket, error) {
+	made, err := socket.Open(k)
+	if err != nil && overlaps(k, beside) {
+		return socket.OpenBeside(k, beside)
+	}
+	return made, err
+}
+
+// beside are the sockets that k may overlap with: those that leave, and those that serve networks, at addresses of their own, where
+// k serves the world, or the other way round.
+func (s *server) beside(k socket.Key, leaving, opened []*socket.Socket) []*socket.Socket {
+	all := slices.Clone(leaving)
+	for _, other := range slices.AppendSeq(slices.Clone(opened), maps.Values(s.sockets)) {
+		if (k.Purpose == socket.Published) != (other.Purpose == socket.Published) {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+func overlaps(k socket.Key, beside []*socket.Socket) bool {
+	for _, s := range beside {
 		if s.Protocol == k.Protocol && s.Addr.Port() == k.Addr.Port() {
 			return true
 		}
@@ -192,7 +212,7 @@ func (s *server) bindMissing() {
 		if s.sockets[k] != nil {
 			continue
 		}
-		sock, err := socket.Open(k)
+		sock, err := bind(k, s.beside(k, nil, nil))
 		if err != nil {
 			s.missing[k] = err
 			continue

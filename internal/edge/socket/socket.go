@@ -64,17 +64,27 @@ type Socket struct {
 // Open binds and listens. A port that is taken is a conflict that names the address and, where it can be told, who has it.
 func Open(k Key) (*Socket, error) { return open(k, false) }
 
-// OpenBeside is Open for a key that overlaps with sockets of ours which are about to be closed (0.0.0.0:80 and
-// 127.0.0.1:80): the kernel allows it if all of them share their port.
+// OpenBeside is Open for a key that overlaps with sockets of ours (0.0.0.0:80 with 127.0.0.1:80, [::]:53 with 10.83.0.1:53). The
+// kernel allows it if all of them share their port. Afterwards they do not: nobody else is to take part.
 func OpenBeside(k Key, ours []*Socket) (*Socket, error) {
+	var beside []*Socket
 	for _, s := range ours {
 		if s.Protocol == k.Protocol && s.Addr.Port() == k.Addr.Port() {
-			if err := s.sharePort(); err != nil {
-				return nil, err
-			}
+			beside = append(beside, s)
 		}
 	}
-	return open(k, true)
+	if err := sharePort(beside, true); err != nil {
+		return nil, err
+	}
+	made, err := open(k, true)
+	if err != nil {
+		return nil, errors.Join(err, sharePort(beside, false))
+	}
+	if err := sharePort(append(beside, made), false); err != nil {
+		made.Close()
+		return nil, err
+	}
+	return made, nil
 }
 
 func open(k Key, share bool) (*Socket, error) {
@@ -120,9 +130,21 @@ func (k Key) prepare(c syscall.RawConn, share bool) error {
 	return errors.Join(ctlErr, err)
 }
 
-func (s *Socket) sharePort() error {
+func sharePort(all []*Socket, share bool) error {
+	var errs []error
+	for _, s := range all {
+		errs = append(errs, s.sharePort(share))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Socket) sharePort(share bool) error {
+	value := 0
+	if share {
+		value = 1
+	}
 	var err error
-	ctlErr := s.raw(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+	ctlErr := s.raw(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, value) })
 	return errors.Join(ctlErr, err)
 }
 
