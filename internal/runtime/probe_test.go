@@ -26,12 +26,13 @@ func TestProbeRunsTheTest(t *testing.T) {
 			{"unwell", release.Health{Test: []string{"CMD-SHELL", "echo sick >&2; exit 1"}}, false, "sick\n"},
 			{"well, and leaves a child", release.Health{Test: []string{"CMD-SHELL", "sleep 600 & echo fine"}}, true, "fine\n"},
 			{"unwell, and leaves a child", release.Health{Test: []string{"CMD-SHELL", "sleep 600 & echo sick; exit 1"}}, false, "sick\n"},
+			{"well, and talks", release.Health{Test: []string{"CMD-SHELL", "yes | head -c 1000000"}}, true, "y\ny\n"},
 			{"slow", release.Health{Test: []string{"CMD", "sleep", "600"}, Timeout: release.Duration(200 * time.Millisecond)}, false, "the test took longer"},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
 				ok, output, err := e.Probe(t.Context(), "web-1", tc.health)
-				if err != nil || ok != tc.ok || !strings.HasPrefix(output, tc.output) {
-					t.Errorf("got %v, %q, %v", ok, output, err)
+				if err != nil || ok != tc.ok || !strings.HasPrefix(output, tc.output) || len(output) > 4096 {
+					t.Errorf("got %v, %.100q in %d bytes, %v", ok, output, len(output), err)
 				}
 			})
 		}
