@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestNetworksKeepServicesApart(t *testing.T) {
@@ -177,4 +178,39 @@ func TestAPortOfAnotherEnvironmentIsNamedBeforeAnythingIsBuilt(t *testing.T) {
 	winner.run(0, "down")
 	loser.up(0)
 	loser.serves("1")
+}
+
+func TestAUDPPortIsPublishedUnderItsOwnNumberAtAllAddresses(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, `services:
+  web:
+    build: .
+    ports: ["{{port}}:{{port}}/udp", "127.0.0.1:{{port}}:8080"]
+    environment: {VERSION: "1", UDP_PORT: "{{port}}"}
+    stop_grace_period: 1s
+`)
+	s.up(0)
+	byName := query("ask", "network", "udp", "addr", fmt.Sprintf("web:%d", s.port))
+	if got := s.get(byName); got != "1 hello" {
+		t.Errorf("asked by a neighbour: %q", got)
+	}
+	s.edit("compose.yaml", `VERSION: "1"`, `VERSION: "2"`)
+	s.up(0)
+	if got := s.get(byName); got != "2 hello" {
+		t.Errorf("asked by a neighbour: %q", got)
+	}
+	conn, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", s.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	s.eventually("the world is answered", func() bool {
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		if _, err := fmt.Fprint(conn, "hi"); err != nil {
+			return false
+		}
+		answer := make([]byte, 100)
+		n, err := conn.Read(answer)
+		return err == nil && string(answer[:n]) == "2 hi"
+	})
 }

@@ -68,7 +68,7 @@ func (e *Engine) checkPorts(ctx context.Context, env release.Environment, servin
 		}
 	}
 	for _, p := range published(config) {
-		if held[fmt.Sprint(p.Published, p.Protocol)] {
+		if held[fmt.Sprint(p.Published, p.Protocol)] || mayShare(p.Port) {
 			continue
 		}
 		if err := tryPort(ctx, p); err != nil {
@@ -78,24 +78,21 @@ func (e *Engine) checkPorts(ctx context.Context, env release.Environment, servin
 	return nil
 }
 
+// mayShare reports whether the edge may have the port for a network's own use, which it can share with what is published and
+// nobody else can: that of names, and those of services for UDP.
+func mayShare(p release.Port) bool { return p.Protocol == "udp" || p.Published == 53 }
+
 // tryPort listens at a port for a moment.
 func tryPort(ctx context.Context, p publishedPort) error {
-	var listening interface{ Close() error }
-	var err error
 	var lc net.ListenConfig
-	at := net.JoinHostPort(p.HostIP, strconv.Itoa(p.Published))
-	if p.Protocol == "udp" {
-		listening, err = lc.ListenPacket(ctx, "udp", at)
-	} else {
-		listening, err = lc.Listen(ctx, "tcp", at)
-	}
+	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(p.HostIP, strconv.Itoa(p.Published)))
 	switch {
 	case err == nil:
-		return listening.Close()
+		return l.Close()
 	case errors.Is(err, unix.EADDRINUSE):
 		return &release.UserError{
 			Kind: release.KindConflict, Err: fmt.Errorf("port %d, which %s publishes, is taken: %w", p.Published, p.service, err),
-			Hint: fmt.Sprintf("ss -lnp 'sport = :%d' shows by whom; or publish another port", p.Published),
+			Hint: fmt.Sprintf("ss -ltnp 'sport = :%d' shows by whom; or publish another port", p.Published),
 		}
 	}
 	return &release.UserError{

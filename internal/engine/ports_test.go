@@ -89,3 +89,11 @@ func TestWhatIsComeBackToKeepsItsPort(t *testing.T) {
 		t.Errorf("claimed: %v", got)
 	}
 }
+
+func TestAnAddressThatIsNotOursIsNotCalledTaken(t *testing.T) {
+	wanted := publishedPort{release.Port{HostIP: "192.0.2.1", Published: 8080, Protocol: "tcp"}, "web"}
+	err := tryPort(t.Context(), wanted)
+	if release.KindOf(err) != release.KindConflict || strings.Contains(err.Error(), "taken") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"log"
@@ -229,7 +230,7 @@ func echoTCP() {
 }
 
 func echoUDP() {
-	conn, err := net.ListenPacket("udp", ":7001")
+	conn, err := net.ListenPacket("udp", ":"+cmp.Or(os.Getenv("UDP_PORT"), "7001"))
 	if err != nil {
 		log.Fatal(err)
 	}
