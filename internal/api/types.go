@@ -218,4 +218,5 @@ type EngineInfo struct {
 	Edge     int       `json:"edge"`     // its process id; 0: not running
 	Busy     []string  `json:"busy"`     // what it is doing for whom
 	Replicas int       `json:"replicas"` // that run
+	Runtime  string    `json:"runtime"`  // what new ones are run with: runc or crun
 }

@@ -214,7 +214,7 @@ func (a *app) engineStatus() *cobra.Command {
 			}
 			return a.result(info, func(out tui.Output) error {
 				fmt.Fprintf(out, "engine %s, process %d, since %s\n", info.Version, info.PID, tui.Ago(info.Started, time.Now()))
-				fmt.Fprintf(out, "root %s, edge process %d, %d replicas running\n", info.Root, info.Edge, info.Replicas)
+				fmt.Fprintf(out, "root %s, edge process %d, %d replicas running, new ones with %s\n", info.Root, info.Edge, info.Replicas, info.Runtime)
 				for _, b := range info.Busy {
 					fmt.Fprintln(out, "busy:", b)
 				}

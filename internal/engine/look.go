@@ -124,7 +124,10 @@ func usersOf(c release.Config, volume string) []string {
 }
 
 func (e *Engine) info(ctx context.Context) (api.EngineInfo, error) {
-	out := api.EngineInfo{Version: e.cfg.Version, PID: os.Getpid(), Root: e.cfg.Root, Started: e.started, Busy: e.turns.busy()}
+	out := api.EngineInfo{
+		Version: e.cfg.Version, PID: os.Getpid(), Root: e.cfg.Root, Started: e.started, Busy: e.turns.busy(),
+		Runtime: e.runtime.OCIRuntime(),
+	}
 	if s, err := e.edge.Status(ctx); err == nil {
 		out.Edge = s.PID
 	}

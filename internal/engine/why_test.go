@@ -112,7 +112,8 @@ func TestReasonsOfAnImage(t *testing.T) {
 		},
 		"the way back": {[]making{everything, {"two", nil, nil}, {"one", nil, nil}}, nil, "two", "one", []string{"as it was made before"}},
 		"of an engine before this one, what it kept": {
-			[]making{{"two", ops("a2 builder 2 COPY . .", "b2 builder 3 RUN go build < a2", "c assets 6 COPY www /www"), []int{2, 3}}}, first,
+			[]making{{"two", ops("a2 builder 2 COPY . .", "b2 builder 3 RUN go build < a2", "c assets 6 COPY www /www"), []int{2, 3}}},
+			first,
 			"one", "two",
 			[]string{"builder: COPY . . (Dockerfile:2)"},
 		},

@@ -33,6 +33,9 @@ type ociRuntime struct {
 	path string
 }
 
+// OCIRuntime is the name of what new replicas are run with, runc or crun.
+func (r *Runtime) OCIRuntime() string { return r.oci.name }
+
 // findTools says what replicas need of the machine, besides crun, and is not there. Instructions of builds run with runc always.
 func findTools() error {
 	for _, tool := range []struct{ name, debian string }{
