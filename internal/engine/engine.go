@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/edge"
@@ -75,7 +77,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := e.open(ctx); err != nil {
 		return err
 	}
-	return e.serve(ctx)
+	return errors.Join(e.serve(ctx), e.stopWithMachine(context.WithoutCancel(ctx)))
 }
 
 func (e *Engine) open(ctx context.Context) error {
@@ -205,6 +207,9 @@ func (e *Engine) serve(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	e.log.Info("engine ready", "root", e.cfg.Root, "version", e.cfg.Version, "took", time.Since(e.started))
+	if _, err := daemon.SdNotify(true, daemon.SdNotifyReady); err != nil {
+		e.log.Error("tell systemd that the engine is ready", "error", err)
+	}
 	select {
 	case err = <-done:
 		return err

@@ -12,18 +12,25 @@ import (
 // UnitName is the systemd unit's.
 const UnitName = "seaworthy.service"
 
-// KillMode=process: replicas and edge are in the unit's control group until they have their own, and must not die with it.
+// Type=notify: who starts the unit goes on when the engine answers, however long it takes to adopt what runs.
+// KillMode=process: edge and shims are in the unit's control group, and must not die with the engine.
 // Restart=on-failure: seaworthy engine stop ends the engine in order, and it stays stopped.
+// TimeoutStopSec: before the machine goes down, the engine stops what runs, each with its stop_grace_period.
+// Delegate=yes: systemd keeps all controllers at the top, where replicas have control groups of their own.
 const unit = `[Unit]
 Description=Seaworthy engine
 Documentation=https://github.com/seaworthyhq/seaworthy
 After=network-online.target
 Wants=network-online.target
+RequiresMountsFor=%s
 
 [Service]
+Type=notify
 ExecStart=%s engine run%s --root %s
 Restart=on-failure
 RestartSec=1
+TimeoutStartSec=infinity
+TimeoutStopSec=5min
 KillMode=process
 Delegate=yes
 LimitNOFILE=1048576
@@ -40,7 +47,7 @@ func WriteUnit(dir, binary, root, settings string) (string, error) {
 		settings = " --config " + argument(settings)
 	}
 	path := filepath.Join(dir, UnitName)
-	return path, atomicfile.Write(path, fmt.Appendf(nil, unit, word(binary), settings, argument(root)), 0o644)
+	return path, atomicfile.Write(path, fmt.Appendf(nil, unit, word(root), word(binary), settings, argument(root)), 0o644)
 }
 
 // argument writes a word of a command line in which systemd puts no variable's value (systemd.service(5)).

@@ -44,6 +44,9 @@ func TestUnitTakesPathsAsTheyAre(t *testing.T) {
 			t.Fatal(err)
 		}
 		line := "ExecStart=" + want[0] + " engine run --config " + want[1] + " --root " + want[1] + "\n"
+		if mounts := "RequiresMountsFor=" + want[0] + "\n"; !strings.Contains(string(text), mounts) {
+			t.Errorf("unit lacks %q:\n%s", mounts, text)
+		}
 		if !strings.Contains(string(text), line) {
 			t.Errorf("unit lacks %q:\n%s", line, text)
 		}
@@ -90,8 +93,10 @@ func TestUnitKeepsReplicasWhenTheEngineEnds(t *testing.T) {
 	}
 	for _, want := range []string{
 		"[Service]ExecStart=/usr/local/bin/seaworthy engine run --root /var/lib/seaworthy",
+		"[Unit]RequiresMountsFor=/var/lib/seaworthy", // a disk of its own is there first
+		"[Service]Type=notify",                // started is what answers
 		"[Service]KillMode=process",           // replicas and edge outlive it
-		"[Service]Delegate=yes",               // systemd leaves the cgroups of replicas alone
+		"[Service]Delegate=yes",               // systemd takes no controller away from the cgroups of replicas
 		"[Service]Restart=on-failure",         // back when killed, but not when told to stop
 		"[Install]WantedBy=multi-user.target", // and with the machine
 	} {

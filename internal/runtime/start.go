@@ -189,6 +189,21 @@ func (r *Runtime) Stop(ctx context.Context, id string, grace time.Duration) erro
 	return r.stop(ctx, c, grace)
 }
 
+// StopWithMachine stops the replica as Stop does, for as long as the machine is down: how it ended is forgotten, and so it comes
+// back as one does that lost its power.
+func (r *Runtime) StopWithMachine(ctx context.Context, id string, grace time.Duration) error {
+	c, err := r.get(id)
+	if err != nil {
+		return err
+	}
+	c.op.Lock()
+	defer c.op.Unlock()
+	if err := r.stop(ctx, c, grace); err != nil {
+		return err
+	}
+	return shim.ForgetExit(c.dir)
+}
+
 func (r *Runtime) stop(ctx context.Context, c *container, grace time.Duration) error {
 	run, ended := c.current()
 	if c.replica().State != release.StateRunning || run == nil {
