@@ -151,6 +151,7 @@ func TestHalfMadeReplicaIsCleared(t *testing.T) {
 func TestReplicaIsStartedAfterAReboot(t *testing.T) {
 	e := start(t)
 	e.run("web-1", e.service("sh", "-c", "echo run >> /tmp/runs; sleep 600"))
+	eventually(t, "it has run", func() bool { return e.sh("web-1", "cat /tmp/runs; true") == "run" })
 	before, err := e.Replica("web-1")
 	if err != nil {
 		t.Fatal(err)

@@ -27,3 +27,13 @@ func TestReplicasAreWholeInAChroot(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// Machines with cgroups of version 2 alone have nothing to hide from crun.
+func TestCrunWorksWithoutMixedCgroups(t *testing.T) {
+	needsRoot(t)
+	e := startWith(t, program, "crun")
+	script := `umount --lazy /sys/fs/cgroup/unified 2>/dev/null; exec "$1" --version`
+	if out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-c", script, "sh", e.ociRuntime()).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -25,9 +25,12 @@ func runRunc(args []string) error {
 }
 
 // runCrun is crun on a machine with mixed cgroups, which it refuses. All controllers that replicas are limited by are in version
-// 1 there, so it is not shown the others.
+// 1 there, so it is not shown the others. Elsewhere it is crun as it is.
 func runCrun(args []string) error {
 	return runOCI("crun", args, func() error {
+		if !MixedCgroups() {
+			return nil
+		}
 		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 			return err
 		}
