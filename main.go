@@ -22,7 +22,8 @@ func main() {
 		os.Exit(server.Main(os.Args[2:]))
 	}
 	os.Exit(cli.Main(version, os.Args[1:], cli.Engine{
-		Run: runEngine, WriteUnit: engine.WriteUnit, UnitName: engine.UnitName, SettingsPath: engine.SettingsPath,
+		Run: runEngine, WriteUnit: engine.WriteUnit, UnitName: engine.UnitName, Installed: engine.Installed,
+		SettingsPath: engine.SettingsPath,
 	}))
 }
 

@@ -22,6 +22,7 @@ type Engine struct {
 	Run          func(ctx context.Context, root, settings string, onDemand bool) error
 	WriteUnit    func(dir, binary, root, settings string) (path string, err error)
 	UnitName     string
+	Installed    func(root string) bool // whether systemd starts the engine of that state root
 	SettingsPath string
 }
 

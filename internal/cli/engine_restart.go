@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
-	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
@@ -33,12 +31,9 @@ func (a *app) engineRestart() *cobra.Command {
 }
 
 func (a *app) restartEngine(ctx context.Context) error {
-	if exec.CommandContext(ctx, "systemctl", "is-active", "--quiet", a.engineParts.UnitName).Run() == nil {
-		if out, err := exec.CommandContext(ctx, "systemctl", "restart", a.engineParts.UnitName).CombinedOutput(); err != nil {
-			return &release.UserError{
-				Kind: release.KindEngine, Err: fmt.Errorf("restart %s: %w", a.engineParts.UnitName, err), Detail: string(out),
-				Hint: "journalctl -u " + a.engineParts.UnitName + " says why",
-			}
+	if a.installed() && a.systemctl(ctx, "is-active") == nil {
+		if err := a.systemctl(ctx, "restart"); err != nil {
+			return err
 		}
 	} else if err := tui.Busy(a.err, "stopping the engine", func() error { return stopEngine(ctx, api.NewClient(a.root)) }); err != nil && !errors.Is(err, api.ErrNoEngine) {
 		return err

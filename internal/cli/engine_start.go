@@ -52,6 +52,12 @@ func (a *app) startEngine(ctx context.Context, client *api.Client) error {
 }
 
 func (a *app) startOnce(ctx context.Context, client *api.Client) error {
+	if a.installed() { // one beside it would keep it from starting
+		if err := a.systemctl(ctx, "start"); err != nil {
+			return err
+		}
+		return client.WaitReady(ctx)
+	}
 	settings, err := settingsFile(os.Getenv(namedSettings)) // the engine will not stand where this process does
 	if err != nil {
 		return err

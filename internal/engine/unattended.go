@@ -2,8 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -12,6 +10,14 @@ import (
 
 // unitDirs is where systemd looks for units of the machine.
 var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+
+// Installed reports whether systemd runs here and starts the engine of that state root.
+func Installed(root string) bool { return systemdRuns() && installed(unitDirs, root) }
+
+func systemdRuns() bool {
+	_, err := os.Stat("/run/systemd/system") // sd_booted(3)
+	return err == nil
+}
 
 // installed says whether one of the directories has the unit, for this state root.
 func installed(dirs []string, root string) bool {
@@ -32,7 +38,7 @@ func (e *Engine) warnUnattended(d deployment, sink event.Sink) {
 	}
 	e.unattended.Do(func() {
 		hint := "sudo seaworthy engine install --root " + e.cfg.Root
-		if _, err := os.Stat("/run/systemd/system"); errors.Is(err, fs.ErrNotExist) {
+		if !systemdRuns() {
 			hint = "no systemd runs here: have the machine start seaworthy engine run --root " + e.cfg.Root
 		}
 		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+func TestAnInstalledEngineIsStartedBySystemd(t *testing.T) {
+	dir := t.TempDir()
+	systemctl := "#!/bin/sh\necho \"$@\" > " + dir + "/told\necho no such disk\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(dir, "systemctl"), []byte(systemctl), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	a := &app{root: filepath.Join(dir, "root")}
+	a.engineParts = Engine{UnitName: "sea.service", Installed: func(root string) bool { return root == a.root }}
+
+	err := a.startOnce(t.Context(), api.NewClient(a.root))
+	user, ok := errors.AsType[*release.UserError](err)
+	if !ok || !strings.Contains(user.Detail, "no such disk") || !strings.Contains(user.Hint, "journalctl -u sea.service") {
+		t.Errorf("it did not start: %+v", err)
+	}
+	if told, _ := os.ReadFile(filepath.Join(dir, "told")); string(told) != "start sea.service\n" {
+		t.Errorf("systemd was told: %q", told)
+	}
+	if _, err := os.Stat(a.root); err == nil {
+		t.Error("another engine was started beside it")
+	}
+}
