@@ -237,7 +237,7 @@ func (r *Runtime) endForgotten(c *container, n *run) {
 	dir := filepath.Join(c.dir, execsDir)
 	entries, _ := os.ReadDir(dir) // none: nothing was run
 	if len(entries) > 0 {
-		r.waiters.Go(func() { n.killGuests(inNamespace(r.closing)) })
+		n.killGuests(inNamespace(r.closing)) // before anybody can run anything new
 	}
 	for _, e := range entries {
 		r.waiters.Go(func() {
@@ -254,7 +254,7 @@ func (r *Runtime) endForgotten(c *container, n *run) {
 // killGuests ends what was run in the replica beside its own process, with its children. A start that was cut with its engine
 // may have left a process that the shim does not know of; like the others it has its parent outside of the replica.
 func (n *run) killGuests(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, forgotten)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	own, err := n.task.Connect(ctx, &taskapi.ConnectRequest{ID: n.id})
 	if err != nil {
