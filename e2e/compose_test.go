@@ -31,7 +31,7 @@ func TestAServiceRunsAsItsComposeFileSays(t *testing.T) {
     build: .
     entrypoint: ["sh", "-c"]
     command: ["trap 'echo got USR1; exit 0' USR1; echo up $$FROM_FILE; while :; do sleep 0.1; done"]
-    user: "1000:1001"
+    user: "7311:7312" # nobody else's: nproc counts a user's processes on the whole machine
     group_add: ["2000"]
     working_dir: /var/made/here
     init: true
@@ -65,7 +65,7 @@ CMD ["false"]
 	s.edit("compose.yaml", "command: []", `command: ["1000"]`)
 	s.up(0)
 	s.sees("web", []seen{
-		{"user", "id -u; id -g; id -G", "1000\n1001\n1001 2000"},
+		{"user", "id -u; id -g; id -G", "7311\n7312\n7312 2000"},
 		{"working_dir", "readlink /proc/1/cwd", "/var/made/here"},
 		{"init", "tr '\\0' ' ' < /proc/1/cmdline | cut -d ' ' -f 1", "/dev/seaworthy-init"},
 		{"read_only", "touch /x 2>&1", "touch: /x: Read-only file system"},
