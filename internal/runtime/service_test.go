@@ -53,7 +53,7 @@ func TestServiceIsHonoured(t *testing.T) {
 		}, "grep db.example /etc/hosts", "192.0.2.7\tdb.example"},
 		{"memory and processes", func(s *release.Service) {
 			s.Resources = release.Resources{MemoryBytes: 32 << 20, PIDs: 50, CPUs: 0.5}
-		}, "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us", "33554432\n50\n50000"},
+		}, "cd /sys/fs/cgroup; cat memory.max pids.max 2>/dev/null && cut -d' ' -f1 cpu.max || cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us", "33554432\n50\n50000"},
 		{"init", func(s *release.Service) { s.Init = true }, "tr '\\0' ' ' < /proc/1/cmdline", "/dev/seaworthy-init sleep 600"},
 		{
 			"terminal", func(s *release.Service) { s.TTY = true; s.Command = []string{"sh", "-c", "tty > /tmp/tty; sleep 600"} },
