@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -46,9 +47,8 @@ type Limits struct {
 
 // apply sets the limits on the control group that RUN steps are started below.
 func (l Limits) apply(parent string) error {
-	resources := l.resources()
 	if cgroups.Mode() == cgroups.Unified {
-		_, err := cgroup2.NewManager(cgroupRoot, path.Join("/", parent), cgroup2.ToResources(resources))
+		_, err := cgroup2.NewManager(cgroupRoot, path.Join("/", parent), l.unified())
 		return err
 	}
 	limited := only(cgroup1.Memory, cgroup1.Cpu)
@@ -59,7 +59,20 @@ func (l Limits) apply(parent string) error {
 	if err != nil {
 		return err
 	}
-	return group.Update(resources)
+	return group.Update(l.resources())
+}
+
+// unified is the limits in the terms of cgroup v2, where -1 lifts none.
+func (l Limits) unified() *cgroup2.Resources {
+	res := cgroup2.ToResources(l.resources())
+	if l.MemoryBytes <= 0 {
+		most := int64(math.MaxInt64)
+		res.Memory.Max = &most
+	}
+	if l.CPUs <= 0 {
+		res.CPU.Max = cgroup2.NewCPUMax(nil, nil)
+	}
+	return res
 }
 
 func (l Limits) resources() *specs.LinuxResources {
