@@ -104,7 +104,7 @@ func (r *Runtime) findProcess(ctx context.Context, c *container) error {
 	return nil
 }
 
-// endMaking ends a runc that still makes the replica's container, for a shim that is gone: it would be in the way of the
+// endMaking ends a runc or crun that still makes the replica's container, for a shim that is gone: it would be in the way of the
 // next one.
 func (r *Runtime) endMaking(ctx context.Context, id string) error {
 	making := []byte("\x00create\x00--bundle\x00" + r.bundle(id) + "\x00")
@@ -115,7 +115,7 @@ func (r *Runtime) endMaking(ctx context.Context, id string) error {
 		}
 		for _, pid := range pids {
 			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("end runc, process %d: %w", pid, err)
+				return fmt.Errorf("end process %d, which makes %s: %w", pid, id, err)
 			}
 		}
 		select {

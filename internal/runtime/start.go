@@ -58,8 +58,8 @@ func (r *Runtime) start(ctx context.Context, c *container, again bool, to stdio)
 	defer func() {
 		if err != nil {
 			clean := context.WithoutCancel(ctx)
-			_ = run.abandon(clean) // clearAway does what it could not
-			err = errors.Join(err, r.clearAway(clean, c.id))
+			_ = run.abandon(clean) // what follows does what it could not
+			err = errors.Join(err, r.endMaking(clean, c.id), r.clearAway(clean, c.id))
 			c.mu.Lock()
 			c.run = nil
 			c.mu.Unlock()
