@@ -21,7 +21,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates iptables runc \
+    && apt-get install -y --no-install-recommends ca-certificates crun iptables runc \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=builder /out/seaworthy /usr/local/bin/seaworthy
 VOLUME /var/lib/seaworthy
