@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/seaworthyhq/seaworthy/internal/runtime"
 )
 
 // jail runs the rest of its arguments in a chroot that shows the whole machine, and takes everything with it when it ends.
@@ -35,5 +37,16 @@ func TestCrunWorksWithoutMixedCgroups(t *testing.T) {
 	script := `umount --lazy /sys/fs/cgroup/unified 2>/dev/null; exec "$1" --version`
 	if out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-c", script, "sh", e.ociRuntime()).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Below the second hierarchy lies a file system that nobody looks into until it is full.
+func TestCrunLeavesNothingBelowTheSecondHierarchy(t *testing.T) {
+	needsRoot(t)
+	e := startWith(t, program, "crun")
+	e.run("web-1", e.service("sleep", "600"))
+	script := `umount --lazy /sys/fs/cgroup/unified 2>/dev/null; ls -d "/sys/fs/cgroup/unified$1"`
+	if out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-c", script, "sh", runtime.CgroupDir(e.root)).Output(); err == nil {
+		t.Errorf("left: %s", out)
 	}
 }

@@ -37,7 +37,7 @@ func runCrun(args []string) error {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 			return err
 		}
-		return unix.Unmount(secondHierarchy, unix.MNT_DETACH)
+		return unix.Mount("tmpfs", secondHierarchy, "tmpfs", 0, "") // what crun leaves there goes with the mount namespace
 	})
 }
 
