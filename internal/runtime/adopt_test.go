@@ -43,6 +43,8 @@ func TestReplicaOutlivesTheEngineAndIsAdopted(t *testing.T) {
 }
 
 func TestReplicaGoesOnUnderAnotherOCIRuntime(t *testing.T) {
+	needsRoot(t)
+	needsCrun(t)
 	for before, after := range map[string]string{"runc": "crun", "crun": "runc"} {
 		t.Run(before+" to "+after, func(t *testing.T) {
 			e := startWith(t, program, before)

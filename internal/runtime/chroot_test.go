@@ -33,6 +33,7 @@ func TestReplicasAreWholeInAChroot(t *testing.T) {
 // Machines with cgroups of version 2 alone have nothing to hide from crun.
 func TestCrunWorksWithoutMixedCgroups(t *testing.T) {
 	needsRoot(t)
+	needsCrun(t)
 	e := startWith(t, program, "crun")
 	script := `umount --lazy /sys/fs/cgroup/unified 2>/dev/null; exec "$1" --version`
 	if out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-c", script, "sh", e.ociRuntime()).CombinedOutput(); err != nil {
@@ -43,6 +44,7 @@ func TestCrunWorksWithoutMixedCgroups(t *testing.T) {
 // Below the second hierarchy lies a file system that nobody looks into until it is full.
 func TestCrunLeavesNothingBelowTheSecondHierarchy(t *testing.T) {
 	needsRoot(t)
+	needsCrun(t)
 	e := startWith(t, program, "crun")
 	e.run("web-1", e.service("sleep", "600"))
 	script := `umount --lazy /sys/fs/cgroup/unified 2>/dev/null; ls -d "/sys/fs/cgroup/unified$1"`
