@@ -23,7 +23,7 @@ func main() {
 	}
 	os.Exit(cli.Main(version, os.Args[1:], cli.Engine{
 		Run: runEngine, WriteUnit: engine.WriteUnit, UnitName: engine.UnitName, Installed: engine.Installed,
-		SettingsPath: engine.SettingsPath,
+		SystemdRuns: engine.SystemdRuns, SettingsPath: engine.SettingsPath,
 	}))
 }
 

@@ -23,6 +23,7 @@ type Engine struct {
 	WriteUnit    func(dir, binary, root, settings string) (path string, err error)
 	UnitName     string
 	Installed    func(root string) bool // whether systemd starts the engine of that state root
+	SystemdRuns  func() bool
 	SettingsPath string
 }
 

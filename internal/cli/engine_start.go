@@ -112,10 +112,14 @@ func (a *app) spawnEngine(settings string) (*spawned, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binary, "engine", "run", "--root", root, "--"+starterFlag, "3")
+	args := []string{binary, "engine", "run", "--root", root, "--" + starterFlag, "3"}
 	if settings != "" {
-		cmd.Args = append(cmd.Args, "--config", settings)
+		args = append(args, "--config", settings)
 	}
+	if a.engineParts.SystemdRuns() { // else it would end, edge and shims with it, when the service that this process belongs to does
+		args = append([]string{"systemd-run", "--quiet", "--collect", "--scope", "--"}, args...)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = "/"
 	cmd.Env = engineEnvironment(os.Environ())
 	cmd.Stdout, cmd.Stderr = log, log

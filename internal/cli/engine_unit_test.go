@@ -33,3 +33,22 @@ func TestAnInstalledEngineIsStartedBySystemd(t *testing.T) {
 		t.Error("another engine was started beside it")
 	}
 }
+
+// A service of systemd ends with all that it has started, where that has not gone elsewhere.
+func TestAnEngineOutlivesTheServiceThatStartedIt(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "systemd-run"), []byte("#!/bin/sh\necho \"$@\" > "+dir+"/told\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	a := &app{root: filepath.Join(dir, "root")}
+	a.engineParts = Engine{Installed: func(string) bool { return false }, SystemdRuns: func() bool { return true }}
+
+	if err := a.startOnce(t.Context(), api.NewClient(a.root)); err == nil {
+		t.Error("it started")
+	}
+	told, _ := os.ReadFile(filepath.Join(dir, "told"))
+	if binary, _ := os.Executable(); !strings.Contains(string(told), "--scope -- "+binary+" engine run --root "+a.root) {
+		t.Errorf("systemd was told: %q", told)
+	}
+}

@@ -12,9 +12,10 @@ import (
 var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
 
 // Installed reports whether systemd runs here and starts the engine of that state root.
-func Installed(root string) bool { return systemdRuns() && installed(unitDirs, root) }
+func Installed(root string) bool { return SystemdRuns() && installed(unitDirs, root) }
 
-func systemdRuns() bool {
+// SystemdRuns reports whether systemd is this machine's first process.
+func SystemdRuns() bool {
 	_, err := os.Stat("/run/systemd/system") // sd_booted(3)
 	return err == nil
 }
@@ -38,7 +39,7 @@ func (e *Engine) warnUnattended(d deployment, sink event.Sink) {
 	}
 	e.unattended.Do(func() {
 		hint := "sudo seaworthy engine install --root " + e.cfg.Root
-		if !systemdRuns() {
+		if !SystemdRuns() {
 			hint = "no systemd runs here: have the machine start seaworthy engine run --root " + e.cfg.Root
 		}
 		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
