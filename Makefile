@@ -19,7 +19,7 @@ export CGO_ENABLED = 0
 SHELL = /bin/bash
 
 .DEFAULT_GOAL = help
-.PHONY: help build bases demo demo-clean test lint bench generate fresh clean
+.PHONY: help build bases demo demo-clean test lint bench generate fresh vm clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,11 @@ generate: ## what is generated from the types: schema and docs
 fresh: ## make TARGET (test) in a fresh Debian that has Go, git and make only
 	@tools/packages mmdebstrap iproute2 iptables
 	@tools/fresh $(or $(TARGET),test)
+
+vm: ## Seaworthy under systemd in a virtual Debian, through a reboot; TESTS="internal/runtime internal/build" runs these there, too
+	@tools/packages mmdebstrap qemu-system-x86 e2fsprogs
+	@$(MAKE) --no-print-directory build bases
+	@tools/vm/run $(filter-out ./...,$(TESTS))
 
 clean: ## remove bin and .cache
 	rm -rf bin .cache
