@@ -43,7 +43,7 @@ func writeHistory(out tui.Output, env release.Environment, found []api.HistoryEn
 		return err
 	}
 	table := tui.NewTable("deployment", "release", "why", "result", "took", "when", "by", "from").
-		Spare("took", "from", "by").Whole("deployment", "release", "result")
+		Spare("from", "took", "by").Whole("deployment", "release", "result")
 	for _, d := range found {
 		took := ""
 		if !d.Ended.IsZero() {

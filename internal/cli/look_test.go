@@ -52,6 +52,36 @@ func deployments() []release.Deployment {
 	}
 }
 
+func TestStatusShowsThatReplicasEndOverAndOver(t *testing.T) {
+	replica := func(started time.Time, restarts int) release.Replica {
+		return release.Replica{State: release.StateRunning, Health: release.HealthHealthy, Started: started, Restarts: restarts}
+	}
+	found := []api.EnvironmentStatus{{
+		Environment: shop, Release: two,
+		Origin:     release.Origin{Tag: "v1.2.3-rc.4", Commit: "0123456789abcdef", Dirty: []string{"main.go"}},
+		Deployment: &release.Deployment{Environment: shop, Number: 2, Actor: "dev@laptop", Ended: now.Add(-time.Hour)},
+		Services: []api.ServiceStatus{
+			{
+				Name: "web", Image: release.Image{Digest: "sha256:0123456789abcdef"}, Desired: 2, Healthy: 2,
+				Ports:    []release.Port{{Published: 8080, Target: 80, Protocol: "tcp"}, {Published: 8443, Target: 443, Protocol: "tcp"}, {Published: 5353, Target: 53, Protocol: "udp"}},
+				Replicas: []release.Replica{replica(now.Add(-2*time.Second), 7), replica(now.Add(-time.Hour), 0)},
+			},
+			{Name: "db", Image: release.Image{Digest: "sha256:0123456789abcdef"}, Desired: 1, Healthy: 1, Replicas: []release.Replica{replica(now.Add(-time.Hour), 0)}},
+		},
+	}}
+	got := written(t, func(out tui.Output) error {
+		out.Width = 80
+		return new(app).writeStatus(out, found, now)
+	})
+	differs(t, `shop/local: r-22222222 (v1.2.3-rc.4 0123456789ab with 1 change), local#2 by
+  dev@laptop 1 hour ago
+service  replicas  state                image         since
+web      2/2       healthy, 7 restarts  0123456789ab  2 seconds ago
+  http://localhost:8080 http://localhost:8443 udp://localhost:5353
+db       1/1       healthy              0123456789ab  1 hour ago
+`, got)
+}
+
 func TestHistoryShowsWhyByWhomHowLongWithWhatResult(t *testing.T) {
 	var entries []api.HistoryEntry
 	for _, d := range deployments() {

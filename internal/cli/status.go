@@ -64,9 +64,9 @@ func (a *app) writeStatus(out tui.Output, found []api.EnvironmentStatus, now tim
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintln(out, headline(e, now))
+		_ = out.Println(headline(e, now)) // an output that is gone is noticed below
 		for _, note := range a.notes(e) {
-			fmt.Fprintln(out, "  "+note)
+			_ = out.Println("  " + note)
 		}
 		if err := writeServices(out, e, now); err != nil {
 			return err
@@ -131,9 +131,9 @@ func writeServices(out tui.Output, e api.EnvironmentStatus, now time.Time) error
 		return nil
 	}
 	table := tui.NewTable("service", "replicas", "state", "image", "since", "address").
-		Spare("image", "since").Whole("service", "replicas", "address")
+		Below("address").Spare("image", "since").Whole("service", "replicas", "state", "since")
 	for _, s := range e.Services {
-		state, tone := stateOf(s)
+		state, tone := withRestarts(s)
 		table.Add(
 			tui.Text(s.Name),
 			tui.Text(counts(s)),
@@ -152,6 +152,22 @@ func counts(s api.ServiceStatus) string {
 		text += " (scaled)"
 	}
 	return text
+}
+
+// withRestarts is the state, and how often replicas that serve were started again: one that ends over and over is well in between.
+func withRestarts(s api.ServiceStatus) (string, tui.Tone) {
+	state, tone := stateOf(s)
+	n := 0
+	for _, r := range s.Replicas {
+		n += r.Restarts
+	}
+	if n == 0 {
+		return state, tone
+	}
+	if tone == tui.Good {
+		tone = tui.Warning
+	}
+	return state + ", " + tui.Count(n, "restart"), tone
 }
 
 func stateOf(s api.ServiceStatus) (string, tui.Tone) {
@@ -185,17 +201,18 @@ func exitText(r release.Replica) string {
 	return ""
 }
 
+// since is when the last of the replicas that run began: since then all of them have.
 func since(s api.ServiceStatus, now time.Time) string {
-	var oldest time.Time
+	var youngest time.Time
 	for _, r := range s.Replicas {
-		if r.State == release.StateRunning && (oldest.IsZero() || r.Started.Before(oldest)) {
-			oldest = r.Started
+		if r.State == release.StateRunning && r.Started.After(youngest) {
+			youngest = r.Started
 		}
 	}
-	if oldest.IsZero() {
+	if youngest.IsZero() {
 		return ""
 	}
-	return tui.Ago(oldest, now)
+	return tui.Ago(youngest, now)
 }
 
 // Addresses are where a service can be reached from outside, as a user would type it.

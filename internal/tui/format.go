@@ -59,8 +59,8 @@ func transfer(current, total int64) string {
 	return ""
 }
 
-// count writes a number with its noun: "1 replica", "2 replicas".
-func count(n int, noun string) string {
+// Count writes a number with its noun: "1 replica", "2 replicas".
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

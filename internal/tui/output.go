@@ -3,6 +3,7 @@ package tui
 import (
 	"io"
 	"os"
+	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
@@ -90,4 +91,15 @@ func (o Output) Paint(t Tone, text string) string {
 		return style.Styled(text)
 	}
 	return text
+}
+
+// Println writes a line, on a narrow terminal broken between words: what follows stands further in than its beginning.
+func (o Output) Println(text string) error {
+	if o.Width > 0 && ansi.StringWidth(text) > o.Width {
+		rest := strings.TrimLeft(text, " ")
+		indent := text[:len(text)-len(rest)] + "  "
+		text = strings.TrimPrefix(strings.TrimSuffix(indented(o, indent, rest), "\n"), "  ")
+	}
+	_, err := io.WriteString(o, text+"\n")
+	return err
 }

@@ -44,14 +44,37 @@ func TestTableIsCutToTheTerminal(t *testing.T) {
 	wrote(t, &out, "NAME  IMAGE\nweb   registry.example.com/ac…\n")
 }
 
-func TestNarrowTableSparesColumnsAndCutsNoAddress(t *testing.T) {
-	table := NewTable("service", "state", "image", "since", "address").Spare("image", "since").Whole("address")
-	table.Add(Text("web"), Text("healthy"), Text("3ebe9373e8d7"), Text("3 minutes ago"), Text("http://127.0.0.1:18099"))
+func TestNarrowTableLosesNothingUnsaid(t *testing.T) {
+	table := NewTable("service", "state", "image", "since", "address").Below("address").Spare("image", "since").Whole("service", "state")
+	table.Add(Text("web"), Text("healthy"), Text("3ebe9373e8d7"), Text("3 minutes ago"), Text("http://127.0.0.1:18099 http://127.0.0.1:18100"))
+	table.Add(Text("db"), Text("healthy"), Text("3ebe9373e8d7"), Text("3 minutes ago"), Text(""))
 	for width, want := range map[int]string{
-		72: "service  state    image         since          address\nweb      healthy  3ebe9373e8d7  3 minutes ago  http://127.0.0.1:18099\n",
-		60: "service  state    since          address\nweb      healthy  3 minutes ago  http://127.0.0.1:18099\n",
-		40: "service  state    address\nweb      healthy  http://127.0.0.1:18099\n",
-		20: "ser…  sta…  address\nweb   hea…  http://127.0.0.1:18099\n",
+		95: `service  state    image         since          address
+web      healthy  3ebe9373e8d7  3 minutes ago  http://127.0.0.1:18099 http://127.0.0.1:18100
+db       healthy  3ebe9373e8d7  3 minutes ago
+`,
+		60: `service  state    image         since
+web      healthy  3ebe9373e8d7  3 minutes ago
+  http://127.0.0.1:18099 http://127.0.0.1:18100
+db       healthy  3ebe9373e8d7  3 minutes ago
+`,
+		40: `service  state    since
+web      healthy  3 minutes ago
+  http://127.0.0.1:18099
+  http://127.0.0.1:18100
+db       healthy  3 minutes ago
+no room for image: all of it takes 92
+columns
+`,
+		20: `service  state
+web      healthy
+  http://127.0.0.1:18099
+  http://127.0.0.1:18100
+db       healthy
+no room for image,
+since: all of it
+takes 92 columns
+`,
 	} {
 		var out bytes.Buffer
 		if err := table.Write(Output{Writer: &out, Width: width}); err != nil {
@@ -59,6 +82,17 @@ func TestNarrowTableSparesColumnsAndCutsNoAddress(t *testing.T) {
 		}
 		wrote(t, &out, want)
 	}
+}
+
+func TestLinesBreakBetweenWordsAndStandFurtherIn(t *testing.T) {
+	var out bytes.Buffer
+	o := Output{Writer: &out, Width: 20}
+	for _, line := range []string{"short", "a line that is too long", "  note: seaworthy resume frees it"} {
+		if err := o.Println(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wrote(t, &out, "short\na line that is too\n  long\n  note: seaworthy\n    resume frees it\n")
 }
 
 func TestErrorsBreakBetweenWords(t *testing.T) {

@@ -64,13 +64,13 @@ func sinceLines(o Output, s *event.Since) []string {
 	if s == nil || len(s.Commits)+len(s.Dirty)+s.Behind == 0 {
 		return nil
 	}
-	head := count(len(s.Commits)+s.More, "commit")
+	head := Count(len(s.Commits)+s.More, "commit")
 	if n := len(s.Dirty); n > 0 {
-		head += ", " + count(n, "path") + " not committed"
+		head += ", " + Count(n, "path") + " not committed"
 	}
 	lines := []string{"  " + o.Paint(Dim, "since "+short(Clean(s.Commit))+", which serves: "+head)}
 	if s.Behind > 0 {
-		lines = append(lines, "    "+o.Paint(Warning, "! "+count(s.Behind, "commit")+" of what serves "+areNot(s.Behind)+" in this checkout"))
+		lines = append(lines, "    "+o.Paint(Warning, "! "+Count(s.Behind, "commit")+" of what serves "+areNot(s.Behind)+" in this checkout"))
 	}
 	for _, c := range s.Commits {
 		lines = append(lines, hanging(o, "    "+o.Paint(Dim, Clean(c.Hash))+" ", oneLine(c.Subject))...)
@@ -180,7 +180,7 @@ func planOutcome(o Output, p event.Plan) string {
 		}
 	}
 	if len(said) == 0 {
-		said = []string{count(len(p.Operations), "operation")}
+		said = []string{Count(len(p.Operations), "operation")}
 	}
 	return o.Paint(Strong, "plan:") + " " + strings.Join(said, ", ")
 }

@@ -161,9 +161,9 @@ func (s *step) outcome() string {
 	case s.Role == rolloutRole || all == 0:
 		return Clean(s.Why)
 	case cached > 0:
-		return count(all, "instruction") + ", " + itoa(cached) + " cached"
+		return Count(all, "instruction") + ", " + itoa(cached) + " cached"
 	}
-	return count(all, "instruction")
+	return Count(all, "instruction")
 }
 
 func (s *step) failureLine() string {

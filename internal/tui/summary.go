@@ -82,7 +82,7 @@ func foldedLine(o Output, steps []*step, c columns) string {
 		names[i] = Clean(s.Name)
 	}
 	g := glyphs[steps[0].state]
-	line := o.Paint(g.tone, g.glyph) + " " + count(len(steps), "stage") + " " + foldWords[steps[0].state]
+	line := o.Paint(g.tone, g.glyph) + " " + Count(len(steps), "stage") + " " + foldWords[steps[0].state]
 	return cut(line+o.Paint(Dim, ": "+listed(names, namesListed)), c.width)
 }
 
@@ -154,7 +154,7 @@ func failureLog(o Output, s *step, err error) []string {
 	}
 	lines := []string{"", o.Paint(Strong, "log of "+Clean(s.Name))}
 	if lost := s.log.lost(); lost > 0 {
-		lines = append(lines, o.Paint(Dim, "│ … "+count(lost, "line")+" before"))
+		lines = append(lines, o.Paint(Dim, "│ … "+Count(lost, "line")+" before"))
 	}
 	for _, line := range head {
 		lines = append(lines, o.Paint(Dim, "│ ")+line)

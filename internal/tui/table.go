@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -20,10 +21,11 @@ func Text(text string) Cell { return Cell{Text: text} }
 // Cell is a cell of that tone.
 func (t Tone) Cell(text string) Cell { return Cell{Text: text, Tone: t} }
 
-// Table is rows of cells below each other. Columns are as wide as their text; on a terminal that is too narrow those that can be
-// spared are left out, and then the widest are cut. Elsewhere nothing is.
+// Table is rows of cells below each other. Columns are as wide as their text; on a terminal that is too narrow some go below
+// their rows, those that can be spared are left out, which is said at the end, and then the widest are cut. Elsewhere nothing is.
 type Table struct {
 	header []string
+	below  []string        // headings, in the order in which the columns go to lines of their own
 	spare  []string        // headings, in the order in which the columns go
 	whole  map[string]bool // headings of columns that are never cut
 	rows   [][]Cell
@@ -43,6 +45,12 @@ func NewTable(header ...string) *Table {
 // Spare names columns that are left out where there is no room for all, the first one first.
 func (t *Table) Spare(headings ...string) *Table {
 	t.spare = headings
+	return t
+}
+
+// Below names columns that get lines of their own below their rows where there is no room beside the others, the first one first.
+func (t *Table) Below(headings ...string) *Table {
+	t.below = headings
 	return t
 }
 
@@ -81,16 +89,35 @@ func (t *Table) Write(w io.Writer) error {
 		}
 		rows = append([][]Cell{head}, rows...)
 	}
-	widths := t.fit(naturalWidths(rows), o.Width)
+	natural := naturalWidths(rows)
+	l := t.fit(natural, o.Width)
 	var b strings.Builder
 	for i, row := range rows {
-		b.WriteString(renderRow(o, row, widths) + "\n")
-		for _, note := range t.notes[i-first] {
-			b.WriteString(cut("  "+o.Paint(Dim, note), o.Width) + "\n")
+		b.WriteString(renderRow(o, row, l.widths) + "\n")
+		if i < first {
+			continue
 		}
+		for _, column := range l.below {
+			b.WriteString(indented(o, "  ", row[column].Text))
+		}
+		for _, note := range t.notes[i-first] {
+			b.WriteString(indented(o, "  ", o.Paint(Dim, note)))
+		}
+	}
+	if len(l.spared) > 0 {
+		room := fmt.Sprintf("no room for %s: all of it takes %d columns", strings.Join(l.spared, ", "), total(natural))
+		b.WriteString(indented(o, "", o.Paint(Dim, room)))
 	}
 	_, err := io.WriteString(o, b.String())
 	return err
+}
+
+// indented are the lines of a text that is broken between words; an empty one has none.
+func indented(o Output, indent, text string) string {
+	if text == "" {
+		return ""
+	}
+	return indent + strings.Join(wrap(text, max(0, o.Width-len(indent))), "\n"+indent) + "\n"
 }
 
 func naturalWidths(rows [][]Cell) []int {
@@ -109,24 +136,42 @@ func naturalWidths(rows [][]Cell) []int {
 // leftOut is the width of a column that is not shown.
 const leftOut = -1
 
+// layout is how a table is made as narrow as the terminal.
+type layout struct {
+	widths []int
+	below  []int    // columns with lines of their own
+	spared []string // headings of columns that are not shown
+}
+
 // fit makes the table as narrow as the terminal, as far as that goes.
-func (t *Table) fit(widths []int, limit int) []int {
+func (t *Table) fit(natural []int, limit int) layout {
+	l := layout{widths: slices.Clone(natural)}
 	if limit <= 0 {
-		return widths
+		return l
 	}
-	for _, heading := range t.spare {
-		if i := slices.Index(t.header, heading); i >= 0 && i < len(widths) && total(widths) > limit {
-			widths[i] = leftOut
+	for _, heading := range t.below {
+		if i := slices.Index(t.header, heading); l.gives(i, limit) {
+			l.widths[i], l.below = leftOut, append(l.below, i)
 		}
 	}
-	for total(widths) > limit {
-		widest := t.widest(widths)
+	for _, heading := range t.spare {
+		if i := slices.Index(t.header, heading); l.gives(i, limit) {
+			l.widths[i], l.spared = leftOut, append(l.spared, heading)
+		}
+	}
+	for total(l.widths) > limit {
+		widest := t.widest(l.widths)
 		if widest < 0 {
 			break
 		}
-		widths[widest]--
+		l.widths[widest]--
 	}
-	return widths
+	return l
+}
+
+// gives reports whether a column has to go and can.
+func (l layout) gives(column, limit int) bool {
+	return column >= 0 && column < len(l.widths) && total(l.widths) > limit
 }
 
 // widest is the widest column that can still be cut, or -1.
