@@ -116,7 +116,7 @@ func (v *view) row(s *step, now time.Time) row {
 	case event.Pending:
 		r.what = waits
 	case event.Started:
-		r.what, r.dim = s.progress(), false
+		r.what, r.dim = s.progress(), s.Role == rolloutRole && s.detail != "" // what the replica that is waited for says
 		if waits != "" && s.running() == nil { // its first instructions needed nothing of the others
 			r.what, r.dim = waits, true
 		}
@@ -140,7 +140,7 @@ func (v *view) row(s *step, now time.Time) row {
 func (s *step) progress() string {
 	in := s.running()
 	if in == nil {
-		return Clean(cmp.Or(s.detail, s.Why))
+		return oneLine(cmp.Or(s.detail, s.Why))
 	}
 	text := oneLine(in.Text)
 	if t := transfer(in.Current, in.Total); t != "" {
