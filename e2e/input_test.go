@@ -157,7 +157,7 @@ func TestOtherEnvironmentsTakeOnlyWhatIsCommitted(t *testing.T) {
 
 	s.edit("Dockerfile", "echo one", "echo two")
 	s.write("new file", "")
-	s.refused(7, []string{"up", "-e", "staging"}, "staging takes only what is committed, and 2 paths are not", "Dockerfile", "new file", "git commit them, or say --dirty")
+	s.refused(7, []string{"up", "-e", "staging"}, "staging takes only what is committed: 2 paths not committed", "Dockerfile", "new file", "git commit them, or say --dirty")
 	s.run(0, "release", "-e", "local")
 	s.run(0, "up", "-e", "staging", "--dirty")
 	s.answers("two")
@@ -168,6 +168,28 @@ func TestOtherEnvironmentsTakeOnlyWhatIsCommitted(t *testing.T) {
 	if len(all) != 1 || len(all[0].Origin.Dirty) != 2 {
 		t.Errorf("history does not say what was not committed: %+v", all)
 	}
+}
+
+func TestOtherEnvironmentsTakeNothingThatGitIgnores(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, shop)
+	s.write("seaworthy.yaml", "name: shop\nenvironments:\n  staging: {}\n")
+	s.write(".gitignore", "*.gen\n.env\n")
+	s.write(".env", "LEVEL=info\n")
+	s.git("init", "-q")
+	s.git("add", ".")
+	s.git("commit", "-q", "-m", "shop")
+	s.run(0, "release", "-e", "staging")
+
+	s.write("web/code.gen", "whatever")
+	s.refused(7, []string{"up", "-e", "staging"}, "staging takes only what is committed: 1 path that git ignores", "web/code.gen", ".dockerignore", "--dirty")
+	if out := s.run(0, "plan", "-e", "staging"); !strings.Contains(out, "1 path that git ignores") {
+		t.Errorf("the plan does not say what up refuses:\n%s", out)
+	}
+	s.write(".dockerignore", "web\n")
+	s.git("add", ".dockerignore")
+	s.git("commit", "-q", "-m", "shop: without")
+	s.run(0, "release", "-e", "staging")
 }
 
 func (s *site) git(args ...string) {

@@ -9,17 +9,21 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/git"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // gather does what does not depend on each other at the same time: it reads the project, asks git, and reaches the engine.
 func (a *app) gather(ctx context.Context, o upOptions) (p *project.Project, origin release.Origin, client *api.Client, err error) {
+	var src git.Source
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { p, err = a.load(ctx, o.profiles); return err })
-	group.Go(func() error { origin = originIn(ctx, a.dir); return nil })
+	group.Go(func() error { src = git.Look(ctx, a.dir, session.State+"/"); return nil })
 	group.Go(func() (err error) { client, err = a.connect(ctx); return err })
-	err = group.Wait()
+	if err = group.Wait(); err == nil {
+		origin, err = originOfProject(p, src)
+	}
 	return p, origin, client, err
 }
 

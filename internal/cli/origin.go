@@ -1,25 +1,33 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/git"
+	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// originIn says where a release of the directory comes from.
-func originIn(ctx context.Context, dir string) release.Origin {
-	src := git.Look(ctx, dir, session.State+"/")
-	return release.Origin{
-		Commit: src.Commit, Tag: src.Tag, Branch: src.Branch, Remote: src.Remote, Dirty: src.Dirty,
+// originOfProject says where a release of the project comes from. What git ignores and ships all the same differs from the commit, too.
+func originOfProject(p *project.Project, src git.Source) (release.Origin, error) {
+	ignored, err := shipped(p, src.Ignored)
+	if err != nil {
+		return release.Origin{}, err
+	}
+	o := release.Origin{
+		Commit: src.Commit, Tag: src.Tag, Branch: src.Branch, Remote: src.Remote, Dirty: src.Dirty, Ignored: len(ignored),
 		Actor: actor(), Time: time.Now().UTC(),
 	}
+	for _, path := range ignored {
+		o.Dirty = append(o.Dirty, src.Prefix+path)
+	}
+	slices.Sort(o.Dirty)
+	return o, nil
 }
 
 // actor is who runs the command, as user@host; behind sudo, who called it.
@@ -37,15 +45,38 @@ func actor() string {
 	return name + "@" + host
 }
 
-func dirtyError(env string, dirty []string) error {
-	shown := dirty
-	if len(shown) > 10 {
-		shown = append(append([]string(nil), shown[:10]...), fmt.Sprintf("and %d more", len(dirty)-10))
+// maxDirtyShown is how many paths an error lists.
+const maxDirtyShown = 10
+
+func dirtyError(env string, o release.Origin) error {
+	shown := o.Dirty
+	if more := len(shown) - maxDirtyShown; more > 0 {
+		shown = append(slices.Clone(shown[:maxDirtyShown]), fmt.Sprintf("and %d more", more))
 	}
+	said, hint := uncommitted(o)
 	return &release.UserError{
 		Kind:   release.KindConflict,
-		Err:    fmt.Errorf("%s takes only what is committed, and %d paths are not", env, len(dirty)),
+		Err:    fmt.Errorf("%s takes only what is committed: %s", env, said),
 		Detail: "  " + strings.Join(shown, "\n  "),
-		Hint:   "git commit them, or say --dirty",
+		Hint:   hint + ", or say --dirty",
 	}
+}
+
+// uncommitted says how much of what ships is in no commit, and what to do about it.
+func uncommitted(o release.Origin) (said, hint string) {
+	commit, keepOut := "git commit them", "keep what git ignores out of the build with .dockerignore"
+	count := func(n int, what string) string {
+		if n == 1 {
+			return "1 path " + what
+		}
+		return fmt.Sprintf("%d paths %s", n, what)
+	}
+	changed := len(o.Dirty) - o.Ignored
+	switch {
+	case o.Ignored == 0:
+		return count(changed, "not committed"), commit
+	case changed == 0:
+		return count(o.Ignored, "that git ignores"), keepOut
+	}
+	return count(changed, "not committed") + ", " + count(o.Ignored, "that git ignores"), commit + ", " + keepOut
 }

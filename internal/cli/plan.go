@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +65,7 @@ func (a *app) makePlan(ctx context.Context, o planOptions) error {
 	}
 	refused := p.Environment.Name != project.Local && len(origin.Dirty) > 0 && !o.dirty
 	if refused && o.file != "" {
-		return dirtyError(p.Environment.Name, origin.Dirty)
+		return dirtyError(p.Environment.Name, origin)
 	}
 	env := release.Environment{Project: p.Name, Name: p.Environment.Name}
 	serving := statusOf(ctx, client, env)
@@ -79,7 +78,8 @@ func (a *app) makePlan(ctx context.Context, o planOptions) error {
 			sink.Emit(w.Event())
 		}
 		if refused {
-			sink.Emit(message(event.Warn, fmt.Sprintf("up refuses what is not committed: %d paths", len(origin.Dirty)), "git commit them, or say up --dirty"))
+			said, hint := uncommitted(origin)
+			sink.Emit(message(event.Warn, "up takes only what is committed: "+said, hint+", or say up --dirty"))
 		}
 		err := serveAndRun(ctx, client, p, &req, event.SinkFunc(func(e event.Event) {
 			if e.Plan != nil {

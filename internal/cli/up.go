@@ -120,7 +120,7 @@ func (a *app) make(ctx context.Context, goal api.Goal, o upOptions) error {
 		return err
 	}
 	if p.Environment.Name != project.Local && len(origin.Dirty) > 0 && !o.dirty {
-		return dirtyError(p.Environment.Name, origin.Dirty)
+		return dirtyError(p.Environment.Name, origin)
 	}
 	req := api.UpRequest{Goal: goal, Project: *p, Origin: origin, Pull: o.pull, NoCache: o.noCache, Force: o.force}
 	return a.render(ctx, func(sink event.Sink) error {

@@ -18,15 +18,22 @@ type Source struct {
 	Branch string // empty where HEAD is detached
 	Remote string // URL of origin, without credentials
 	Dirty  []string
+	Prefix string // the place of the directory in its work tree, with a slash at its end; empty at the top
+	// Ignored are the paths that .gitignore and the like hide, from the directory's point of view. A folder that is hidden
+	// as a whole ends in a slash and stands for all in it.
+	Ignored []string
 }
 
-// Look asks git about dir. Paths below ignored (relative to dir, such as ".seaworthy/") are not counted as dirty.
-func Look(ctx context.Context, dir string, ignored ...string) Source {
+// Look asks git about dir. Paths below apart (relative to dir, such as ".seaworthy/") are of no concern.
+func Look(ctx context.Context, dir string, apart ...string) Source {
 	var src Source
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		out := run(ctx, dir, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--", ".")
-		src.Commit, src.Branch, src.Dirty = parseStatus(out)
+		out := run(ctx, dir, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching", "--", ".")
+		src.parseStatus(out)
+	})
+	wait.Go(func() { // git's paths are relative to the top of the work tree
+		src.Prefix = strings.TrimSpace(string(run(ctx, dir, "rev-parse", "--show-prefix")))
 	})
 	wait.Go(func() {
 		tags := strings.Fields(string(run(ctx, dir, "tag", "--points-at", "HEAD", "--sort=version:refname")))
@@ -38,20 +45,15 @@ func Look(ctx context.Context, dir string, ignored ...string) Source {
 		src.Remote = withoutCredentials(strings.TrimSpace(string(run(ctx, dir, "config", "--get", "remote.origin.url"))))
 	})
 	wait.Wait()
-	prefix := strings.TrimSpace(string(prefixOf(ctx, dir, src.Dirty)))
-	src.Dirty = slices.DeleteFunc(src.Dirty, func(path string) bool {
-		path = strings.TrimPrefix(path, prefix)
-		return slices.ContainsFunc(ignored, func(i string) bool { return strings.HasPrefix(path, i) })
-	})
-	return src
-}
-
-// prefixOf is the place of dir in its work tree: git's paths are relative to the top. It is asked only if it matters.
-func prefixOf(ctx context.Context, dir string, dirty []string) []byte {
-	if len(dirty) == 0 {
-		return nil
+	isApart := func(path string) bool {
+		return slices.ContainsFunc(apart, func(a string) bool { return strings.HasPrefix(path, a) })
 	}
-	return run(ctx, dir, "rev-parse", "--show-prefix")
+	for i, path := range src.Ignored {
+		src.Ignored[i] = strings.TrimPrefix(path, src.Prefix)
+	}
+	src.Ignored = slices.DeleteFunc(src.Ignored, isApart)
+	src.Dirty = slices.DeleteFunc(src.Dirty, func(path string) bool { return isApart(strings.TrimPrefix(path, src.Prefix)) })
+	return src
 }
 
 // run returns what git prints, nothing where it fails.
@@ -68,32 +70,33 @@ func run(ctx context.Context, dir string, args ...string) []byte {
 }
 
 // parseStatus reads `git status --porcelain=v2 --branch -z` (git-status(1), "Porcelain Format Version 2").
-func parseStatus(out []byte) (commit, branch string, dirty []string) {
+func (src *Source) parseStatus(out []byte) {
 	fields := bytes.Split(out, []byte{0})
 	for i := 0; i < len(fields); i++ {
 		line := string(fields[i])
 		switch {
 		case strings.HasPrefix(line, "# branch.oid "):
 			if oid := strings.TrimPrefix(line, "# branch.oid "); oid != "(initial)" {
-				commit = oid
+				src.Commit = oid
 			}
 		case strings.HasPrefix(line, "# branch.head "):
 			if head := strings.TrimPrefix(line, "# branch.head "); head != "(detached)" {
-				branch = head
+				src.Branch = head
 			}
 		case strings.HasPrefix(line, "1 "): // changed: 8 fields before the path
-			dirty = append(dirty, after(line, 8))
+			src.Dirty = append(src.Dirty, after(line, 8))
 		case strings.HasPrefix(line, "2 "): // renamed: 9 fields before the path, and the old path follows
-			dirty = append(dirty, after(line, 9))
+			src.Dirty = append(src.Dirty, after(line, 9))
 			i++
 		case strings.HasPrefix(line, "u "): // unmerged: 10 fields before the path
-			dirty = append(dirty, after(line, 10))
+			src.Dirty = append(src.Dirty, after(line, 10))
 		case strings.HasPrefix(line, "? "):
-			dirty = append(dirty, line[2:])
+			src.Dirty = append(src.Dirty, line[2:])
+		case strings.HasPrefix(line, "! "):
+			src.Ignored = append(src.Ignored, line[2:])
 		}
 	}
-	slices.Sort(dirty)
-	return commit, branch, dirty
+	slices.Sort(src.Dirty)
 }
 
 func after(line string, fields int) string {

@@ -42,6 +42,23 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// What git hides differs from the commit all the same; a hidden folder counts once, however much is in it.
+func TestLookNamesWhatGitIgnores(t *testing.T) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "app")
+	write(t, filepath.Join(top, ".gitignore"), "*.gen\nnode_modules/\n.seaworthy/\nsecret\n")
+	git(t, top, "init", "-q", "-b", "main")
+	git(t, top, "add", "-A")
+	git(t, top, "commit", "-q", "-m", "first")
+	for _, path := range []string{"elsewhere.gen", "app/web/a b.gen", "app/node_modules/a/b.js", "app/node_modules/c.js", "app/.seaworthy/x", "app/secret"} {
+		write(t, filepath.Join(top, path), "b")
+	}
+	got := Look(t.Context(), dir, ".seaworthy/")
+	if diff := cmp.Diff([]string{"node_modules/", "secret", "web/a b.gen"}, got.Ignored); diff != "" || len(got.Dirty) > 0 {
+		t.Errorf("ignored paths (-want +got):\n%s\ndirty: %v", diff, got.Dirty)
+	}
+}
+
 func TestLookOutsideGitSaysNothing(t *testing.T) {
 	if got := Look(t.Context(), t.TempDir()); got.Commit != "" || got.Dirty != nil {
 		t.Errorf("got %+v", got)

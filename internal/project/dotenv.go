@@ -34,6 +34,7 @@ func (l *load) variables(environment string) map[string]string {
 
 // variablesOf reads a file of variables; it may be missing where nobody named it.
 func (l *load) variablesOf(file string, named trail, shell map[string]string) map[string]string {
+	l.project.values[file] = true
 	b, err := readFile(file)
 	if errors.Is(err, fs.ErrNotExist) && named == nil {
 		return nil

@@ -51,7 +51,7 @@ func begin(ctx context.Context, o Options) (*load, error) {
 	}
 	l := &load{
 		ctx: ctx, options: o, dir: dir, findings: &findings{}, builds: &builds{dir: dir}, known: map[string]map[string]string{},
-		project: &Project{Dir: dir, contents: map[release.Digest]content{}},
+		project: &Project{Dir: dir, contents: map[release.Digest]content{}, values: map[string]bool{}},
 	}
 	l.settings = readSettings(dir, l.findings)
 	return l, nil
@@ -133,7 +133,7 @@ func (l *load) environment(name string, asked bool) (*Environment, error) {
 			findings: l.findings, dir: l.dir, name: l.project.Name, variables: variables, shell: l.options.Variables,
 			profiles: l.profiles(name, variables),
 		},
-		env: env, asked: asked, builds: l.builds, contents: l.project.contents,
+		env: env, asked: asked, builds: l.builds, contents: l.project.contents, values: l.project.values,
 	}
 	if v, ok := variables["COMPOSE_FILE"]; ok && asked {
 		l.add(Problem{Severity: Warning, Message: fmt.Sprintf("COMPOSE_FILE=%s is ignored", v), Hint: "name the files in " + SettingsFile + ": environments." + name + ".compose"})

@@ -31,6 +31,7 @@ type Project struct {
 	Warnings  Problems          `json:"warnings,omitempty"` // warnings and infos
 
 	contents map[release.Digest]content
+	values   map[string]bool // files of variables, by their absolute paths
 	lookup   func(name string) (string, bool)
 }
 
@@ -140,6 +141,29 @@ func (p *Project) Files() []release.Digest {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// CarriedPaths are the absolute paths of the files that services mount. Only the process that loaded the project can be asked.
+func (p *Project) CarriedPaths() []string {
+	var all []string
+	for _, c := range p.contents {
+		if c.path != "" {
+			all = append(all, c.path)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// GivesValues reports whether a file, by its absolute path, is there for the values of variables or of a secret. Only the
+// process that loaded the project can be asked.
+func (p *Project) GivesValues(path string) bool {
+	isSecret := func(s SecretSource) bool { return s.File == path }
+	return p.values[path] ||
+		slices.ContainsFunc(p.Environments(), func(e *Environment) bool { return slices.ContainsFunc(e.Secrets, isSecret) }) ||
+		slices.ContainsFunc(p.Dockerfiles, func(d *Dockerfile) bool {
+			return slices.ContainsFunc(d.Secrets, func(s BuildSecret) bool { return s.File == path })
+		})
 }
 
 // Content returns the bytes of one of Files. It fails where the file has changed since the project was read. Only the

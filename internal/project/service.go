@@ -21,6 +21,7 @@ type converter struct {
 	asked    bool // it is the one that was asked for
 	builds   *builds
 	contents map[release.Digest]content
+	values   map[string]bool // of the project
 }
 
 func (c *converter) convert() {
@@ -103,6 +104,7 @@ func (c *converter) resolveFiles() {
 	before := len(c.list.errors())
 	for _, s := range c.project.Services {
 		for _, f := range s.EnvFiles {
+			c.values[f.Path] = true
 			if err := regular(f.Path); errors.Is(err, errNotRegular) || err != nil && bool(f.Required) {
 				c.add(c.item(servicePath(s.Name, "env_file"), baseName(f.Path), whyNot(c.dir, f.Path, err), "make it, or write {path: …, required: false}"))
 			} else if _, p := readSource(c.dir, f.Path); err == nil && p != nil {

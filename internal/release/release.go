@@ -150,14 +150,15 @@ func (r Release) Images() []Image {
 
 // Origin says where a release was made from. It is not content: two commits with equal content are one release.
 type Origin struct {
-	Commit string    `json:"commit,omitempty"` // full hash; empty outside git
-	Tag    string    `json:"tag,omitempty"`    // of the commit
-	Branch string    `json:"branch,omitempty"` // that was checked out
-	Remote string    `json:"remote,omitempty"` // URL of origin, without credentials
-	Dirty  []string  `json:"dirty,omitempty"`  // paths that differ from the commit
-	Actor  string    `json:"actor"`            // who, as user@host
-	Time   time.Time `json:"time"`             // when it was begun
-	Checks []Check   `json:"checks,omitempty"` // the stages that gate the release, in the order of the Dockerfile
+	Commit  string    `json:"commit,omitempty"`  // full hash; empty outside git
+	Tag     string    `json:"tag,omitempty"`     // of the commit
+	Branch  string    `json:"branch,omitempty"`  // that was checked out
+	Remote  string    `json:"remote,omitempty"`  // URL of origin, without credentials
+	Dirty   []string  `json:"dirty,omitempty"`   // paths that differ from the commit, those included that git ignores and that ship
+	Ignored int       `json:"ignored,omitempty"` // how many of dirty git ignores
+	Actor   string    `json:"actor"`             // who, as user@host
+	Time    time.Time `json:"time"`              // when it was begun
+	Checks  []Check   `json:"checks,omitempty"`  // the stages that gate the release, in the order of the Dockerfile
 }
 
 // Check is what became of a stage that gates a release. One that fails has no release.
