@@ -38,8 +38,8 @@ const (
 // ParamFolder names the folder that a volume is filled from, where it is not what the call brings.
 const ParamFolder = "folder"
 
-// Up runs a project's way to a running service, or the part of it that the request says. Until the release event, ending ctx
-// cancels; after it the engine finishes alone.
+// Up runs a project's way to a running service, or the part of it that the request says. Until the release event, and while
+// the deployment waits for its turn, ending ctx cancels; what has begun the engine finishes alone.
 func (c *Client) Up(ctx context.Context, req UpRequest, sink event.Sink) error {
 	return c.stream(ctx, PathUp, req, sink)
 }

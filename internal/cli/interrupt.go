@@ -12,13 +12,17 @@ import (
 type begunSink struct {
 	event.Sink
 	begun atomic.Bool
+	waits atomic.Bool                        // for its turn: who goes now takes back what is asked for
 	last  atomic.Pointer[release.Deployment] // that was told of
 }
 
 // Emit passes the event on.
 func (s *begunSink) Emit(e event.Event) {
-	if e.Type == event.TypeRelease || e.Type == event.TypeDeployment {
+	switch {
+	case e.Type == event.TypeRelease, e.Type == event.TypeDeployment, e.Plan != nil && !e.Plan.Only:
 		s.begun.Store(true)
+	case e.Message != nil:
+		s.waits.Store(e.Message.Waiting)
 	}
 	if e.Type == event.TypeDeployment {
 		s.last.Store(e.Deployment)
@@ -28,6 +32,9 @@ func (s *begunSink) Emit(e event.Event) {
 
 // hint says what becomes of a call that its user has ended.
 func (s *begunSink) hint() string {
+	if s.waits.Load() {
+		return "it waited for its turn and is withdrawn: nothing was deployed"
+	}
 	if d := s.last.Load(); d != nil {
 		hint := "the engine finishes what it has begun: " + d.Environment.Command("status") + " shows how far it is"
 		if canBeGivenUp(*d) {

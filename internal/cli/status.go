@@ -117,6 +117,9 @@ func (a *app) notes(e api.EnvironmentStatus) []string {
 		}
 		all = append(all, note)
 	}
+	for _, next := range e.Waiting {
+		all = append(all, "then: "+tui.Clean(next))
+	}
 	if l := e.Last; l != nil && l.Error != "" && (e.Deployment == nil || l.Number != e.Deployment.Number) {
 		all = append(all, fmt.Sprintf("last: %s %s: %s", l.Name(), l.Result, tui.Clean(l.Error)))
 	}

@@ -49,19 +49,29 @@ type request struct {
 
 // deploy takes the environment's turn and deploys.
 func (e *Engine) deploy(ctx context.Context, r request, sink event.Sink) error {
-	give, err := e.turns.take(ctx, r.env, r.work, sink)
+	return e.inTurn(ctx, r.env, r.work, sink, func(ctx context.Context) error {
+		d, err := r.decide()
+		if err != nil {
+			return err
+		}
+		if err := e.deployNow(ctx, d, sink); err != nil || d.after == nil {
+			return err
+		}
+		return d.after()
+	})
+}
+
+// inTurn runs f when the environment's turn has come. A caller that goes away while it waits has taken back what it asked for;
+// from then on f runs to its end.
+func (e *Engine) inTurn(ctx context.Context, env release.Environment, w work, sink event.Sink, f func(context.Context) error) error {
+	give, err := e.turns.take(ctx, env, w, sink)
 	if err != nil {
 		return err
 	}
-	defer give()
-	d, err := r.decide()
-	if err != nil {
-		return err
-	}
-	if err := e.deployNow(ctx, d, sink); err != nil || d.after == nil {
-		return err
-	}
-	return d.after()
+	return e.finish(ctx, func(ctx context.Context) error {
+		defer give()
+		return f(ctx)
+	})
 }
 
 // deployNow records the intent, rolls out, and records the result.

@@ -10,15 +10,15 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// turns lets one at a time change an environment.
+// turns lets one at a time change an environment; the others wait in the order in which they came.
 type turns struct {
-	mu      sync.Mutex // guards holders
-	holders map[release.Environment]holder
+	mu     sync.Mutex                      // guards queues
+	queues map[release.Environment][]*turn // the first has the turn
 }
 
-type holder struct {
+type turn struct {
 	work
-	done chan struct{}
+	come chan struct{} // closed when it has
 }
 
 // work is what a turn is taken for.
@@ -27,42 +27,79 @@ type work struct {
 	canGiveUp bool
 }
 
-func newTurns() *turns { return &turns{holders: map[release.Environment]holder{}} }
+func newTurns() *turns { return &turns{queues: map[release.Environment][]*turn{}} }
 
-// take waits for the environment's turn, says for whom, and returns what gives it back.
+// take waits for the environment's turn, says for whom, and returns what gives it back. Until the turn has come nothing has
+// begun: ctx withdraws it.
 func (t *turns) take(ctx context.Context, env release.Environment, w work, sink event.Sink) (func(), error) {
-	told := false
-	for {
-		t.mu.Lock()
-		current, taken := t.holders[env]
-		if !taken {
-			mine := holder{work: w, done: make(chan struct{})}
-			t.holders[env] = mine
-			t.mu.Unlock()
-			return func() { t.give(env, mine) }, nil
-		}
-		t.mu.Unlock()
-		if !told {
-			told = true
-			m := event.Message{Level: event.Info, Text: fmt.Sprintf("%s: waiting for %s", env, current.what)}
-			if current.canGiveUp {
-				m.Hint = env.Command("rollback") + " gives that one up"
-			}
-			sink.Emit(event.Event{Type: event.TypeMessage, Message: &m})
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-current.done:
-		}
+	mine := &turn{work: w, come: make(chan struct{})}
+	before := t.queue(env, mine)
+	give := func() { t.leave(env, mine) }
+	if len(before) == 0 {
+		return give, nil
+	}
+	sink.Emit(event.Event{Type: event.TypeMessage, Message: waiting(env, before)})
+	select {
+	case <-ctx.Done():
+		give()
+		return nil, context.Cause(ctx)
+	case <-mine.come:
+	}
+	say(sink, env.String()+": its turn has come")
+	return give, nil
+}
+
+// waiting says for whom.
+func waiting(env release.Environment, before []work) *event.Message {
+	m := &event.Message{Level: event.Info, Text: fmt.Sprintf("%s: waiting for %s", env, before[0].what), Waiting: true}
+	for _, w := range before[1:] {
+		m.Text += ", then " + w.what
+	}
+	if before[0].canGiveUp {
+		m.Hint = env.Command("rollback") + " gives that one up"
+	}
+	return m
+}
+
+// queue puts one at the end, and returns who comes before.
+func (t *turns) queue(env release.Environment, mine *turn) []work {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var before []work
+	for _, other := range t.queues[env] {
+		before = append(before, other.work)
+	}
+	t.queues[env] = append(t.queues[env], mine)
+	return before
+}
+
+// leave takes one out of the queue, and has the next one's turn come if it was the first.
+func (t *turns) leave(env release.Environment, mine *turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	queue := t.queues[env]
+	at := slices.Index(queue, mine)
+	queue = slices.Delete(queue, at, at+1)
+	if len(queue) == 0 {
+		delete(t.queues, env)
+		return
+	}
+	t.queues[env] = queue
+	if at == 0 {
+		close(queue[0].come)
 	}
 }
 
-func (t *turns) give(env release.Environment, h holder) {
+// waiting says who waits for the environment's turn, the next one first.
+func (t *turns) waiting(env release.Environment) []string {
 	t.mu.Lock()
-	delete(t.holders, env)
-	t.mu.Unlock()
-	close(h.done)
+	defer t.mu.Unlock()
+	queue := t.queues[env]
+	var all []string
+	for _, w := range queue[min(1, len(queue)):] {
+		all = append(all, w.what)
+	}
+	return all
 }
 
 // busy says what is going on, for people.
@@ -70,8 +107,8 @@ func (t *turns) busy() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []string
-	for env, h := range t.holders {
-		all = append(all, fmt.Sprintf("%s: %s", env, h.what))
+	for env, queue := range t.queues {
+		all = append(all, fmt.Sprintf("%s: %s", env, queue[0].what))
 	}
 	slices.Sort(all)
 	return all

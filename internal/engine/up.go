@@ -57,16 +57,14 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 		return e.planMade(ctx, d, known, req, sink)
 	}
 	sink = e.explaining(ctx, known, d.record.Release, &req.Project, sink)
-	// From here on the release is acknowledged: the engine finishes, whether the caller stays or not.
-	return e.finish(ctx, func(ctx context.Context) error {
-		return e.deploy(ctx, request{env: env, work: d.work(), decide: func() (deployment, error) {
-			s, err := e.environment(env)
-			if err != nil {
-				return d, err
-			}
-			return d, refuseHeld(s, req.Force) // it may have been rolled back meanwhile
-		}}, sink)
-	})
+	// The release is acknowledged: from its turn on the engine deploys it, whether the caller stays or not.
+	return e.deploy(ctx, request{env: env, work: d.work(), decide: func() (deployment, error) {
+		s, err := e.environment(env)
+		if err != nil {
+			return d, err
+		}
+		return d, refuseHeld(s, req.Force) // it may have been rolled back meanwhile
+	}}, sink)
 }
 
 // checkWanted refuses ports that are taken before anything is built. Those of an environment in which something is under way

@@ -27,9 +27,7 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 	if req.PlanOnly {
 		return e.plan(ctx, d, sink)
 	}
-	return e.finish(ctx, func(ctx context.Context) error {
-		return e.deploy(ctx, request{env: d.env, work: d.work(), decide: decide}, sink)
-	})
+	return e.deploy(ctx, request{env: d.env, work: d.work(), decide: decide}, sink)
 }
 
 func (e *Engine) decideRelease(req api.DeployRequest) (deployment, error) {
@@ -117,9 +115,7 @@ func (e *Engine) scale(ctx context.Context, req api.ScaleRequest, sink event.Sin
 	if req.PlanOnly {
 		return e.plan(ctx, d, sink)
 	}
-	return e.finish(ctx, func(ctx context.Context) error {
-		return e.deploy(ctx, request{env: d.env, work: d.work(), decide: decide}, sink)
-	})
+	return e.deploy(ctx, request{env: d.env, work: d.work(), decide: decide}, sink)
 }
 
 // decideScale scales what serves.
@@ -145,12 +141,7 @@ func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink even
 	if err := e.knowService(s, req.Services...); err != nil {
 		return err
 	}
-	return e.finish(ctx, func(ctx context.Context) error {
-		give, err := e.turns.take(ctx, req.Environment, work{what: "restart by " + req.Actor}, sink)
-		if err != nil {
-			return err
-		}
-		defer give()
+	return e.inTurn(ctx, req.Environment, work{what: "restart by " + req.Actor}, sink, func(ctx context.Context) error {
 		if err := e.makeWhole(ctx, req.Environment, sink); err != nil {
 			return err
 		}
@@ -208,12 +199,12 @@ func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.S
 		}
 		return e.planVolumes(req.Environment, sink)
 	}
-	if err := e.endOneOffs(ctx, req.Environment); err != nil {
-		return err
-	}
-	return e.finish(ctx, func(ctx context.Context) error {
-		return e.deploy(ctx, request{env: req.Environment, work: work{what: "down by " + req.Actor}, decide: decide}, sink)
-	})
+	return e.deploy(ctx, request{env: req.Environment, work: work{what: "down by " + req.Actor}, decide: func() (deployment, error) {
+		if err := e.endOneOffs(e.life, req.Environment); err != nil {
+			return deployment{}, err
+		}
+		return decide()
+	}}, sink)
 }
 
 // clear removes what an environment that is down has kept.

@@ -132,6 +132,8 @@ type Message struct {
 	Level Level  `json:"level"`          // how much it matters
 	Text  string `json:"text"`           // what it says
 	Hint  string `json:"hint,omitempty"` // what to do about it, best with a command
+	// Waiting means that the call waits for others, and that nothing of it has begun: ended now, it is withdrawn.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 // Plan is what a rollout is about to do, as text and as data.
