@@ -119,6 +119,7 @@ service up on this machine; run again, it updates the service without a failed r
 	root.SetHelpCommandGroupID("keep")
 	strictHelp(root)
 	a.addCompletion(root)
+	a.addHabits(root)
 	return root
 }
 

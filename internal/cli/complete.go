@@ -37,11 +37,7 @@ func (a *app) addCompletion(root *cobra.Command) {
 		"volume import": a.completeArgs(1, volumeNames),
 		"volume remove": a.completeArgs(1, volumeNames),
 	} {
-		cmd, _, err := root.Find(strings.Fields(path))
-		if err != nil {
-			panic(err) // a verb was renamed here or there
-		}
-		cmd.ValidArgsFunction = f
+		find(root, path).ValidArgsFunction = f
 	}
 	if err := root.RegisterFlagCompletionFunc("env", a.completeEnvironment); err != nil {
 		panic(err)

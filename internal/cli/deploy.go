@@ -21,7 +21,7 @@ func (a *app) deploy() *cobra.Command {
 		Example: lines(
 			"  seaworthy deploy r-1a2b3c4d -e production",
 			"  seaworthy deploy staging#7 -e production --plan"),
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return a.onTarget(ctx, func(c *api.Client, env release.Environment, sink event.Sink) error {

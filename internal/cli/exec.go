@@ -19,7 +19,7 @@ func (a *app) exec() *cobra.Command {
 		Example: "  seaworthy exec web -- /hrefcounter -healthcheck\n" +
 			"  seaworthy exec --index 2 -u root web sh\n" +
 			"  seaworthy exec db -- pg_dump app > app.sql",
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			service, command, err := splitCommand(cmd, args)
 			if err != nil {

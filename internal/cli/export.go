@@ -42,7 +42,7 @@ func (a *app) export() *cobra.Command {
 			"  seaworthy export > /srv/shop.yaml",
 			"  seaworthy export -e production -o /srv/shop --images /srv/shop/images.tar",
 			"  cd /srv/shop && docker load -i images.tar && docker compose up"),
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, env, err := a.reachTarget(cmd.Context())
 			if err != nil {

@@ -120,7 +120,7 @@ func TestShowIsTheWholeRelease(t *testing.T) {
   of shop
   made 1 hour ago by dev@laptop from v1 0123456789ab with 1 change on main
     not committed: main.go
-    check test passed: no image needs it
+    check test passed, a check since no image needs it
     check bench skipped
   serves in shop/local
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/atomicfile"
@@ -93,7 +94,7 @@ func readPlanFile(path string) (planFile, error) {
 	var f planFile
 	b, err := os.ReadFile(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EISDIR):
 		return f, noServiceNames(path)
 	case err == nil && !isPlan(b):
 		return f, &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("%s is not a plan", path), Hint: whatUpTakes}

@@ -23,7 +23,7 @@ func (a *app) rollback() *cobra.Command {
 		Example: lines(
 			"  seaworthy rollback",
 			"  seaworthy rollback local#3 --plan"),
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.Actor, req.Release = actor(), strings.Join(args, "")
 			return a.onTarget(cmd.Context(), func(c *api.Client, env release.Environment, sink event.Sink) error {

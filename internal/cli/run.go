@@ -23,7 +23,7 @@ func (a *app) run() *cobra.Command {
 		Example: "  seaworthy run web -- ./manage migrate\n" +
 			"  seaworthy run --entrypoint sh web\n" +
 			"  seaworthy run --env-var DEBUG=1 db -- psql -h db app < fix.sql",
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			service, command, err := splitCommand(cmd, args)
 			if err != nil {

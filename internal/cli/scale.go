@@ -16,7 +16,7 @@ func (a *app) scale() *cobra.Command {
 	var plan bool
 	cmd := &cobra.Command{
 		Use: "scale SERVICE=N...", Short: "Set replica counts; they stay until the file says otherwise",
-		Example: "  seaworthy scale web=4", Args: cobra.MinimumNArgs(1),
+		Example: "  seaworthy scale web=4", Args: arguments(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			counts := map[string]int{}
 			for _, arg := range args {

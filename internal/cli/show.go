@@ -22,7 +22,7 @@ func (a *app) show() *cobra.Command {
 			"  seaworthy show                 # the one that serves",
 			"  seaworthy show r-1a2b3c4d",
 			"  seaworthy show local#2         # the one of a deployment"),
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, env, err := a.reachTarget(cmd.Context())
 			if err != nil {
@@ -62,11 +62,11 @@ func writeOrigin(out tui.Output, o release.Origin, now time.Time) {
 		fmt.Fprintln(out, out.Paint(tui.Dim, "    not committed: "+tui.Clean(path)))
 	}
 	for _, c := range o.Checks {
-		tone := tui.Good
+		tone, why := tui.Good, prefixed(", a check since ", tui.Clean(c.Why))
 		if c.Result == release.CheckSkipped {
-			tone = tui.Warning
+			tone, why = tui.Warning, prefixed(": ", tui.Clean(c.Why))
 		}
-		fmt.Fprintf(out, "    check %s %s%s\n", tui.Clean(c.Stage), out.Paint(tone, string(c.Result)), out.Paint(tui.Dim, prefixed(": ", tui.Clean(c.Why))))
+		fmt.Fprintf(out, "    check %s %s%s\n", tui.Clean(c.Stage), out.Paint(tone, string(c.Result)), out.Paint(tui.Dim, why))
 	}
 }
 

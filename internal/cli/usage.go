@@ -45,6 +45,21 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%s takes no arguments, and was given %s", cmd.CommandPath(), strings.Join(args, " "))
 }
 
+// arguments are between least and most arguments (most below 0: any number), which the command's usage line names.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		names := strings.Fields(cmd.Use)[1:]
+		call := strings.TrimSuffix(cmd.UseLine(), " [flags]")
+		switch {
+		case len(args) < least:
+			return fmt.Errorf("%s is missing: %s", names[len(args)], call)
+		case most >= 0 && len(args) > most:
+			return fmt.Errorf("%s is too much: %s", strings.Join(args[most:], " "), call)
+		}
+		return nil
+	}
+}
+
 // parentOf makes cmd a command that does nothing itself: alone it explains itself, and what it does not know is an error.
 func parentOf(cmd *cobra.Command) {
 	cmd.Args = unknownVerb

@@ -92,7 +92,7 @@ func (a *app) volumeExport() *cobra.Command {
 			"Writes a volume as a tar archive to standard output, or to a file, which is there when it is whole and not before.",
 			"What a service writes meanwhile may be in it in part: stop the service first where that matters."),
 		Example: "  seaworthy volume export db-data -o db-data.tar\n  seaworthy volume export db-data | gzip > db-data.tar.gz",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
 			if file != "" {
 				if err := writeWhole(file, func(w io.Writer) error { return c.ExportVolume(ctx, env, args[0], w) }); err != nil {
@@ -137,7 +137,7 @@ func (a *app) volumeImport() *cobra.Command {
 		Example: "  seaworthy volume import db-data db-data.tar\n" +
 			"  gunzip < db-data.tar.gz | seaworthy volume import --yes db-data\n" +
 			"  seaworthy volume import db-data --from-docker myapp_db-data",
-		Args: cobra.RangeArgs(1, 2),
+		Args: arguments(1, 2),
 		RunE: a.onVolumesOf(a.connect, func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
 			fill, done, err := a.contentFor(ctx, c, env, args, docker)
 			if err != nil {
@@ -223,7 +223,7 @@ type removed struct {
 func (a *app) volumeRemove() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Remove one that no service uses, and all data in it",
-		Example: "  seaworthy volume remove old-data", Args: cobra.ExactArgs(1),
+		Example: "  seaworthy volume remove old-data", Args: arguments(1, 1),
 		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
 			if found, err := findVolume(ctx, c, env, args[0]); err != nil {
 				return err
