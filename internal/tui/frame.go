@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -135,10 +137,10 @@ func (v *view) looseLines(o Output, now time.Time) []string {
 
 // foot says how far the whole has come.
 func (v *view) foot(o Output, steps []*step, now time.Time) []string {
-	ended, all := 0, 0
-	noun := "stages"
+	ended, all, skipped := 0, 0, 0
 	for _, s := range steps {
 		if s.state == event.Skipped {
+			skipped++
 			continue
 		}
 		all++
@@ -146,14 +148,12 @@ func (v *view) foot(o Output, steps []*step, now time.Time) []string {
 			ended++
 		}
 	}
-	if len(v.operations()) > 0 {
-		noun = "steps"
-	}
-	text := "  "
+	text := "  working"
 	if all > 0 {
-		text += itoa(ended) + " of " + itoa(all) + " " + noun
-	} else {
-		text += "working"
+		text = "  " + itoa(ended) + " of " + Count(all, nounOf(steps))
+	}
+	if skipped > 0 {
+		text += ", " + itoa(skipped) + " skipped"
 	}
 	if d := v.deployment; d != nil {
 		text = "  " + Clean(d.Name()) + " ·" + text[1:]
@@ -162,4 +162,12 @@ func (v *view) foot(o Output, steps []*step, now time.Time) []string {
 		text += " · " + t
 	}
 	return []string{"", o.Paint(Dim, text)}
+}
+
+// nounOf is what steps are: stages, if none of them is a pull or an operation.
+func nounOf(steps []*step) string {
+	if slices.ContainsFunc(steps, func(s *step) bool { return !strings.HasPrefix(s.Key, stagePrefix) }) {
+		return "step"
+	}
+	return "stage"
 }

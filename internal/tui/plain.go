@@ -103,9 +103,18 @@ func (p *plain) lines(e event.Event, begun bool) []string {
 	case e.Replica != nil:
 		return []string{"[" + replicaName(e.Replica) + "] " + condition(e.Replica)}
 	case e.Deployment != nil && e.Deployment.Result == release.Running:
-		return []string{"deploy " + Clean(e.Deployment.Release.Short()) + " as " + Clean(e.Deployment.Name())}
+		return []string{deploymentLine(*e.Deployment)}
 	}
 	return nil
+}
+
+// deploymentLine says what is begun.
+func deploymentLine(d release.Deployment) string {
+	what := "deploy " + Clean(d.Release.Short())
+	if d.Cause == release.CauseDown {
+		what = "take " + Clean(d.Environment.String()) + " down"
+	}
+	return what + " as " + Clean(d.Name())
 }
 
 // instructionLines say when an instruction starts and when it fails, and if asked to also how the others end.

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 	"time"
 
@@ -117,7 +118,7 @@ func (v *view) row(s *step, now time.Time) row {
 		r.what = waits
 	case event.Started:
 		r.what, r.dim = s.progress(), s.Role == rolloutRole && s.detail != "" // what the replica that is waited for says
-		if waits != "" && s.running() == nil { // its first instructions needed nothing of the others
+		if waits != "" && s.running() == nil {                                // its first instructions needed nothing of the others
 			r.what, r.dim = waits, true
 		}
 		r.took = ticking(now.Sub(s.started))
@@ -142,12 +143,17 @@ func (s *step) progress() string {
 	if in == nil {
 		return oneLine(cmp.Or(s.detail, s.Why))
 	}
-	text := oneLine(in.Text)
+	text := withoutOptions(oneLine(in.Text))
 	if t := transfer(in.Current, in.Total); t != "" {
 		text += "  " + t
 	}
 	return text
 }
+
+var options = regexp.MustCompile(`^(RUN )(--\S+ )+`)
+
+// withoutOptions is an instruction without its options, before which there would be no room left for what it runs.
+func withoutOptions(text string) string { return options.ReplaceAllString(text, "$1") }
 
 // outcome says how a step that ended well did so.
 func (s *step) outcome() string {
@@ -168,7 +174,7 @@ func (s *step) outcome() string {
 
 func (s *step) failureLine() string {
 	if in := s.failed(); in != nil {
-		return strings.TrimPrefix(place(in)+"  ", "  ") + oneLine(in.Text)
+		return strings.TrimPrefix(place(in)+"  ", "  ") + withoutOptions(oneLine(in.Text))
 	}
 	return oneLine(cmp.Or(s.err, s.detail, "failed"))
 }

@@ -82,7 +82,7 @@ func foldedLine(o Output, steps []*step, c columns) string {
 		names[i] = Clean(s.Name)
 	}
 	g := glyphs[steps[0].state]
-	line := o.Paint(g.tone, g.glyph) + " " + Count(len(steps), "stage") + " " + foldWords[steps[0].state]
+	line := o.Paint(g.tone, g.glyph) + " " + Count(len(steps), nounOf(steps)) + " " + foldWords[steps[0].state]
 	return cut(line+o.Paint(Dim, ": "+listed(names, namesListed)), c.width)
 }
 

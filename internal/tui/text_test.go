@@ -4,6 +4,10 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 func TestForeignTextIsMadeHarmless(t *testing.T) {
@@ -44,4 +48,14 @@ func FuzzCleanLeavesNoControlCharacters(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestADownIsNoDeploy(t *testing.T) {
+	d := release.Deployment{Environment: release.Environment{Project: "shop", Name: "local"}, Number: 2, Release: "r-1a2b3c4d0000", Cause: release.CauseUp}
+	up := deploymentLine(d)
+	d.Cause = release.CauseDown
+	down := deploymentLine(d)
+	if diff := cmp.Diff([]string{"deploy r-1a2b3c4d as local#2", "take shop/local down as local#2"}, []string{up, down}); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
 }

@@ -13,6 +13,9 @@ import (
 // rolloutRole is the role of steps after packaging; every other role is a stage's.
 const rolloutRole = "rollout"
 
+// stagePrefix begins the keys of stages.
+const stagePrefix = "stage:"
+
 // view is what the stream has told so far. Renderers differ only in how they show it.
 type view struct {
 	began        time.Time
