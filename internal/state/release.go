@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/ledger"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -95,95 +94,4 @@ func (t Tx) RemoveRelease(id release.ID) error {
 		return err
 	}
 	return t.tx.Bucket(bucketReleases).Delete([]byte(id))
-}
-
-// FindRelease finds the release that name stands for: its id or a prefix of it, a git tag or a commit (or a prefix of 7
-// digits and more), or a deployment such as production#42. env is where a bare "#42" is looked up.
-func (t Tx) FindRelease(env release.Environment, name string) (Record, error) {
-	if place, number, ok := strings.Cut(name, "#"); ok {
-		return t.releaseOfDeployment(env, place, number)
-	}
-	all, err := t.Releases(env.Project)
-	if err != nil {
-		return Record{}, err
-	}
-	for _, matches := range []func(Record) bool{byID(name), byTag(name), byCommit(name)} {
-		found := filter(all, matches)
-		if len(found) == 1 {
-			return found[0], nil
-		}
-		if len(found) > 1 {
-			return Record{}, ambiguous(name, found)
-		}
-	}
-	return Record{}, &release.UserError{
-		Kind: release.KindNotFound,
-		Err:  fmt.Errorf("no release %q of %s", name, env.Project),
-		Hint: env.Command("history") + " lists the releases that were deployed",
-	}
-}
-
-func (t Tx) releaseOfDeployment(env release.Environment, place, number string) (Record, error) {
-	if place != "" {
-		env.Name = place
-	}
-	n := 0
-	if _, err := fmt.Sscanf(number, "%d", &n); err != nil {
-		return Record{}, &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("deployment %q: %q is not a number", place+"#"+number, number)}
-	}
-	d, err := t.Deployment(env, n)
-	if err != nil {
-		return Record{}, &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("no deployment %s#%d", env, n), Hint: env.Command("history") + " lists the deployments"}
-	}
-	rec, err := t.Release(d.Release)
-	if err != nil {
-		return Record{}, &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("release %s of %s was collected", d.Release.Short(), d.Name())}
-	}
-	return rec, nil
-}
-
-func byID(name string) func(Record) bool {
-	prefix := name
-	if !strings.HasPrefix(prefix, "r-") {
-		prefix = "r-" + prefix
-	}
-	return func(r Record) bool { return len(prefix) >= len("r-")+4 && strings.HasPrefix(string(r.ID), prefix) }
-}
-
-func byTag(name string) func(Record) bool {
-	return func(r Record) bool {
-		return slices.ContainsFunc(r.Origins, func(o release.Origin) bool { return o.Tag != "" && o.Tag == name })
-	}
-}
-
-// byCommit leaves releases of a dirty tree out where a clean one of the same commit exists: the caller sees an ambiguity
-// only between releases that claim the commit equally.
-func byCommit(name string) func(Record) bool {
-	return func(r Record) bool {
-		return len(name) >= 7 && slices.ContainsFunc(r.Origins, func(o release.Origin) bool {
-			return strings.HasPrefix(o.Commit, name) && len(o.Dirty) == 0
-		})
-	}
-}
-
-func filter(all []Record, keep func(Record) bool) []Record {
-	var kept []Record
-	for _, r := range all {
-		if keep(r) {
-			kept = append(kept, r)
-		}
-	}
-	return kept
-}
-
-func ambiguous(name string, found []Record) error {
-	ids := make([]string, len(found))
-	for i, r := range found {
-		ids[i] = r.ID.Short()
-	}
-	return &release.UserError{
-		Kind: release.KindUsage,
-		Err:  fmt.Errorf("%q stands for %d releases: %s", name, len(found), strings.Join(ids, ", ")),
-		Hint: "give more digits of the release's id",
-	}
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,64 @@ func TestFindRelease(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestOfSeveralReleasesThatHaveTheNameTheOneForTheEnvironmentIsFound(t *testing.T) {
+	db := open(t, t.TempDir())
+	made := func(env, base string) release.Release {
+		return release.Release{Project: "shop", Bases: []release.Base{{Ref: base}}, Environments: map[string]release.Config{env: {}}}
+	}
+	ours, staging := made("local", "a"), made("staging", "a")
+	put := func(r release.Release) {
+		update(t, db, func(tx Tx) error {
+			_, _, err := tx.PutRelease(r, release.Origin{Commit: "0123456789", Tag: "v1", Time: time.Date(2026, 11, 2, 9, 0, 0, 0, time.Local)})
+			return err
+		})
+	}
+	find := func(env, name string) (found Record, err error) {
+		err = db.View(func(tx Tx) error {
+			found, err = tx.FindRelease(release.Environment{Project: "shop", Name: env}, name)
+			return err
+		})
+		return found, err
+	}
+	put(ours)
+	put(staging)
+	for _, name := range []string{"v1", "0123456"} {
+		if found, err := find("staging", name); err != nil || found.ID != staging.ID() {
+			t.Errorf("%s in staging is %s: %v", name, found.ID, err)
+		}
+	}
+	put(made("staging", "b"))
+	_, err := find("staging", "v1")
+	user, ok := errors.AsType[*release.UserError](err)
+	if !ok || strings.Count(user.Detail, "made 2026-11-02 09:00:00 for staging") != 2 || strings.Contains(user.Detail, ours.ID().Short()) {
+		t.Errorf("two of the same commit: %+v", err)
+	}
+	if found, err := find("local", "v1"); err != nil || found.ID != ours.ID() {
+		t.Errorf("v1 in local is %s: %v", found.ID, err)
+	}
+}
+
+func TestACollectedReleaseNamesThoseThatAreKept(t *testing.T) {
+	db := open(t, t.TempDir())
+	kept := release.Release{Project: "shop", Bases: []release.Base{{Ref: "kept"}}}
+	update(t, db, func(tx Tx) error {
+		if _, _, err := tx.PutRelease(kept, release.Origin{}); err != nil {
+			return err
+		}
+		for n, id := range []release.ID{"r-0123456789abcdef", kept.ID()} {
+			d := release.Deployment{Environment: local, Number: n + 1, Release: id, Result: release.Succeeded}
+			if _, err := tx.StartDeployment(d, rollout.Desired{}); err != nil {
+				return err
+			}
+		}
+		_, err := tx.FindRelease(local, "#1")
+		if user, ok := errors.AsType[*release.UserError](err); !ok || !strings.Contains(user.Hint, "these are kept: "+kept.ID().Short()+" (local#2);") {
+			t.Errorf("%+v", err)
+		}
+		return nil
+	})
 }
 
 func TestDeploymentsAreListedPerEnvironmentLastFirst(t *testing.T) {
