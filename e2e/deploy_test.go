@@ -33,7 +33,7 @@ environments:
 	if got := token("shop/staging"); got != "of staging" {
 		t.Errorf("staging has %q", got)
 	}
-	away.refused(3, []string{"deploy", "staging#1", "-e", "shop/production"}, "secret token", "no value", "shop/production")
+	away.refused(8, []string{"deploy", "staging#1", "-e", "shop/production"}, "secret token", "no value", "shop/production")
 	if out := s.run(0, "history", "-e", "production", "--json"); strings.TrimSpace(out) != "[]" {
 		t.Errorf("what was refused was begun: %s", out)
 	}

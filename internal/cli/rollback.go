@@ -17,6 +17,8 @@ func (a *app) rollback() *cobra.Command {
 		Short: "Go back to a release, by digest; up waits for resume then",
 		Long: lines(
 			"Goes back to the release that served before, or to RELEASE, by digest, and holds the environment: up refuses until resume.",
+			"Run again, it goes further back: never to a release that was rolled back from. Replicas keep the values of secrets that",
+			"serve; others are those of the checkout, if there is one, else those that were handed over last.",
 			"",
 			"While a deployment is under way, rollback without a RELEASE gives that one up: what served before serves again, as after a",
 			"failure, and nothing is held. A rollback under way is waited for."),
@@ -27,7 +29,7 @@ func (a *app) rollback() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.Actor, req.Release = actor(), strings.Join(args, "")
 			return a.onTarget(cmd.Context(), func(c *api.Client, env release.Environment, sink event.Sink) error {
-				req.Environment = env
+				req.Environment, req.Secrets = env, a.secretsOf(cmd.Context(), env)
 				return c.Deploy(cmd.Context(), req, sink)
 			})
 		},

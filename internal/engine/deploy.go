@@ -104,7 +104,11 @@ func (e *Engine) deployNow(ctx context.Context, d deployment, sink event.Sink) e
 	p := rollout.PlanDeploy(observed, desired)
 	if p.Empty() && s.Pending == nil {
 		sink.Emit(p.Event())
-		return e.settle(d, s)
+		if err := e.settle(d, s); err != nil {
+			return err
+		}
+		sayHeld(d, sink)
+		return nil
 	}
 	if err := e.checkMounts(desired.Generation.Config); err != nil {
 		return err
@@ -198,6 +202,7 @@ func (e *Engine) rollOut(ctx context.Context, u *underWay, d deployment, sink ev
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
 	if err == nil && recorded == nil {
 		announceAddresses(desired.Generation.Config, sink)
+		sayHeld(d, sink)
 		e.collectAfterwards()
 	}
 	return errors.Join(err, recorded)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -124,7 +125,8 @@ func (e *Engine) takeBack(ctx context.Context, req api.DeployRequest, sink event
 	return e.afterwards(u, sink)
 }
 
-// wasTakenBack says what serves where the last deployment was given up: the same command, run again, does not go back further.
+// wasTakenBack says what serves where the last deployment has just been given up: the same command, run again, does not go back
+// further.
 func (e *Engine) wasTakenBack(env release.Environment, sink event.Sink) (bool, error) {
 	var last release.Deployment
 	s, err := e.environment(env)
@@ -132,7 +134,7 @@ func (e *Engine) wasTakenBack(env release.Environment, sink event.Sink) (bool, e
 		return false, err
 	}
 	err = e.db.View(func(tx state.Tx) (err error) { last, err = tx.Deployment(env, s.Last); return err })
-	if err != nil || last.Result != release.Cancelled {
+	if err != nil || !justGivenUp(last, time.Now()) {
 		return false, err
 	}
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &last})

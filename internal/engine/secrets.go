@@ -41,7 +41,7 @@ func (e *Engine) markSecrets(config *release.Config, d deployment, s *state.Envi
 
 func noValue(secret, service string, env release.Environment) error {
 	return &release.UserError{
-		Kind: release.KindProject, Err: fmt.Errorf("secret %s of %s has no value in %s", secret, service, env),
+		Kind: release.KindNotFound, Err: fmt.Errorf("secret %s of %s has no value in %s", secret, service, env),
 		Hint: "run it where the project is checked out with its secrets, or hand them over with " + env.Command("up"),
 	}
 }

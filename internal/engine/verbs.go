@@ -24,6 +24,11 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 	if err != nil {
 		return err
 	}
+	if req.Rollback && req.Release != "" {
+		if err := e.warnUnproven(d, sink); err != nil {
+			return err
+		}
+	}
 	if req.PlanOnly {
 		return e.plan(ctx, d, sink)
 	}
@@ -70,15 +75,12 @@ func (e *Engine) findRelease(env release.Environment, name string, before bool) 
 		}
 		id := s.Serving.Generation.Release
 		if before {
-			if id, err = servedBefore(tx, env, s.Serving.Generation); err != nil {
+			if id, err = releaseBefore(tx, env, s.Serving.Generation); err != nil {
 				return err
 			}
 		}
 		if rec, err = tx.Release(id); errors.Is(err, state.ErrNotFound) {
-			return &release.UserError{
-				Kind: release.KindNotFound, Err: fmt.Errorf("release %s was collected", id.Short()),
-				Hint: "keepReleases in the engine's settings says how many are kept; " + env.Command("history") + " lists the deployments",
-			}
+			return tx.Collected(env, id)
 		}
 		return err
 	})
@@ -87,23 +89,6 @@ func (e *Engine) findRelease(env release.Environment, name string, before bool) 
 
 func nothingServes(env release.Environment) error {
 	return &release.UserError{Kind: release.KindNotFound, Err: fmt.Errorf("nothing is deployed in %s", env), Hint: env.Command("up") + " deploys"}
-}
-
-// servedBefore is the release of the last deployment that succeeded before this generation with another release.
-func servedBefore(tx state.Tx, env release.Environment, now rollout.Generation) (release.ID, error) {
-	all, err := tx.Deployments(env, 0)
-	if err != nil {
-		return "", err
-	}
-	for _, d := range all {
-		if d.Number < now.Deployment && d.Result == release.Succeeded && d.Release != now.Release && d.Cause != release.CauseDown {
-			return d.Release, nil
-		}
-	}
-	return "", &release.UserError{
-		Kind: release.KindNotFound, Err: fmt.Errorf("nothing served in %s before %s", env, now.Release.Short()),
-		Hint: env.Command("history") + " lists the deployments; rollback RELEASE takes any of them",
-	}
 }
 
 func (e *Engine) scale(ctx context.Context, req api.ScaleRequest, sink event.Sink) error {
