@@ -101,6 +101,8 @@ func (r *Runtime) connect(id string, a Attachment) (*pipes, error) {
 	var stdin io.Reader
 	if a.Stdin != nil {
 		stdin = p.input
+	} else if !a.TTY { // or it would get the host's /dev/null, whose owner crun changes and whose mode root can
+		p.input.from, stdin = strings.NewReader(""), p.input
 	}
 	opts := []cio.Opt{cio.WithStreams(stdin, p.output.to(a.Stdout), p.output.to(a.Stderr)), cio.WithFIFODir(r.dir.fifos())}
 	if a.TTY {

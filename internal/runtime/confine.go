@@ -29,6 +29,7 @@ func (b *specBuilder) confine(ctx context.Context, s *specs.Spec) error {
 	}
 	s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Permitted: caps, Effective: caps}
 	s.Process.NoNewPrivileges = true
+	s.Linux.ReadonlyPaths = append(s.Linux.ReadonlyPaths, cgroupRoot) // crun makes it a file system that everybody can write to
 	opts := map[string]oci.SpecOpts{"seccomp": withDefaultSeccomp}
 	if hostapparmor.HostSupports() {
 		opts["apparmor"] = apparmor.WithDefaultProfile(apparmorProfile)

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/runtime"
@@ -38,6 +41,28 @@ func TestProbeRunsTheTest(t *testing.T) {
 		}
 		if got := e.sh("web-1", "ps | grep -c '[s]leep 600'"); got != "1" {
 			t.Errorf("%s processes sleep, want the replica's alone", got)
+		}
+	})
+}
+
+func TestNoFileOfTheHostGoesIntoAReplica(t *testing.T) {
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		svc := e.service("sleep", "600")
+		svc.User = "4242:4242"
+		e.run("web-1", svc)
+		health := release.Health{Test: []string{"CMD-SHELL", "for fd in 0 1 2; do stat -L -c %F /proc/self/fd/$fd; done"}}
+		if _, output, err := e.Probe(t.Context(), "web-1", health); err != nil || output != strings.Repeat("fifo\n", 3) {
+			t.Errorf("a health test has %q, %v", output, err)
+		}
+		var host, inside unix.Stat_t
+		if err := unix.Stat("/dev/null", &host); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Stat(fmt.Sprintf("/proc/%d/fd/0", processOf(t, "web-1", e.root)), &inside); err != nil {
+			t.Fatal(err)
+		}
+		if host.Dev == inside.Dev && host.Ino == inside.Ino {
+			t.Error("the replica has the host's /dev/null as its input")
 		}
 	})
 }

@@ -19,60 +19,62 @@ import (
 
 // TestServiceIsHonoured looks from inside at what the service says.
 func TestServiceIsHonoured(t *testing.T) {
-	e := start(t)
-	for _, tc := range []struct {
-		name   string
-		change func(*release.Service)
-		script string
-		want   string
-	}{
-		{"environment", func(s *release.Service) { s.Environment = map[string]string{"COLOUR": "blue"} }, "echo $COLOUR", "blue"},
-		{"user by name", func(s *release.Service) { s.User = "sailor" }, "id -u; id -g; id -G; echo $HOME", "1000\n1001\n1001 1002\n/home/sailor"},
-		{"user and group by number", func(s *release.Service) { s.User = "12:34" }, "id -u; id -g", "12\n34"},
-		{"groups", func(s *release.Service) { s.GroupAdd = []string{"harbour", "77"} }, "id -G", "0 77 1003"},
-		{"working directory", func(s *release.Service) { s.WorkingDir = "/tmp" }, "pwd", "/tmp"},
-		{"hostname", func(s *release.Service) { s.Hostname = "lighthouse" }, "hostname; cat /etc/hostname", "lighthouse\nlighthouse"},
-		{"read only", func(s *release.Service) { s.ReadOnly = true }, "touch /x 2>/dev/null || echo refused", "refused"},
-		{"sysctls", func(s *release.Service) { s.Sysctls = map[string]string{"net.core.somaxconn": "123"} }, "cat /proc/sys/net/core/somaxconn", "123"},
-		{"ulimits", func(s *release.Service) {
-			s.Ulimits = map[string]release.Ulimit{"nofile": {Soft: 99, Hard: 100}}
-		}, "awk '/open files/ {print $4, $5}' /proc/1/limits", "99 100"},
-		{"shared memory", func(s *release.Service) { s.ShmSize = 1 << 20 }, "df -k /dev/shm | tail -1 | awk '{print $2}'", "1024"},
-		{"tmpfs", func(s *release.Service) {
-			s.Mounts = []release.Mount{{Kind: release.MountTmpfs, Target: "/scratch", Size: 2 << 20, Mode: 0o750}}
-		}, "df -k /scratch | tail -1 | awk '{print $1, $2}'; stat -c %a /scratch", "tmpfs 2048\n750"},
-		{"capabilities", func(s *release.Service) {
-			s.Privileges = release.Privileges{CapDrop: []string{"ALL"}, CapAdd: []string{"net_bind_service"}}
-		}, "grep CapEff /proc/self/status", "CapEff:\t0000000000000400"},
-		{"usual capabilities", func(*release.Service) {}, "grep CapEff /proc/self/status", "CapEff:\t00000000a80425fb"},
-		{"no new privileges", func(*release.Service) {}, "grep -E 'NoNewPrivs|Seccomp:' /proc/self/status", "NoNewPrivs:\t1\nSeccomp:\t2"},
-		{"masked paths", func(*release.Service) {}, "wc -c < /proc/timer_list; touch /proc/sys/kernel/x 2>/dev/null || echo refused", "0\nrefused"},
-		{"low ports for everyone", func(s *release.Service) { s.User = "1000" }, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
-		{"extra hosts", func(s *release.Service) {
-			s.ExtraHosts = []release.HostMapping{{Host: "db.example", Address: "192.0.2.7"}}
-		}, "grep db.example /etc/hosts", "192.0.2.7\tdb.example"},
-		{"memory and processes", func(s *release.Service) {
-			s.Resources = release.Resources{MemoryBytes: 32 << 20, PIDs: 50, CPUs: 0.5}
-		}, "cd /sys/fs/cgroup; cat memory.max pids.max 2>/dev/null && cut -d' ' -f1 cpu.max || cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us", "33554432\n50\n50000"},
-		{"init", func(s *release.Service) { s.Init = true }, "tr '\\0' ' ' < /proc/1/cmdline", "/dev/seaworthy-init sleep 600"},
-		{
-			"terminal", func(s *release.Service) { s.TTY = true; s.Command = []string{"sh", "-c", "tty > /tmp/tty; sleep 600"} },
-			"while ! test -s /tmp/tty; do usleep 10000; done; cat /tmp/tty", "/dev/pts/0",
-		},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			svc := e.service("sleep", "600")
-			tc.change(&svc)
-			id := "web-" + strings.ReplaceAll(tc.name, " ", "-")
-			e.run(id, svc)
-			if diff := cmp.Diff(tc.want, e.sh(id, tc.script)); diff != "" {
-				t.Error(diff)
-			}
-			if err := e.Remove(t.Context(), id); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	forEachRuntime(t, func(t *testing.T, e *engine) {
+		for _, tc := range []struct {
+			name   string
+			change func(*release.Service)
+			script string
+			want   string
+		}{
+			{"environment", func(s *release.Service) { s.Environment = map[string]string{"COLOUR": "blue"} }, "echo $COLOUR", "blue"},
+			{"user by name", func(s *release.Service) { s.User = "sailor" }, "id -u; id -g; id -G; echo $HOME", "1000\n1001\n1001 1002\n/home/sailor"},
+			{"user and group by number", func(s *release.Service) { s.User = "12:34" }, "id -u; id -g", "12\n34"},
+			{"groups", func(s *release.Service) { s.GroupAdd = []string{"harbour", "77"} }, "id -G", "0 77 1003"},
+			{"working directory", func(s *release.Service) { s.WorkingDir = "/tmp" }, "pwd", "/tmp"},
+			{"hostname", func(s *release.Service) { s.Hostname = "lighthouse" }, "hostname; cat /etc/hostname", "lighthouse\nlighthouse"},
+			{"read only", func(s *release.Service) { s.ReadOnly = true }, "touch /x 2>/dev/null || echo refused", "refused"},
+			{"sysctls", func(s *release.Service) { s.Sysctls = map[string]string{"net.core.somaxconn": "123"} }, "cat /proc/sys/net/core/somaxconn", "123"},
+			{"ulimits", func(s *release.Service) {
+				s.Ulimits = map[string]release.Ulimit{"nofile": {Soft: 99, Hard: 100}}
+			}, "awk '/open files/ {print $4, $5}' /proc/1/limits", "99 100"},
+			{"shared memory", func(s *release.Service) { s.ShmSize = 1 << 20 }, "df -k /dev/shm | tail -1 | awk '{print $2}'", "1024"},
+			{"tmpfs", func(s *release.Service) {
+				s.Mounts = []release.Mount{{Kind: release.MountTmpfs, Target: "/scratch", Size: 2 << 20, Mode: 0o750}}
+			}, "df -k /scratch | tail -1 | awk '{print $1, $2}'; stat -c %a /scratch", "tmpfs 2048\n750"},
+			{"capabilities", func(s *release.Service) {
+				s.Privileges = release.Privileges{CapDrop: []string{"ALL"}, CapAdd: []string{"net_bind_service"}}
+			}, "grep CapEff /proc/self/status", "CapEff:\t0000000000000400"},
+			{"usual capabilities", func(*release.Service) {}, "grep CapEff /proc/self/status", "CapEff:\t00000000a80425fb"},
+			{"no new privileges", func(*release.Service) {}, "grep -E 'NoNewPrivs|Seccomp:' /proc/self/status", "NoNewPrivs:\t1\nSeccomp:\t2"},
+			{"masked paths", func(*release.Service) {}, "wc -c < /proc/timer_list; touch /proc/sys/kernel/x 2>/dev/null || echo refused", "0\nrefused"},
+			{"limits are only read", func(*release.Service) {}, "touch /sys/fs/cgroup/x 2>/dev/null || echo refused", "refused"},
+			{"low ports for everyone", func(s *release.Service) { s.User = "1000" }, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
+			{"extra hosts", func(s *release.Service) {
+				s.ExtraHosts = []release.HostMapping{{Host: "db.example", Address: "192.0.2.7"}}
+			}, "grep db.example /etc/hosts", "192.0.2.7\tdb.example"},
+			{"memory and processes", func(s *release.Service) {
+				s.Resources = release.Resources{MemoryBytes: 32 << 20, PIDs: 50, CPUs: 0.5}
+			}, "cd /sys/fs/cgroup; cat memory.max pids.max 2>/dev/null && cut -d' ' -f1 cpu.max || cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us", "33554432\n50\n50000"},
+			{"init", func(s *release.Service) { s.Init = true }, "tr '\\0' ' ' < /proc/1/cmdline", "/dev/seaworthy-init sleep 600"},
+			{
+				"terminal", func(s *release.Service) { s.TTY = true; s.Command = []string{"sh", "-c", "tty > /tmp/tty; sleep 600"} },
+				"while ! test -s /tmp/tty; do usleep 10000; done; cat /tmp/tty", "/dev/pts/0",
+			},
+		} {
+			t.Run(tc.name, func(t *testing.T) {
+				svc := e.service("sleep", "600")
+				tc.change(&svc)
+				id := "web-" + strings.ReplaceAll(tc.name, " ", "-")
+				e.run(id, svc)
+				if diff := cmp.Diff(tc.want, e.sh(id, tc.script)); diff != "" {
+					t.Error(diff)
+				}
+				if err := e.Remove(t.Context(), id); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	})
 }
 
 func TestHostGatewayAndNamesLeadToTheBridge(t *testing.T) {
