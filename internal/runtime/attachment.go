@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -58,27 +59,36 @@ const (
 
 // refusals are what runc and crun say, in words only, when it is the command's fault: the command, where they name it, and why.
 var refusals = []*regexp.Regexp{
-	regexp.MustCompile(`exec:? (?P<command>"[^"]*"|/\S*): (?:stat [^:]*: )?(?P<why>executable file not found|no such file or directory|permission denied|is a directory|exec format error)`),
-	regexp.MustCompile("executable file `(?P<command>[^`]*)` (?P<why>not found)"),
-	regexp.MustCompile("exec container process (?:[^`]*)`(?P<command>[^`]*)`: (?P<why>.+)"),
-	regexp.MustCompile(`open (?P<command>executable): (?P<why>Permission denied|Operation not permitted|Is a directory)`),
+	regexp.MustCompile(`exec:? ("[^"]*"|/\S*): (?:stat [^:]*: )?(executable file not found|no such file or directory|permission denied|is a directory|exec format error)`),
+	regexp.MustCompile("executable file `([^`]*)` (not found)"),
+	regexp.MustCompile("exec container process (?:[^`]*)`([^`]*)`: (.+)"),
+	regexp.MustCompile(`open ()executable: (Permission denied|Operation not permitted|Is a directory)`),
 }
 
+// refusedFolder is what they say when it is the fault of the folder that the command is to run in.
+var refusedFolder = regexp.MustCompile("chdir (?:to cwd )?\\(?([`\"][^`\"]*[`\"])\\)?(?: set in config.json failed)?: (.+)")
+
 // commandError recognises in what the OCI runtime says that it is the command's fault.
-func commandError(err error) error {
+func commandError(command string, err error) error {
+	if found := refusedFolder.FindStringSubmatch(err.Error()); found != nil {
+		return refused(codeNotRunnable, "folder "+found[1], found[2])
+	}
 	for _, refusal := range refusals {
 		found := refusal.FindStringSubmatch(err.Error())
-		if found == nil {
-			continue
+		switch {
+		case found == nil:
+		case strings.HasSuffix(found[2], "not found"), strings.HasPrefix(strings.ToLower(found[2]), "no such"):
+			return refused(codeNotFound, cmp.Or(found[1], command), found[2])
+		default:
+			return refused(codeNotRunnable, cmp.Or(found[1], command), found[2])
 		}
-		command, why := strings.Trim(found[refusal.SubexpIndex("command")], `"`), strings.ToLower(found[refusal.SubexpIndex("why")])
-		code := codeNotRunnable
-		if strings.HasSuffix(why, "not found") || strings.HasPrefix(why, "no such") {
-			code = codeNotFound
-		}
-		return &CommandError{Code: code, Err: fmt.Errorf("%s: %s", command, why)}
 	}
 	return err
+}
+
+func refused(code int, what, why string) error {
+	unquoted := strings.NewReplacer(`"`, "", "`", "").Replace(what)
+	return &CommandError{Code: code, Err: fmt.Errorf("%s: %s", unquoted, strings.ToLower(why))}
 }
 
 // stdio is where a process reads from and writes to, as its shim is told.

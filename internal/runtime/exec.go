@@ -100,7 +100,7 @@ func (r *Runtime) become(id string, p *specs.Process, who string) error {
 	}
 	after, err := lookUpUser(r.rootfs(id), who, nil)
 	if err != nil {
-		return err
+		return &CommandError{Code: codeNotRunnable, Err: err}
 	}
 	p.User = after.oci()
 	if slices.Contains(p.Env, "HOME="+before.home) {
@@ -166,7 +166,7 @@ func (n *run) deleteExec(ctx context.Context, execID string, forget func()) erro
 func (n *run) execute(ctx context.Context, execID string, p *pipes, spec ExecSpec) (code int, whole bool, err error) {
 	always := inNamespace(context.WithoutCancel(ctx))
 	if _, err := n.task.Start(always, &taskapi.StartRequest{ID: n.id, ExecID: execID}); err != nil {
-		return 0, true, commandError(errgrpc.ToNative(err))
+		return 0, true, commandError(spec.Args[0], errgrpc.ToNative(err))
 	}
 	during, stop := context.WithCancel(always)
 	defer stop()

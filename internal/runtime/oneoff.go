@@ -33,7 +33,7 @@ func (r *Runtime) RunAttached(ctx context.Context, id string, a Attachment) (rel
 		return release.Replica{}, context.Cause(ctx)
 	}
 	if err != nil {
-		return release.Replica{}, fmt.Errorf("start %s: %w", id, commandError(err))
+		return release.Replica{}, fmt.Errorf("start %s: %w", id, commandError("its command", err))
 	}
 	during, stop := context.WithCancel(inNamespace(context.WithoutCancel(ctx)))
 	defer stop()

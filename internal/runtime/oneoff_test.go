@@ -163,6 +163,12 @@ func TestCommandThatCannotRunSaysSo(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		for _, astray := range []runtime.ExecSpec{{Args: []string{"id"}, User: "nobody-here"}, {Args: []string{"id"}, Cwd: "/nowhere"}} {
+			_, err := e.Exec(t.Context(), "web-1", astray)
+			if refused, ok := errors.AsType[*runtime.CommandError](err); !ok || refused.Code != 126 {
+				t.Errorf("exec as %q in %q: got %v", astray.User, astray.Cwd, err)
+			}
+		}
 	})
 }
 
