@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,10 @@ func TestShellsCompleteWhatThereIs(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(s.root, "engine.sock")); err == nil {
 		t.Fatal("an engine was started to complete a word")
 	}
+	s.git("init", "-q")
+	s.git("add", ".")
+	s.git("commit", "-q", "-m", "one")
+	s.git("tag", "v1.0")
 	s.up(0)
 	release := s.status().Release[:10]
 	for _, tc := range []struct {
@@ -29,9 +34,10 @@ func TestShellsCompleteWhatThereIs(t *testing.T) {
 		{[]string{"logs", "web", ""}, nil},
 		{[]string{"restart", ""}, []string{"web"}},
 		{[]string{"scale", ""}, []string{"web="}},
-		{[]string{"rollback", ""}, []string{"local#1", release}},
+		{[]string{"rollback", ""}, []string{"local#1", release, "v1.0"}},
 		{[]string{"show", "r-"}, []string{release}},
 		{[]string{"deploy", "local"}, []string{"local#1"}},
+		{[]string{"deploy", "v"}, []string{"v1.0"}},
 		{[]string{"volume", "export", ""}, []string{"data"}},
 		{[]string{"status", "-e", ""}, []string{"local", "shop/local"}},
 		{[]string{"exec", "-e", "shop/local", ""}, []string{"web"}},
@@ -60,4 +66,43 @@ func (s *site) completes(words ...string) []string {
 		}
 	}
 	return offered
+}
+
+// bare is a bash without Debian's package bash-completion: it is handed the words as bash breaks them, and says what it offers.
+const bare = `
+set -u
+compopt() { :; } # outside of a completion it is an error
+source <("$SEAWORTHY" completion bash) || exit
+PATH=$(dirname "$SEAWORTHY"):$PATH
+COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9
+shift
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+__start_seaworthy
+printf '%s\n' "${COMPREPLY[@]}"
+`
+
+func TestBashCompletesWithoutItsPackage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, keeper)
+	s.up(0)
+	for _, tc := range []struct {
+		line  string
+		words []string // as bash breaks them
+		want  string
+	}{
+		{"seaworthy exe", []string{"seaworthy", "exe"}, "exec"},
+		{"seaworthy exec ", []string{"seaworthy", "exec", ""}, "web"},
+		{"seaworthy exec --env=shop/local ", []string{"seaworthy", "exec", "--env", "=", "shop/local", ""}, "web"},
+		{"seaworthy exec --env=sh", []string{"seaworthy", "exec", "--env", "=", "sh"}, "shop/local"},
+		{"seaworthy deploy local#", []string{"seaworthy", "deploy", "local#"}, "local#1"},
+		{"seaworthy scale web", []string{"seaworthy", "scale", "web"}, "web="},
+	} {
+		cmd := exec.CommandContext(t.Context(), "bash", append([]string{"--norc", "-c", bare, "bash", tc.line}, tc.words...)...)
+		cmd.Dir = s.dir
+		cmd.Env = append(os.Environ(), append(s.env, "SEAWORTHY="+s.bin, "SEAWORTHY_ROOT="+s.root)...)
+		out, err := cmd.CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != tc.want {
+			t.Errorf("%q completes to %q (%v), want %q", tc.line, got, err, tc.want)
+		}
+	}
 }

@@ -103,6 +103,12 @@ func (c *Client) Release(ctx context.Context, env release.Environment, name stri
 	return out, c.call(ctx, http.MethodGet, PathReleases+"?"+q.Encode(), nil, &out)
 }
 
+// Releases returns those of a project that are there, the one made last first.
+func (c *Client) Releases(ctx context.Context, project string) ([]ReleaseSummary, error) {
+	var out []ReleaseSummary
+	return out, c.call(ctx, http.MethodGet, PathReleases+"/all?"+query(release.Environment{Project: project}).Encode(), nil, &out)
+}
+
 // Ledger returns the entries about an environment, or all without one, the last one first, at most limit (0: all).
 func (c *Client) Ledger(ctx context.Context, env release.Environment, limit int) ([]LedgerEntry, error) {
 	q := query(env)

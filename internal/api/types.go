@@ -111,6 +111,13 @@ type ReleaseInfo struct {
 	Deployments []release.Deployment  `json:"deployments"` // of it, the last one first
 }
 
+// ReleaseSummary is what a release can be called by.
+type ReleaseSummary struct {
+	ID          release.ID           `json:"id"`
+	Origins     []release.Origin     `json:"origins"`     // oldest first
+	Deployments []release.Deployment `json:"deployments"` // of it, the last one first
+}
+
 // ExportInfo is what an environment runs of a release, or would run.
 type ExportInfo struct {
 	Environment release.Environment `json:"environment"`

@@ -89,7 +89,6 @@ service up on this machine; run again, it updates the service without a failed r
 		Version:           a.version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRunE: a.rejectClashes,
 	}
 	parentOf(root)
@@ -114,8 +113,7 @@ service up on this machine; run again, it updates the service without a failed r
 	a.add(root, "look", streams(a.logs())...)
 	a.add(root, "run", streams(a.scale(), a.rollback(), a.restart(), a.down())...)
 	a.add(root, "run", a.resume(), a.exec(), a.run())
-	a.add(root, "keep", a.gc(), a.volume(), a.engine(), a.versionVerb())
-	root.SetCompletionCommandGroupID("keep")
+	a.add(root, "keep", a.gc(), a.volume(), a.engine(), a.completion(), a.versionVerb())
 	root.SetHelpCommandGroupID("keep")
 	strictHelp(root)
 	a.addCompletion(root)

@@ -22,17 +22,17 @@ type choices func(ctx context.Context, c *api.Client, env release.Environment) [
 
 // addCompletion has shells complete the names of what there is. The engine is asked, and not started for it.
 func (a *app) addCompletion(root *cobra.Command) {
-	const all, noSpace = 0, cobra.ShellCompDirectiveNoSpace
+	const all, noSpace, inOrder = 0, cobra.ShellCompDirectiveNoSpace, cobra.ShellCompDirectiveKeepOrder
 	for path, f := range map[string]cobra.CompletionFunc{
 		"logs":          a.completeArgs(all, serviceNames),
 		"restart":       a.completeArgs(all, serviceNames),
 		"exec":          a.completeArgs(1, serviceNames),
 		"run":           a.completeArgs(1, serviceNames),
 		"scale":         withDirective(noSpace, a.completeArgs(all, scaleCounts)),
-		"deploy":        a.completeArgs(1, releaseNames),
-		"rollback":      a.completeArgs(1, releaseNames),
-		"show":          a.completeArgs(1, releaseNames),
-		"export":        a.completeArgs(1, releaseNames),
+		"deploy":        withDirective(inOrder, a.completeArgs(1, releaseNames)),
+		"rollback":      withDirective(inOrder, a.completeArgs(1, releaseNames)),
+		"show":          withDirective(inOrder, a.completeArgs(1, releaseNames)),
+		"export":        withDirective(inOrder, a.completeArgs(1, releaseNames)),
 		"volume export": a.completeArgs(1, volumeNames),
 		"volume import": a.completeArgs(1, volumeNames),
 		"volume remove": a.completeArgs(1, volumeNames),
@@ -120,17 +120,35 @@ func volumeNames(ctx context.Context, c *api.Client, env release.Environment) []
 	return found
 }
 
-// releaseNames are the last deployments and their releases, the last one first.
+// releaseNames are what the releases that are there can be called by, the one made last first.
 func releaseNames(ctx context.Context, c *api.Client, env release.Environment) []string {
-	all, _ := c.History(ctx, env, 20) // no engine: nothing to offer
+	all, _ := c.Releases(ctx, env.Project) // no engine: nothing to offer
 	var found []string
-	seen := map[release.ID]bool{}
-	for _, d := range all {
-		found = append(found, fmt.Sprintf("%s\t%s, %s %s", d.Name(), d.Release.Short(), d.Cause, tui.Ago(d.Started, time.Now())))
-		if !seen[d.Release] && d.Release != "" {
-			seen[d.Release] = true
-			found = append(found, fmt.Sprintf("%s\tof %s", d.Release.Short(), d.Name()))
-		}
+	for _, r := range all {
+		found = append(found, namesOf(r, time.Now())...)
 	}
 	return found
+}
+
+// namesOf are a release's last deployment in each environment, its id and its tags.
+func namesOf(r api.ReleaseSummary, now time.Time) []string {
+	var names []string
+	seen := map[string]bool{"": true} // names, and the environments that have one
+	add := func(name, what string) {
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name+"\t"+what)
+		}
+	}
+	for _, d := range r.Deployments {
+		if !seen[d.Environment.Name] {
+			seen[d.Environment.Name] = true
+			add(d.Name(), fmt.Sprintf("%s, %s %s", d.Release.Short(), d.Cause, tui.Ago(d.Started, now)))
+		}
+	}
+	for _, o := range slices.Backward(r.Origins) {
+		add(r.ID.Short(), "made "+tui.Ago(o.Time, now))
+		add(o.Tag, r.ID.Short()+", made "+tui.Ago(o.Time, now))
+	}
+	return names
 }

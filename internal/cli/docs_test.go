@@ -81,7 +81,7 @@ func leaves(cmd *cobra.Command) []*cobra.Command {
 	}
 	var all []*cobra.Command
 	for _, c := range cmd.Commands() {
-		if c.Name() != "help" && c.Name() != "completion" {
+		if c.Name() != "help" {
 			all = append(all, leaves(c)...)
 		}
 	}

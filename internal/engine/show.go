@@ -15,10 +15,7 @@ func (e *Engine) show(env release.Environment, name string) (api.ReleaseInfo, er
 	if err != nil {
 		return api.ReleaseInfo{}, err
 	}
-	out := api.ReleaseInfo{
-		ID: rec.ID, Release: rec.Release, Origins: rec.Origins,
-		Serving: []release.Environment{}, Deployments: []release.Deployment{},
-	}
+	out := api.ReleaseInfo{ID: rec.ID, Release: rec.Release, Origins: rec.Origins, Serving: []release.Environment{}}
 	err = e.db.View(func(tx state.Tx) error {
 		all, err := tx.Environments()
 		if err != nil {
@@ -28,20 +25,53 @@ func (e *Engine) show(env release.Environment, name string) (api.ReleaseInfo, er
 			if s.Serving != nil && s.Serving.Generation.Release == rec.ID && len(s.Serving.Generation.Config.Services) > 0 {
 				out.Serving = append(out.Serving, s.Environment)
 			}
-			deployments, err := tx.Deployments(s.Environment, 0)
-			if err != nil {
-				return err
-			}
-			for _, d := range deployments {
-				if d.Release == rec.ID && d.Cause != release.CauseDown {
-					out.Deployments = append(out.Deployments, d)
-				}
-			}
 		}
-		return nil
-	})
-	slices.SortStableFunc(out.Deployments, func(a, b release.Deployment) int {
-		return cmp.Or(b.Started.Compare(a.Started), cmp.Compare(b.Number, a.Number))
+		deployments, err := deploymentsByRelease(tx, all)
+		out.Deployments = append([]release.Deployment{}, deployments[rec.ID]...)
+		return err
 	})
 	return out, err
+}
+
+// releases are those of a project that are there, the one made last first.
+func (e *Engine) releases(project string) ([]api.ReleaseSummary, error) {
+	out := []api.ReleaseSummary{}
+	err := e.db.View(func(tx state.Tx) error {
+		records, err := tx.Releases(project)
+		if err != nil {
+			return err
+		}
+		all, err := tx.Environments()
+		if err != nil {
+			return err
+		}
+		deployments, err := deploymentsByRelease(tx, all)
+		for _, rec := range records {
+			out = append(out, api.ReleaseSummary{ID: rec.ID, Origins: rec.Origins, Deployments: deployments[rec.ID]})
+		}
+		return err
+	})
+	return out, err
+}
+
+// deploymentsByRelease has the deployments of environments, the last one first.
+func deploymentsByRelease(tx state.Tx, all []state.Environment) (map[release.ID][]release.Deployment, error) {
+	of := map[release.ID][]release.Deployment{}
+	for _, s := range all {
+		deployments, err := tx.Deployments(s.Environment, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range deployments {
+			if d.Cause != release.CauseDown {
+				of[d.Release] = append(of[d.Release], d)
+			}
+		}
+	}
+	for _, deployments := range of {
+		slices.SortStableFunc(deployments, func(a, b release.Deployment) int {
+			return cmp.Or(b.Started.Compare(a.Started), cmp.Compare(b.Number, a.Number))
+		})
+	}
+	return of, nil
 }
