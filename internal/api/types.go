@@ -92,14 +92,15 @@ type EnvironmentStatus struct {
 
 // ServiceStatus is what runs of one service.
 type ServiceStatus struct {
-	Name     string            `json:"name"`
-	Image    release.Image     `json:"image"`
-	Desired  int               `json:"desired"`
-	Healthy  int               `json:"healthy"`
-	OneShot  bool              `json:"oneShot,omitempty"`
-	Scaled   bool              `json:"scaled,omitempty"` // by hand: the file says another number
-	Ports    []release.Port    `json:"ports,omitempty"`
-	Replicas []release.Replica `json:"replicas"`
+	Name      string            `json:"name"`
+	Image     release.Image     `json:"image"`
+	Desired   int               `json:"desired"`
+	Healthy   int               `json:"healthy"`
+	OneShot   bool              `json:"oneShot,omitempty"`
+	Completed int               `json:"completed,omitempty"` // replicas that have ended as the service may, with code 0
+	Scaled    bool              `json:"scaled,omitempty"`    // by hand: the file says another number
+	Ports     []release.Port    `json:"ports,omitempty"`
+	Replicas  []release.Replica `json:"replicas"`
 }
 
 // ReleaseInfo is a release, where it came from and where it went.

@@ -183,6 +183,9 @@ func stateOf(s api.ServiceStatus) (string, tui.Tone) {
 		}
 		return "healthy", tui.Good
 	}
+	if s.Completed > 0 && s.Healthy+s.Completed == s.Desired {
+		return "completed", tui.Dim
+	}
 	for _, r := range s.Replicas {
 		switch {
 		case r.State == release.StateExited:

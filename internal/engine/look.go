@@ -67,6 +67,9 @@ func serviceStatus(service release.Service, members []string, all []release.Repl
 			continue
 		}
 		out.Replicas = append(out.Replicas, r)
+		if service.Completed(r) {
+			out.Completed++
+		}
 		if r.State == release.StateRunning && (r.Health == release.HealthHealthy || r.Health == release.HealthUnchecked) {
 			out.Healthy++
 		}

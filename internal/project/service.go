@@ -142,6 +142,7 @@ func (c *converter) service(s types.ServiceConfig) Service {
 		Ports: c.ports(s), Expose: c.expose(s), Health: c.health(s), StopSignal: s.StopSignal,
 		Restart: c.restart(s), Replicas: c.replicas(s),
 	}
+	out.MayListen = s.Build != nil && len(s.Command)+len(s.Entrypoint) > 0 && len(out.Ports)+len(out.Expose) == 0
 	if s.StopGracePeriod != nil {
 		out.StopGrace = release.Duration(*s.StopGracePeriod)
 	}

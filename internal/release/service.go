@@ -35,7 +35,9 @@ type Service struct {
 	ExtraHosts []HostMapping `json:"extraHosts,omitempty"`
 	Ports      []Port        `json:"ports,omitempty"`  // published on the host
 	Expose     []Expose      `json:"expose,omitempty"` // known inside, also those of the image
-	DependsOn  []Dependency  `json:"dependsOn,omitempty"`
+	// MayListen says that only its Dockerfile exposes ports, and that another command than the Dockerfile's runs: a worker answers at none.
+	MayListen bool         `json:"mayListen,omitempty"`
+	DependsOn []Dependency `json:"dependsOn,omitempty"`
 
 	Health      *Health      `json:"health,omitempty"` // nil: the image's, if it has one
 	StopSignal  string       `json:"stopSignal,omitempty"`
@@ -46,6 +48,13 @@ type Service struct {
 	Update      UpdatePolicy `json:"update,omitzero"`
 	Rollback    UpdatePolicy `json:"rollback,omitzero"`
 	AppProtocol string       `json:"appProtocol,omitempty"` // default for ports that do not say
+}
+
+// Completed reports whether a replica of the service has done its work: it has ended with code 0, and somebody waits for that, or
+// `restart` says that it may end. A service that publishes ports is there to answer at them: an end is none of its work.
+func (s *Service) Completed(r Replica) bool {
+	ends := s.OneShot || len(s.Ports) == 0 && (s.Restart.Condition == "none" || s.Restart.Condition == "on-failure")
+	return ends && r.State == StateExited && r.ExitKnown && r.ExitCode == 0
 }
 
 // Privileges is what a replica may do beyond, or short of, the usual container defaults.

@@ -73,7 +73,7 @@ func (p *planner) choose(c *change, have []release.Replica) {
 	}
 	for _, r := range usable {
 		switch {
-		case r.State == release.StateRunning, c.want.OneShot && succeeded(r):
+		case r.State == release.StateRunning, c.want.Completed(r):
 			c.keep = append(c.keep, r)
 		default:
 			if c.want.OneShot {
@@ -96,12 +96,12 @@ func (p *planner) usable(c *change, r release.Replica) bool {
 	return r.Spec == c.spec && (!sick || p.desired.Return)
 }
 
-// preferred orders replicas by how much is lost when they go: what runs before what does not, what is healthy before what
+// preferred orders replicas by how much is lost when they go: what runs or has done its work before what does not, what is healthy before what
 // is not, what takes traffic before what does not, the oldest index first.
 func (p *planner) preferred(a, b release.Replica) int {
 	rank := func(r release.Replica) int {
 		switch {
-		case r.State != release.StateRunning:
+		case r.State != release.StateRunning && !p.desired.Generation.Config.Service(r.Service).Completed(r):
 			return 4
 		case r.Health == release.HealthUnhealthy:
 			return 3
@@ -193,9 +193,4 @@ func (c *change) tolerate() int {
 		allowed = len(c.start)
 	}
 	return max(0, min(allowed, len(c.start)+len(c.keep)-1))
-}
-
-// succeeded reports whether a one-shot replica has done its work.
-func succeeded(r release.Replica) bool {
-	return r.State == release.StateExited && r.ExitKnown && r.ExitCode == 0
 }

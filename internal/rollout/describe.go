@@ -36,6 +36,9 @@ func (p *planner) describe(c *change) Change {
 	}
 	if c.want != nil {
 		d.Ports = c.want.Ports
+		if len(c.start) > 0 && mayBeSilent(*c.want) {
+			d.Causes = append(d.Causes, fmt.Sprintf("well after %s even where no port answers: its command is not the Dockerfile's", people(c.want.Update.Monitor.Or(release.DefaultMonitor))))
+		}
 	}
 	if w, held := p.held[c.name]; held {
 		d.Interruption = fmt.Sprintf("requests to %s wait while it is replaced, at most %s", c.name, people(w.forth))
@@ -44,6 +47,11 @@ func (p *planner) describe(c *change) Change {
 		}
 	}
 	return d
+}
+
+// mayBeSilent reports whether the ports of a service are known from its Dockerfile only, whose command is not the one that it runs.
+func mayBeSilent(s release.Service) bool {
+	return s.MayListen && len(s.Ports) == 0 && len(s.Expose) > 0 && (s.Health == nil || len(s.Health.Test) == 0)
 }
 
 func (c Change) event() event.Change {
@@ -128,7 +136,7 @@ func (p *planner) causes(c *change) []string {
 	found := append(differences(*c.before, *c.want), replacedDependencies(was, is, *c.want)...)
 	found = append(found, routeDifferences(*c.before, *c.want)...)
 	for _, r := range p.replicasOf(c.name) {
-		if r.Spec == c.spec && (p.serving.routes(r) || c.oneShot() && !succeeded(r)) {
+		if r.Spec == c.spec && (p.serving.routes(r) || c.oneShot()) && !c.want.Completed(r) {
 			found = append(found, ailment(r)...)
 		}
 	}

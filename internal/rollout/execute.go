@@ -115,7 +115,7 @@ func (e *execution) launch(ctx context.Context, op Operation) {
 	e.step(op, event.Started, 0, nil)
 	go func() {
 		start := time.Now()
-		err := call(ctx, e.host, op)
+		err := e.call(ctx, op)
 		e.finished <- outcome{op, err, time.Since(start)}
 	}()
 }
@@ -163,14 +163,17 @@ func (e *execution) bear(op Operation, err error) bool {
 }
 
 // call is the one place where an operation becomes a call.
-func call(ctx context.Context, h Host, op Operation) error {
+func (e *execution) call(ctx context.Context, op Operation) error {
+	h := e.host
 	switch op.Kind {
 	case Prepare:
 		return h.Prepare(ctx, op.Networks, op.Volumes)
 	case Start:
 		return h.Start(ctx, *op.Replica)
 	case Await:
-		return h.Await(ctx, op.ID, op.Until, op.Limit)
+		return h.Await(ctx, op.ID, op.Until, op.Limit, func(why string) {
+			e.sink.Emit(event.Event{Type: event.TypeStep, Step: &event.Step{Key: StepPrefix + op.Key, State: event.Started, Detail: why}})
+		})
 	case Route:
 		return h.Route(ctx, *op.Serving)
 	case Drain:

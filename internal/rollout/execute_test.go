@@ -45,7 +45,7 @@ func TestStepsAreSaidAsTheyHappen(t *testing.T) {
 	sink := event.SinkFunc(func(e event.Event) {
 		switch e.Type {
 		case event.TypeStep:
-			said = append(said, fmt.Sprintf("%s %s", e.Step.State, e.Step.Key))
+			said = append(said, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Step.State, e.Step.Key, e.Step.Detail)))
 		default:
 			said = append(said, string(e.Type))
 		}
@@ -56,7 +56,7 @@ func TestStepsAreSaidAsTheyHappen(t *testing.T) {
 	want := []string{
 		"plan", "graph",
 		"started rollout:start " + id, "done rollout:start " + id,
-		"started rollout:await " + id, "failed rollout:await " + id,
+		"started rollout:await " + id, "started rollout:await " + id + " not yet", "failed rollout:await " + id,
 		"skipped rollout:move traffic to r-00000001",
 		"plan", "graph",
 		"started rollout:stop " + id, "done rollout:stop " + id,

@@ -16,8 +16,8 @@ type Host interface {
 	// Start makes the replica where it is missing and starts it where it does not run. It does not wait for its health.
 	Start(ctx context.Context, r Replica) error
 	// Await returns when what until says is true of the replica. It is an error when that can no longer become true, and
-	// for Well and Ended when limit has passed.
-	Await(ctx context.Context, id string, until Until, limit time.Duration) error
+	// for Well and Ended when limit has passed. Meanwhile say is told why it is not true yet, in a line, whenever that changes.
+	Await(ctx context.Context, id string, until Until, limit time.Duration, say func(why string)) error
 	// Route moves all traffic at once and remembers, durably, that it did: the next observation has it as Serving.
 	Route(ctx context.Context, s Serving) error
 	// Drain returns when the replica, which takes no new traffic, has none left or limit has passed.

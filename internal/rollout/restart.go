@@ -36,7 +36,7 @@ func planReadmit(o Observed, env release.Environment, to Serving) Plan {
 	var started []string
 	for _, name := range p.order {
 		for _, r := range p.replicasOf(name) {
-			if r.State == release.StateRunning || !to.routes(r) {
+			if r.State == release.StateRunning || !to.routes(r) || p.changes[name].want.Completed(r) {
 				continue
 			}
 			again := p.again(p.changes[name], r)

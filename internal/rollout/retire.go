@@ -30,7 +30,7 @@ func (p *planner) watch() {
 func (p *planner) watched(c *change) func(yield func(string, int) bool) {
 	return func(yield func(string, int) bool) {
 		for _, r := range c.keep {
-			if (!p.serving.routes(r) || p.resumes(c)) && !p.desired.Return && !yield(r.ID, r.Index) {
+			if !c.want.Completed(r) && (!p.serving.routes(r) || p.resumes(c)) && !p.desired.Return && !yield(r.ID, r.Index) {
 				return
 			}
 		}

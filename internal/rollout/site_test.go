@@ -126,7 +126,8 @@ func (s *site) Start(ctx context.Context, r Replica) error {
 	})
 }
 
-func (s *site) Await(ctx context.Context, id string, until Until, limit time.Duration) error {
+func (s *site) Await(ctx context.Context, id string, until Until, limit time.Duration, say func(string)) error {
+	say("not yet")
 	return s.do(ctx, string(until)+" "+id, func() error {
 		r, ok := s.replicas[id]
 		if !ok {

@@ -93,7 +93,7 @@ func (p *planner) await(c *change, id string, index int, after []string) string 
 // awaitKept waits for replicas that an interrupted deployment has started.
 func (p *planner) awaitKept(c *change) {
 	for _, r := range c.keep {
-		if p.desired.Return || p.serving.routes(r) || c.oneShot() && succeeded(r) {
+		if p.desired.Return || p.serving.routes(r) || c.want.Completed(r) {
 			continue
 		}
 		p.await(c, r.ID, r.Index, nil)

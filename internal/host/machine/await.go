@@ -12,14 +12,14 @@ import (
 )
 
 // Await returns when what until says is true of the replica, or with the reason why it cannot become true.
-func (s *Site) Await(ctx context.Context, id string, until rollout.Until, limit time.Duration) error {
+func (s *Site) Await(ctx context.Context, id string, until rollout.Until, limit time.Duration, say func(string)) error {
 	switch until {
 	case rollout.Ended:
 		return s.awaitEnd(ctx, id, limit)
 	case rollout.Steady:
 		return s.awaitSteady(ctx, id, limit)
 	default:
-		return s.awaitWell(ctx, id, limit)
+		return s.awaitWell(ctx, id, limit, say)
 	}
 }
 
@@ -38,18 +38,27 @@ func (s *Site) awaitEnd(ctx context.Context, id string, limit time.Duration) err
 	})
 }
 
-func (s *Site) awaitWell(ctx context.Context, id string, limit time.Duration) error {
+func (s *Site) awaitWell(ctx context.Context, id string, limit time.Duration, say func(string)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not healthy within %s", limit))
 	defer cancel()
-	c := candidate{site: s}
+	c, said := candidate{site: s}, ""
 	return s.watch(ctx, id, func(r release.Replica) (bool, error) {
 		switch {
+		case s.completed(r):
+			return true, nil
 		case r.State != release.StateRunning:
 			return false, c.retry(ctx, r)
 		case r.Health == release.HealthUnhealthy:
 			return false, errors.New("it is unhealthy" + detail(s.machine.health.output(id)))
 		}
-		return r.Health != release.HealthStarting, nil
+		if r.Health != release.HealthStarting {
+			return true, nil
+		}
+		if why := line(s.machine.health.output(id)); why != said {
+			said = why
+			say(why)
+		}
+		return false, nil
 	})
 }
 
@@ -80,6 +89,8 @@ func (s *Site) awaitSteady(ctx context.Context, id string, limit time.Duration) 
 	defer cancel()
 	err := s.watch(watched, id, func(r release.Replica) (bool, error) {
 		switch {
+		case s.completed(r):
+			return true, nil
 		case r.State != release.StateRunning:
 			return false, exited(r)
 		case r.Health == release.HealthUnhealthy:
@@ -125,14 +136,35 @@ func (s *Site) watch(ctx context.Context, id string, check func(release.Replica)
 	}
 }
 
+// completed reports whether the replica has ended as its service may.
+func (s *Site) completed(r release.Replica) bool {
+	service := s.serviceOf(r)
+	return service != nil && service.Completed(r)
+}
+
 // failed is the error about a replica, with the end of its log.
 func (s *Site) failed(ctx context.Context, r release.Replica, err error) error {
+	hint := fmt.Sprintf("%s --deployment %d %s shows the whole log", s.env.Command("logs"), r.Deployment, r.Service)
+	if service := s.serviceOf(r); service != nil {
+		hint = meantToBe(*service, r) + hint
+	}
 	return &release.UserError{
 		Kind:   release.KindRollout,
 		Err:    fmt.Errorf("%s %d: %w", r.Service, r.Index, err),
 		Detail: s.said(context.WithoutCancel(ctx), r.ID),
-		Hint:   fmt.Sprintf("%s --deployment %d %s shows the whole log", s.env.Command("logs"), r.Deployment, r.Service),
+		Hint:   hint,
 	}
+}
+
+// meantToBe is what to write where a replica is as it is meant to be, and nobody has said so.
+func meantToBe(s release.Service, r release.Replica) string {
+	switch {
+	case r.State == release.StateExited && r.ExitKnown && r.ExitCode == 0 && s.Restart.Condition == "" && len(s.Ports) == 0:
+		return `write restart: "no" if it is meant to end; `
+	case r.State == release.StateRunning && r.Health == release.HealthStarting && knocks(s):
+		return "write healthcheck: {disable: true} if it answers at no port; "
+	}
+	return ""
 }
 
 func exited(r release.Replica) error {
@@ -148,17 +180,22 @@ func exited(r release.Replica) error {
 // maxDetail is how much of a line an error quotes, in bytes.
 const maxDetail = 200
 
-// detail is the first line of what a health check wrote; the rest is below the error.
+// detail is line for the end of an error.
 func detail(output string) string {
-	line, _, more := strings.Cut(output, "\n")
-	if len(line) > maxDetail {
-		line, more = strings.ToValidUTF8(line[:maxDetail], ""), true
-	}
-	if line == "" {
+	if output == "" {
 		return ""
 	}
-	if more {
-		line += " …"
+	return ": " + line(output)
+}
+
+// line is the first line of what a health check wrote; the rest is below the error.
+func line(output string) string {
+	first, _, more := strings.Cut(output, "\n")
+	if len(first) > maxDetail {
+		first, more = strings.ToValidUTF8(first[:maxDetail], ""), true
 	}
-	return ": " + line
+	if more {
+		first += " …"
+	}
+	return first
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -151,8 +153,8 @@ func (h *health) ask(ctx context.Context, id string, p *patient, s release.Servi
 	switch {
 	case s.Health != nil && len(s.Health.Test) > 0 && !s.Health.Disabled():
 		h.probe(ctx, id, p, s)
-	case len(portsOf(s)) > 0 && !s.Health.Disabled():
-		h.knock(ctx, id, p, portsOf(s))
+	case knocks(s):
+		h.knock(ctx, id, p, s)
 	default:
 		h.survive(ctx, id, p, s)
 	}
@@ -235,9 +237,21 @@ func (h *health) pause(ctx context.Context, id string, p *patient, limit time.Du
 	}
 }
 
-// knock waits until one of the ports answers; from then on the replica counts as well while it runs.
-func (h *health) knock(ctx context.Context, id string, p *patient, ports []int) {
+// knocks reports whether nothing but its ports can tell whether a replica of the service is well.
+func knocks(s release.Service) bool {
+	return (s.Health == nil || len(s.Health.Test) == 0) && len(portsOf(s)) > 0
+}
+
+// knock waits until one of the ports answers; from then on the replica counts as well while it runs. One that may answer at none
+// counts as well, too, once it has run for as long as one that can be asked nothing.
+func (h *health) knock(ctx context.Context, id string, p *patient, s release.Service) {
+	ports, started := portsOf(s), time.Now()
+	h.set(id, p, p.state, unanswered(s))
 	for pause := firstKnock; ; pause = min(2*pause, lastPause) {
+		if s.MayListen && len(s.Ports) == 0 && time.Since(started) >= s.Update.Monitor.Or(release.DefaultMonitor) {
+			h.set(id, p, release.HealthUnchecked, "")
+			return
+		}
 		for _, port := range ports {
 			if conn, err := h.runtime.Dial(ctx, id, port); err == nil {
 				_ = conn.Close() // only whether it answers counts
@@ -249,6 +263,22 @@ func (h *health) knock(ctx context.Context, id string, p *patient, ports []int) 
 			return
 		}
 	}
+}
+
+// unanswered says what is waited for where ports do not answer.
+func unanswered(s release.Service) string {
+	var ports []string
+	for _, port := range portsOf(s) {
+		ports = append(ports, strconv.Itoa(port))
+	}
+	whose := "which it publishes"
+	if len(s.Ports) == 0 {
+		whose = "which it or its image exposes"
+	}
+	if len(ports) > 1 {
+		return fmt.Sprintf("none of the ports %s, %s, answers", strings.Join(ports, ", "), whose)
+	}
+	return fmt.Sprintf("port %s, %s, does not answer", ports[0], whose)
 }
 
 // survive lets time pass: there is nothing to ask the replica with.

@@ -24,7 +24,7 @@ func (s *Site) dependenciesWell(r release.Replica) bool {
 	for _, d := range service.DependsOn {
 		for _, id := range s.servingReplicas(d.Service) {
 			i := slices.IndexFunc(all, func(r release.Replica) bool { return r.ID == id })
-			if i >= 0 && !wellFor(d, all[i]) {
+			if i >= 0 && !s.completed(all[i]) && !wellFor(d, all[i]) {
 				return false
 			}
 		}
