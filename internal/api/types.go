@@ -79,34 +79,34 @@ type ServicesRequest struct {
 
 // EnvironmentStatus is what runs in an environment, since when, by whom.
 type EnvironmentStatus struct {
-	Environment release.Environment `json:"environment"`
-	Release     release.ID          `json:"release,omitempty"` // empty: nothing is deployed
-	Origin      release.Origin      `json:"origin,omitzero"`
+	Environment release.Environment `json:"environment"`          // which one
+	Release     release.ID          `json:"release,omitempty"`    // empty: nothing is deployed
+	Origin      release.Origin      `json:"origin,omitzero"`      // where the release came from
 	Deployment  *release.Deployment `json:"deployment,omitempty"` // the one that serves
 	Pending     *release.Deployment `json:"pending,omitempty"`    // the one under way
 	Waiting     []string            `json:"waiting,omitempty"`    // what has not begun, and for whom: the next one first
 	Last        *release.Deployment `json:"last,omitempty"`       // the last one, whatever became of it
-	Held        string              `json:"held,omitempty"`
-	Services    []ServiceStatus     `json:"services"`
+	Held        string              `json:"held,omitempty"`       // why a rollback holds it; empty: nothing does
+	Services    []ServiceStatus     `json:"services"`             // what runs
 }
 
 // ServiceStatus is what runs of one service.
 type ServiceStatus struct {
-	Name      string            `json:"name"`
-	Image     release.Image     `json:"image"`
-	Desired   int               `json:"desired"`
-	Healthy   int               `json:"healthy"`
-	OneShot   bool              `json:"oneShot,omitempty"`
+	Name      string            `json:"name"`                // of the service
+	Image     release.Image     `json:"image"`               // what it runs
+	Desired   int               `json:"desired"`             // how many replicas there should be
+	Healthy   int               `json:"healthy"`             // how many run and are well
+	OneShot   bool              `json:"oneShot,omitempty"`   // it runs to its end, and others wait for that
 	Completed int               `json:"completed,omitempty"` // replicas that have ended as the service may, with code 0
 	Scaled    bool              `json:"scaled,omitempty"`    // by hand: the file says another number
-	Ports     []release.Port    `json:"ports,omitempty"`
-	Replicas  []release.Replica `json:"replicas"`
+	Ports     []release.Port    `json:"ports,omitempty"`     // published on the host
+	Replicas  []release.Replica `json:"replicas"`            // those that serve
 }
 
 // ReleaseInfo is a release, where it came from and where it went.
 type ReleaseInfo struct {
-	ID          release.ID            `json:"id"`
-	Release     release.Release       `json:"release"`
+	ID          release.ID            `json:"id"`          // its name
+	Release     release.Release       `json:"release"`     // its content
 	Origins     []release.Origin      `json:"origins"`     // oldest first
 	Serving     []release.Environment `json:"serving"`     // where it serves now
 	Deployments []release.Deployment  `json:"deployments"` // of it, the last one first
@@ -128,34 +128,34 @@ type ExportInfo struct {
 
 // LedgerEntry is one record of the ledger. Its hash is over its own JSON without the hash itself.
 type LedgerEntry struct {
-	Sequence    uint64          `json:"seq"`
-	Time        time.Time       `json:"time"`
-	Kind        string          `json:"kind"`
+	Sequence    uint64          `json:"seq"`                   // from 1
+	Time        time.Time       `json:"time"`                  // when it was written
+	Kind        string          `json:"kind"`                  // what was done: release, deployment-started, deployment-ended, …
 	Environment string          `json:"environment,omitempty"` // project/name
 	Subject     string          `json:"subject"`               // release id, or production#42
-	Actor       string          `json:"actor"`
-	Data        json.RawMessage `json:"data,omitempty"`
-	Previous    release.Digest  `json:"previous,omitempty"` // hash of the entry before
-	Hash        release.Digest  `json:"hash"`
+	Actor       string          `json:"actor"`                 // by whom
+	Data        json.RawMessage `json:"data,omitempty"`        // what there is to say, by kind
+	Previous    release.Digest  `json:"previous,omitempty"`    // hash of the entry before
+	Hash        release.Digest  `json:"hash"`                  // of this entry
 }
 
 // LedgerState says whether the ledger is as it was written.
 type LedgerState struct {
-	Entries uint64         `json:"entries"` // that follow from each other, from the first
-	Head    release.Digest `json:"head"`    // hash of the last of them
-	Broken  *LedgerBreak   `json:"broken,omitempty"`
+	Entries uint64         `json:"entries"`          // that follow from each other, from the first
+	Head    release.Digest `json:"head"`             // hash of the last of them
+	Broken  *LedgerBreak   `json:"broken,omitempty"` // where the chain breaks; nothing: it holds
 }
 
 // LedgerBreak is where the chain breaks.
 type LedgerBreak struct {
-	Sequence uint64 `json:"seq"`
-	Reason   string `json:"reason"`
+	Sequence uint64 `json:"seq"`    // the first entry that does not follow
+	Reason   string `json:"reason"` // why it does not
 }
 
 // HistoryEntry is a deployment and the origin of its release.
 type HistoryEntry struct {
 	release.Deployment
-	Origin release.Origin `json:"origin,omitzero"`
+	Origin release.Origin `json:"origin,omitzero"` // where the release came from
 }
 
 // LogsRequest asks for what replicas wrote.
@@ -191,9 +191,9 @@ type ExecRequest struct {
 
 // VolumeInfo is a volume of an environment.
 type VolumeInfo struct {
-	Environment release.Environment `json:"environment"`
-	Name        string              `json:"name"`
-	Bytes       int64               `json:"bytes"`
+	Environment release.Environment `json:"environment"`      // whose it is
+	Name        string              `json:"name"`             // of the volume
+	Bytes       int64               `json:"bytes"`            // on the disk
 	Empty       bool                `json:"empty,omitempty"`  // there is nothing in it
 	UsedBy      []string            `json:"usedBy,omitempty"` // services
 }
@@ -212,18 +212,18 @@ type ResumeResult struct {
 
 // GCResult says what was collected.
 type GCResult struct {
-	Releases   []release.ID `json:"releases"`
-	Images     int          `json:"images"`
-	BuildCache int64        `json:"buildCacheBytes"`
-	Freed      int64        `json:"freedBytes"` // on the disk, all together
+	Releases   []release.ID `json:"releases"`        // that are forgotten
+	Images     int          `json:"images"`          // names of images that were removed
+	BuildCache int64        `json:"buildCacheBytes"` // of build cache that were removed
+	Freed      int64        `json:"freedBytes"`      // on the disk, all together
 }
 
 // EngineInfo describes the engine.
 type EngineInfo struct {
-	Version  string    `json:"version"`
-	PID      int       `json:"pid"`
-	Root     string    `json:"root"`
-	Started  time.Time `json:"started"`
+	Version  string    `json:"version"`  // of its program
+	PID      int       `json:"pid"`      // its process id
+	Root     string    `json:"root"`     // its state root
+	Started  time.Time `json:"started"`  // when it was started
 	Edge     int       `json:"edge"`     // its process id; 0: not running
 	Busy     []string  `json:"busy"`     // what it is doing for whom
 	Replicas int       `json:"replicas"` // that run

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -13,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -86,33 +89,82 @@ func sentence(groups ...*ast.CommentGroup) string {
 	return strings.ReplaceAll(strings.Join(texts, " "), "|", "\\|")
 }
 
+const eventsHead = `# Events
+
+<!-- Generated from internal/event and internal/release: go test ./internal/tui -update -->
+
+With ` + "`--json`" + `, a verb that does something writes what happens as it happens: one event a line, each a JSON object; a verb that
+only looks has one [result](json.md). This is version %d of the schema, and every event says so in ` + "`v`" + `. The version changes when a
+reader of the old form would misread the new one; new fields and new types of events may come at any time, so pass over what
+you do not know. The last line is an event of type ` + "`end`" + `, with the error if there was one, also where the command line or the
+project is wrong; without it the stream broke off.
+
+Times are RFC 3339. Fields marked ` + "`?`" + ` are left out where they are empty.
+`
+
 // eventSchema writes docs/events.md: every type that an event can hold, from the top down.
 func eventSchema(t *testing.T) []byte {
 	s := readSources(t, "event", "release")
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `# Events
+	fmt.Fprintf(&b, eventsHead, event.Version)
+	s.sections(&b, reflect.TypeFor[event.Event]())
+	return b.Bytes()
+}
 
-<!-- Generated from internal/event and internal/release: go test ./internal/tui -update -->
+const resultsHead = `# Results
 
-With `+"`--json`"+`, a verb that does something writes what happens as it happens: one event a line, each a JSON object.
-This is version %d of the schema, and every event says so in `+"`v`"+`. The version changes when a reader of the old form would
-misread the new one; new fields and new types of events may come at any time, so pass over what you do not know. The last
-line is an event of type `+"`end`"+`, with the error if there was one, also where the command line or the project is wrong;
-without it the stream broke off.
+<!-- Generated from internal/api, internal/project and internal/release: go test ./internal/tui -update -->
 
-Times are RFC 3339. Fields marked `+"`?`"+` are left out where they are empty.
-`, event.Version)
+What verbs that only look print with ` + "`--json`" + `: one JSON value, whole. Verbs that do something write [events](events.md). Where there is
+no result, the value is ` + "`{\"error\": …}`" + ` ([exit codes](exit-codes.md)). New fields may come at any time: pass over what you do not know.
+
+Times are RFC 3339. Fields marked ` + "`?`" + ` are left out where they are empty. Fields without a word are named as the Dockerfile and the
+Compose Specification name them.
+
+| verb | result |
+| --- | --- |
+`
+
+// resultSchema writes docs/json.md: what verbs answer with, and every type in it.
+func resultSchema(t *testing.T) []byte {
+	s := readSources(t, "api", "event", "git", "project", "release")
+	var b bytes.Buffer
+	b.WriteString(resultsHead)
+	var roots []reflect.Type
+	for _, r := range []struct {
+		verb string
+		of   reflect.Type
+	}{
+		{"status", reflect.TypeFor[[]api.EnvironmentStatus]()},
+		{"history", reflect.TypeFor[[]api.HistoryEntry]()},
+		{"show", reflect.TypeFor[api.ReleaseInfo]()},
+		{"ledger", reflect.TypeFor[[]api.LedgerEntry]()},
+		{"ledger --verify", reflect.TypeFor[api.LedgerState]()},
+		{"config", reflect.TypeFor[project.Project]()},
+		{"gc", reflect.TypeFor[api.GCResult]()},
+		{"volume list", reflect.TypeFor[[]api.VolumeInfo]()},
+		{"resume", reflect.TypeFor[api.ResumeResult]()},
+		{"engine status", reflect.TypeFor[api.EngineInfo]()},
+	} {
+		text, refer := s.typeName(r.of)
+		fmt.Fprintf(&b, "| `%s` | %s |\n", r.verb, text)
+		roots = append(roots, refer)
+	}
+	s.sections(&b, roots...)
+	return b.Bytes()
+}
+
+// sections writes a section for each of the types and for all that they hold, from the top down.
+func (s sources) sections(b *bytes.Buffer, queue ...reflect.Type) {
 	seen := map[reflect.Type]bool{}
-	queue := []reflect.Type{reflect.TypeFor[event.Event]()}
 	for len(queue) > 0 {
 		typ := queue[0]
 		queue = queue[1:]
 		if !seen[typ] {
 			seen[typ] = true
-			queue = append(queue, s.section(&b, typ)...)
+			queue = append(queue, s.section(b, typ)...)
 		}
 	}
-	return b.Bytes()
 }
 
 // section writes the section of one type and returns the types that it refers to.
@@ -127,7 +179,10 @@ func (s sources) section(b *bytes.Buffer, typ reflect.Type) (refers []reflect.Ty
 		return nil
 	}
 	b.WriteString("| field | type | meaning |\n| --- | --- | --- |\n")
-	for f := range typ.Fields() {
+	for _, f := range reflect.VisibleFields(typ) {
+		if f.Anonymous || !f.IsExported() || f.Tag.Get("json") == "-" {
+			continue
+		}
 		tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		mark := ""
 		if strings.Contains(options, "omit") {
@@ -137,9 +192,17 @@ func (s sources) section(b *bytes.Buffer, typ reflect.Type) (refers []reflect.Ty
 		if refer != nil {
 			refers = append(refers, refer)
 		}
-		fmt.Fprintf(b, "| `%s`%s | %s | %s |\n", tag, mark, text, s.doc[name+"."+f.Name])
+		fmt.Fprintf(b, "| `%s`%s | %s | %s |\n", tag, mark, text, s.fieldDoc(typ, f))
 	}
 	return refers
+}
+
+// fieldDoc is the comment at a field, which may be promoted from an embedded type.
+func (s sources) fieldDoc(typ reflect.Type, f reflect.StructField) string {
+	for _, i := range f.Index[:len(f.Index)-1] {
+		typ = typ.Field(i).Type
+	}
+	return s.doc[path.Base(typ.String())+"."+f.Name]
 }
 
 // typeName says how a type looks in JSON, and which type of ours has a section of its own.
@@ -149,6 +212,13 @@ func (s sources) typeName(typ reflect.Type) (text string, refer reflect.Type) {
 		return "time", nil
 	case typ.Kind() == reflect.Pointer:
 		return s.typeName(typ.Elem())
+	case typ == reflect.TypeFor[json.RawMessage]():
+		return "any", nil
+	case typ == reflect.TypeFor[[]byte]():
+		return "string (base64)", nil
+	case typ.Kind() == reflect.Map:
+		text, refer = s.typeName(typ.Elem())
+		return "object: " + text + " by name", refer
 	case typ.Kind() == reflect.Slice:
 		text, refer = s.typeName(typ.Elem())
 		return "list of " + text, refer
@@ -161,9 +231,13 @@ func (s sources) typeName(typ reflect.Type) (text string, refer reflect.Type) {
 		return "boolean", nil
 	case typ.Kind() == reflect.String:
 		return "string", nil
+	case typ.Kind() == reflect.Float64:
+		return "number", nil
 	}
 	return "integer", nil
 }
 
 // title is the heading of a type's section: nouns of package release carry its name, since some are called as events are.
-func title(typ reflect.Type) string { return strings.TrimPrefix(path.Base(typ.String()), "event.") }
+func title(typ reflect.Type) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path.Base(typ.String()), "event."), "api.")
+}
