@@ -54,7 +54,11 @@ func (r *running) stopped(ctx context.Context) error {
 	if errors.Is(cause, errClosed) {
 		return &release.UserError{Kind: release.KindEngine, Err: fmt.Errorf("build stopped: %w", cause), Hint: "run it again when the engine is up: seaworthy engine status"}
 	}
-	return &release.UserError{Kind: release.KindInterrupted, Err: fmt.Errorf("build stopped: %w", cause)}
+	stopped := &release.UserError{Kind: release.KindInterrupted, Err: fmt.Errorf("build stopped: %w", cause)}
+	if user, ok := errors.AsType[*release.UserError](cause); ok { // the engine ends, not the caller
+		stopped.Kind, stopped.Hint = user.Kind, user.Hint
+	}
+	return stopped
 }
 
 // joined is one error of several. It is about the image if any of them is.

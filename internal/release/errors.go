@@ -19,6 +19,7 @@ const (
 	KindEngine      Kind = "engine"      // no engine, or the machine lacks something
 	KindInterrupted Kind = "interrupted" // by the user
 	KindChanges     Kind = "changes"     // plan --exit-code: there is something to do
+	KindDeclined    Kind = "declined"    // the user answered no
 )
 
 // UserError is an error that a person is shown: what failed, and what to type next.

@@ -27,6 +27,7 @@ var exits = []Exit{
 	{KindDenied, 9, "Permission is missing."},
 	{KindEngine, 10, "No engine answers, or the machine lacks something that it needs."},
 	{KindChanges, 11, "`plan --exit-code`: there is something to do."},
+	{KindDeclined, 12, "A question was answered with no. Nothing was done."},
 	{KindInterrupted, 130, "Interrupted by the user. Running the same command again finishes the work."},
 }
 

@@ -10,7 +10,7 @@ import (
 func TestEveryKindHasAnExitCodeOfItsOwn(t *testing.T) {
 	kinds := []Kind{
 		KindInternal, KindUsage, KindProject, KindBuild, KindCheck, KindRollout, KindConflict, KindNotFound,
-		KindDenied, KindEngine, KindInterrupted, KindChanges,
+		KindDenied, KindEngine, KindInterrupted, KindChanges, KindDeclined,
 	}
 	seen := map[int]Kind{0: "no error"}
 	for _, k := range kinds {

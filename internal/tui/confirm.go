@@ -36,7 +36,7 @@ func Confirm(ctx context.Context, in io.Reader, out io.Writer, question string, 
 	if a := strings.ToLower(strings.TrimSpace(answer)); a == "y" || a == "yes" {
 		return nil
 	}
-	return &release.UserError{Kind: release.KindInterrupted, Err: errors.New("not confirmed, nothing was done")}
+	return &release.UserError{Kind: release.KindDeclined, Err: errors.New("not confirmed, nothing was done")}
 }
 
 // readLine reads a line, or gives up when ctx ends; the read then lasts until the process does.

@@ -48,7 +48,7 @@ func TestOnlyYesConfirms(t *testing.T) {
 				t.Fatal(err)
 			}
 			err := Confirm(t.Context(), program, io.Discard, "Remove?", false)
-			if (err == nil) != confirmed || err != nil && release.KindOf(err) != release.KindInterrupted {
+			if (err == nil) != confirmed || err != nil && release.KindOf(err) != release.KindDeclined {
 				t.Errorf("%q: %v", answer, err)
 			}
 		})
