@@ -58,10 +58,10 @@ func TestVolumes(t *testing.T) {
 		s := s.sub(t)
 		s.refused(8, []string{"volume", "export", "nope"}, "no volume nope", "seaworthy volume list")
 		s.refused(8, []string{"volume", "remove", "nope", "--yes"}, "no volume nope")
-		s.refused(7, []string{"volume", "remove", "data", "--yes"}, "used by web")
+		s.refused(7, []string{"volume", "remove", "data"}, "used by web") // before it is asked
 		s.refused(2, []string{"volume", "import", "data", filepath.Join(s.tmp, "nope.tar")}, "no such file")
 		s.run(0, "volume", "export", "data", "-o", archive)
-		s.refused(7, []string{"volume", "import", "--yes", "data", archive}, "is used by", "seaworthy scale web=0")
+		s.refused(7, []string{"volume", "import", "data", archive}, "is used by", "seaworthy scale web=0")
 		if got := treeOf(t, s.volume("data")); got != want {
 			t.Errorf("was\n%s\nis\n%s", want, got)
 		}
@@ -76,6 +76,8 @@ func TestVolumes(t *testing.T) {
 		s.refused(2, []string{"volume", "remove", "copy"}, "--yes")
 		s.run(0, "volume", "remove", "copy", "--yes")
 		s.refused(8, []string{"volume", "export", "copy"}, "no volume copy")
+		s.recorded(`volumes-removed {"names":["copy"],"cause":"volume remove"}`)
+		s.recorded(`volume-imported {"names":["copy"],"cause":"volume import"}`)
 	})
 	s.run(0, "scale", "web=0")
 	t.Run("whatever interrupts an import leaves the volume whole", func(t *testing.T) { s.sub(t).interruptImports(archive, want) })
@@ -91,12 +93,31 @@ func TestVolumes(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
+		s.recorded(`volume-imported {"names":["data"],"cause":"volume import","replaced":true}`)
 		s.run(0, "scale", "web=1")
 		if got := s.inside("web", "stat -c '%u:%g %a' /data /data/file; cat /data/file"); got != "70:71 1750\n1000:1001 4640\ncontent" {
 			t.Errorf("from inside: %q", got)
 		}
 	})
 	t.Run("a volume of Docker is copied and not touched", s.fromDocker)
+}
+
+// recorded checks that the ledger has an entry of this kind with this data, and by whom.
+func (s *site) recorded(want string) {
+	s.t.Helper()
+	var entries []struct {
+		Kind, Actor string
+		Data        json.RawMessage
+	}
+	s.readJSON(&entries, "ledger", "-e", "shop/local")
+	for _, e := range entries {
+		var data bytes.Buffer
+		_ = json.Compact(&data, e.Data) // there may be none
+		if e.Kind+" "+data.String() == want && strings.Contains(e.Actor, "@") {
+			return
+		}
+	}
+	s.t.Errorf("not in the ledger: %s\n%s", want, s.run(0, "ledger"))
 }
 
 // volume is the folder with a volume's content.

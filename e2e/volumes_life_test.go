@@ -48,9 +48,21 @@ CMD ["/app"]
 	s.up(0)
 	s.sees("web", []seen{note})
 
-	s.refused(2, []string{"down", "--volumes"}, "--yes")
+	s.refused(2, []string{"down", "--volumes"}, "--yes", "shop/local", "bare (", "data (", "named (")
 	s.sees("web", []seen{note})
-	s.run(0, "down", "--volumes", "--yes")
+	asked := openTerminal(t, s.command("down", "--volumes", "--plain"))
+	asked.shows("[y/N]")
+	for _, said := range []string{"remove web 1", "volume named and all data in it would be removed", "Take shop/local down"} {
+		if !strings.Contains(strings.Join(strings.Fields(asked.out.String()), " "), said) {
+			t.Errorf("it is not said before the question: %s\n%s", said, asked.out.String())
+		}
+	}
+	asked.types("n\n")
+	if code := asked.ends(); code != 12 {
+		t.Errorf("exit code %d\n%s", code, asked.out.String())
+	}
+	s.sees("web", []seen{note})
+	s.refused(0, []string{"down", "--volumes", "--yes"}, "volume bare and all data in it is removed", "volume named")
 	s.up(0)
 	s.sees("web", []seen{{"the note is gone, the seed is back", "ls /named; cat /named/deep/seed", "deep\nseed"}})
 }

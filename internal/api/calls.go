@@ -35,8 +35,12 @@ const (
 	PathEngine   = "/v1/engine"
 )
 
-// ParamFolder names the folder that a volume is filled from, where it is not what the call brings.
-const ParamFolder = "folder"
+// Parameters of a change of a volume.
+const (
+	ParamFolder = "folder" // that a volume is filled from, where it is not what the call brings
+	ParamActor  = "actor"
+	ParamPlan   = "plan" // only say what stands against it
+)
 
 // Up runs a project's way to a running service, or the part of it that the request says. Until the release event, and while
 // the deployment waits for its turn, ending ctx cancels; what has begun the engine finishes alone.
@@ -143,19 +147,19 @@ func (c *Client) ExportVolume(ctx context.Context, env release.Environment, name
 }
 
 // ImportVolume fills a volume from a tar archive; what it held before is replaced.
-func (c *Client) ImportVolume(ctx context.Context, env release.Environment, name string, r io.Reader) error {
-	return c.call(ctx, http.MethodPut, volumePath(env, name), r, nil)
+func (c *Client) ImportVolume(ctx context.Context, req VolumeRequest, r io.Reader) error {
+	return c.call(ctx, http.MethodPut, req.path(), r, nil)
 }
 
 // CopyVolume fills a volume from a folder of the engine's machine; what it held before is replaced.
-func (c *Client) CopyVolume(ctx context.Context, env release.Environment, name, folder string) error {
+func (c *Client) CopyVolume(ctx context.Context, req VolumeRequest, folder string) error {
 	q := url.Values{ParamFolder: {folder}}
-	return c.call(ctx, http.MethodPut, volumePath(env, name)+"&"+q.Encode(), nil, nil)
+	return c.call(ctx, http.MethodPut, req.path()+"&"+q.Encode(), nil, nil)
 }
 
 // RemoveVolume removes a volume that no replica uses.
-func (c *Client) RemoveVolume(ctx context.Context, env release.Environment, name string) error {
-	return c.call(ctx, http.MethodDelete, volumePath(env, name), nil, nil)
+func (c *Client) RemoveVolume(ctx context.Context, req VolumeRequest) error {
+	return c.call(ctx, http.MethodDelete, req.path(), nil, nil)
 }
 
 // Engine describes the engine.
@@ -183,6 +187,14 @@ func query(env release.Environment) url.Values {
 		q.Set("environment", env.Name)
 	}
 	return q
+}
+
+func (r VolumeRequest) path() string {
+	q := url.Values{ParamActor: {r.Actor}}
+	if r.PlanOnly {
+		q.Set(ParamPlan, "true")
+	}
+	return volumePath(r.Environment, r.Name) + "&" + q.Encode()
 }
 
 func volumePath(env release.Environment, name string) string {

@@ -189,6 +189,14 @@ type ExecRequest struct {
 	Actor       string              `json:"actor,omitempty"`
 }
 
+// VolumeRequest asks for a change of a volume.
+type VolumeRequest struct {
+	Environment release.Environment
+	Name        string
+	Actor       string
+	PlanOnly    bool // say what stands against it, and do nothing
+}
+
 // VolumeInfo is a volume of an environment.
 type VolumeInfo struct {
 	Environment release.Environment `json:"environment"`      // whose it is

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"context"
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
-	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
@@ -20,17 +23,47 @@ func (a *app) down() *cobra.Command {
 					return nil
 				})
 			}
-			if volumes && !plan {
-				if err := tui.Confirm(cmd.Context(), a.in, a.err, "Remove the volumes and all data in them?", a.yes); err != nil {
-					return err
-				}
-			}
-			return a.onTarget(cmd.Context(), func(c *api.Client, env release.Environment, sink event.Sink) error {
-				return c.Down(cmd.Context(), api.ServicesRequest{Environment: env, Actor: actor(), Volumes: volumes, PlanOnly: plan}, sink)
-			})
+			return a.takeDown(cmd.Context(), api.ServicesRequest{Actor: actor(), Volumes: volumes, PlanOnly: plan})
 		},
 	}
 	cmd.Flags().BoolVar(&volumes, "volumes", false, "remove the volumes too")
 	planFlag(cmd, &plan)
 	return cmd
+}
+
+func (a *app) takeDown(ctx context.Context, req api.ServicesRequest) error {
+	client, env, err := a.reachTarget(ctx)
+	if err == nil {
+		err = a.know(ctx, client, env)
+	}
+	if err != nil {
+		return err
+	}
+	req.Environment = env
+	if req.Volumes && !req.PlanOnly {
+		if err := a.confirmDown(ctx, client, req); err != nil {
+			return err
+		}
+	}
+	return a.render(ctx, func(sink event.Sink) error { return client.Down(ctx, req, sink) })
+}
+
+// confirmDown asks whether the volumes may go, if there are any: after it has been shown what happens.
+func (a *app) confirmDown(ctx context.Context, c *api.Client, req api.ServicesRequest) error {
+	volumes, err := c.Volumes(ctx, req.Environment)
+	if err != nil || len(volumes) == 0 || a.yes {
+		return err
+	}
+	if tui.IsTerminal(a.in) && !a.json {
+		req.PlanOnly = true
+		if err := a.render(ctx, func(sink event.Sink) error { return c.Down(ctx, req, sink) }); err != nil {
+			return err
+		}
+	}
+	var sizes []string
+	for _, v := range volumes {
+		sizes = append(sizes, fmt.Sprintf("%s (%s)", v.Name, tui.Bytes(v.Bytes)))
+	}
+	question := fmt.Sprintf("Take %s down, and remove its volumes and all data in them: %s?", req.Environment, strings.Join(sizes, ", "))
+	return tui.Confirm(ctx, a.in, a.err, question, a.yes)
 }

@@ -135,10 +135,25 @@ func described(e api.LedgerEntry) (what, about string, tone tui.Tone) {
 			about = fmt.Sprintf("%d releases", len(ids))
 		}
 	case "volumes-removed":
-		var names []string
-		if json.Unmarshal(e.Data, &names) == nil {
+		if names, _ := volumesIn(e); len(names) > 0 {
 			return "volumes removed", e.Environment + ": " + strings.Join(names, " "), tui.Warning
+		}
+	case "volume-imported":
+		if names, replaced := volumesIn(e); replaced {
+			return "volume replaced", e.Environment + ": " + strings.Join(names, " "), tui.Warning
+		} else if len(names) > 0 {
+			return "volume imported", e.Environment + ": " + strings.Join(names, " "), tui.Normal
 		}
 	}
 	return e.Kind, about, tui.Normal
+}
+
+// volumesIn are the volumes that an entry is about, and whether data in them was replaced.
+func volumesIn(e api.LedgerEntry) (names []string, replaced bool) {
+	var v struct {
+		Names    []string `json:"names"`
+		Replaced bool     `json:"replaced"`
+	}
+	_ = json.Unmarshal(e.Data, &v) // without it the entry is shown as it is
+	return v.Names, v.Replaced
 }

@@ -154,7 +154,7 @@ func TestLedgerSaysWhatEachEntryIsAbout(t *testing.T) {
 			entry(8, "restarted", "shop/local", map[string]any{"services": []string{"db", "web"}, "error": "web 1 exited with 1"}),
 			entry(7, "restarted", "shop/local", map[string]any{"services": []string{"web"}}),
 			entry(6, "of a newer engine", "something", nil),
-			entry(5, "volumes-removed", "shop/local", []string{"data", "more"}),
+			entry(5, "volumes-removed", "shop/local", map[string]any{"names": []string{"data", "more"}, "cause": "down"}),
 			entry(4, "collected", "releases", []release.ID{one, two}),
 			entry(3, "deployment-ended", "local#2", deployments()[0]),
 			entry(2, "deployment-started", "local#2", deployments()[0]),

@@ -14,6 +14,9 @@ func (a *app) resume() *cobra.Command {
 		Use: "resume", Short: "Free an environment that a rollback holds", Example: "  seaworthy resume", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, env, err := a.reachTarget(cmd.Context())
+			if err == nil {
+				err = a.know(cmd.Context(), client, env)
+			}
 			if err != nil {
 				return err
 			}

@@ -139,12 +139,13 @@ func (a *app) volumeImport() *cobra.Command {
 			"  seaworthy volume import db-data --from-docker myapp_db-data",
 		Args: arguments(1, 2),
 		RunE: a.onVolumesOf(a.connect, func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
-			fill, done, err := a.contentFor(ctx, c, env, args, docker)
+			req := api.VolumeRequest{Environment: env, Name: args[0], Actor: actor()}
+			fill, done, err := a.contentFor(ctx, c, req, args, docker)
 			if err != nil {
 				return err
 			}
 			defer done()
-			return a.importVolume(ctx, c, env, args[0], fill)
+			return a.importVolume(ctx, c, req, fill)
 		}),
 	}
 	cmd.Flags().StringVar(&docker, "from-docker", "", "fill it from this `volume` of Docker (DOCKER_HOST says of which)")
@@ -152,8 +153,8 @@ func (a *app) volumeImport() *cobra.Command {
 }
 
 // contentFor is what fills the volume: found before anything is asked.
-func (a *app) contentFor(ctx context.Context, c *api.Client, env release.Environment, args []string, docker string) (fill func() error, done func(), err error) {
-	name, done := args[0], func() {}
+func (a *app) contentFor(ctx context.Context, c *api.Client, req api.VolumeRequest, args []string, docker string) (fill func() error, done func(), err error) {
+	env, name, done := req.Environment, req.Name, func() {}
 	switch {
 	case docker != "" && len(args) == 2:
 		return nil, nil, &release.UserError{Kind: release.KindUsage, Err: errors.New("an archive and a Docker volume were given"), Hint: "give one of them"}
@@ -162,20 +163,25 @@ func (a *app) contentFor(ctx context.Context, c *api.Client, env release.Environ
 		if err != nil {
 			return nil, nil, err
 		}
-		return func() error { return c.CopyVolume(ctx, env, name, folder) }, done, nil
+		return func() error { return c.CopyVolume(ctx, req, folder) }, done, nil
 	case len(args) == 2:
 		f, err := os.Open(args[1])
 		if err != nil {
 			return nil, nil, &release.UserError{Kind: release.KindUsage, Err: err}
 		}
-		return func() error { return c.ImportVolume(ctx, env, name, f) }, func() { _ = f.Close() }, nil
+		return func() error { return c.ImportVolume(ctx, req, f) }, func() { _ = f.Close() }, nil
 	case tui.IsTerminal(a.in):
 		return nil, nil, &release.UserError{Kind: release.KindUsage, Err: errors.New("no archive given"), Hint: env.Command("volume import " + name + " FILE.tar")}
 	}
-	return func() error { return c.ImportVolume(ctx, env, name, a.in) }, done, nil
+	return func() error { return c.ImportVolume(ctx, req, a.in) }, done, nil
 }
 
-func (a *app) importVolume(ctx context.Context, c *api.Client, env release.Environment, name string, fill func() error) error {
+func (a *app) importVolume(ctx context.Context, c *api.Client, req api.VolumeRequest, fill func() error) error {
+	env, name := req.Environment, req.Name
+	req.PlanOnly = true
+	if err := c.ImportVolume(ctx, req, nil); err != nil { // before anything is asked
+		return err
+	}
 	before, err := findVolume(ctx, c, env, name)
 	if err != nil {
 		return err
@@ -225,15 +231,15 @@ func (a *app) volumeRemove() *cobra.Command {
 		Use: "remove NAME", Short: "Remove one that no service uses, and all data in it",
 		Example: "  seaworthy volume remove old-data", Args: arguments(1, 1),
 		RunE: a.onVolumes(func(ctx context.Context, c *api.Client, env release.Environment, args []string) error {
-			if found, err := findVolume(ctx, c, env, args[0]); err != nil {
+			req := api.VolumeRequest{Environment: env, Name: args[0], Actor: actor(), PlanOnly: true}
+			if err := c.RemoveVolume(ctx, req); err != nil { // before anything is asked
 				return err
-			} else if found == nil {
-				return c.RemoveVolume(ctx, env, args[0]) // says that it is not there
 			}
 			if err := tui.Confirm(ctx, a.in, a.err, "Remove volume "+args[0]+" of "+env.String()+" and all data in it?", a.yes); err != nil {
 				return err
 			}
-			if err := c.RemoveVolume(ctx, env, args[0]); err != nil {
+			req.PlanOnly = false
+			if err := c.RemoveVolume(ctx, req); err != nil {
 				return err
 			}
 			return a.result(removed{args[0]}, func(out tui.Output) error {

@@ -58,7 +58,7 @@ func (e *Engine) handler() http.Handler {
 		return struct{}{}, e.importVolume(r, env)
 	}))
 	mux.Handle("DELETE "+api.PathVolumes+"/{name}", about(func(r *http.Request, env release.Environment) (struct{}, error) {
-		return struct{}{}, e.removeVolume(r.Context(), env, r.PathValue("name"))
+		return struct{}{}, e.removeVolume(r, env)
 	}))
 	mux.Handle("GET "+api.PathEngine, look(func(r *http.Request) (api.EngineInfo, error) { return e.info(r.Context()) }))
 	mux.HandleFunc("DELETE "+api.PathEngine, func(w http.ResponseWriter, _ *http.Request) {

@@ -171,7 +171,7 @@ func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.S
 		}
 		return deployment{
 			env: req.Environment, record: rec, cause: release.CauseDown, actor: req.Actor, down: true,
-			after: func() error { return e.clear(req) },
+			after: func() error { return e.clear(req, sink) },
 		}, err
 	}
 	if req.PlanOnly {
@@ -193,49 +193,9 @@ func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.S
 }
 
 // clear removes what an environment that is down has kept.
-func (e *Engine) clear(req api.ServicesRequest) error {
+func (e *Engine) clear(req api.ServicesRequest, sink event.Sink) error {
 	if err := e.vault.Remove(req.Environment); err != nil || !req.Volumes {
 		return err
 	}
-	return e.removeVolumes(req.Environment, req.Actor)
-}
-
-// planVolumes says which data would go.
-func (e *Engine) planVolumes(env release.Environment, sink event.Sink) error {
-	volumes, err := e.runtime.Volumes(env)
-	if err != nil {
-		return err
-	}
-	for _, v := range volumes {
-		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
-			Level: event.Warn, Text: "volume " + v.Name + " and all data in it would be removed",
-			Hint: env.Command("volume export "+v.Name) + " writes it to a file",
-		}})
-	}
-	return nil
-}
-
-// removeVolumes removes all volumes of an environment, and records which.
-func (e *Engine) removeVolumes(env release.Environment, actor string) error {
-	volumes, err := e.runtime.Volumes(env)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	var gone []string
-	for _, v := range volumes {
-		if err := e.runtime.RemoveVolume(context.Background(), env, v.Name); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		gone = append(gone, v.Name)
-	}
-	return errors.Join(append(errs, e.recordGone(env, actor, gone))...)
-}
-
-func (e *Engine) recordGone(env release.Environment, actor string, volumes []string) error {
-	if len(volumes) == 0 {
-		return nil
-	}
-	return e.db.Update(func(tx state.Tx) error { return tx.Record(ledger.VolumesRemoved, env, env.String(), actor, volumes) })
+	return e.removeVolumes(req.Environment, req.Actor, sink)
 }

@@ -9,8 +9,13 @@ import (
 	"os"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/ledger"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
 func (e *Engine) exportVolume(w http.ResponseWriter, r *http.Request) {
@@ -33,13 +38,39 @@ func (e *Engine) exportVolume(w http.ResponseWriter, r *http.Request) {
 // importVolume fills a volume with what the caller sends, or from a folder of this machine.
 func (e *Engine) importVolume(r *http.Request, env release.Environment) error {
 	name := r.PathValue("name")
-	if folder := r.FormValue(api.ParamFolder); folder != "" {
-		return e.runtime.CopyVolume(r.Context(), env, name, folder)
+	if r.FormValue(api.ParamPlan) != "" {
+		return e.runtime.CheckUnused(env, name)
 	}
-	return e.runtime.ImportVolume(r.Context(), env, name, r.Body)
+	before, err := e.runtime.Volume(env, name)
+	done := ledger.Volumes{Names: []string{name}, Cause: "volume import", Replaced: err == nil && !isEmpty(before.Path)}
+	if folder := r.FormValue(api.ParamFolder); folder != "" {
+		err = e.runtime.CopyVolume(r.Context(), env, name, folder)
+	} else {
+		err = e.runtime.ImportVolume(r.Context(), env, name, r.Body)
+	}
+	if err != nil {
+		return err
+	}
+	return e.recordVolumes(ledger.VolumeImported, env, r.FormValue(api.ParamActor), done)
 }
 
-func (e *Engine) removeVolume(ctx context.Context, env release.Environment, name string) error {
+func (e *Engine) removeVolume(r *http.Request, env release.Environment) error {
+	name := r.PathValue("name")
+	if err := e.checkUnneeded(env, name); err != nil || r.FormValue(api.ParamPlan) != "" {
+		return err
+	}
+	if err := e.runtime.RemoveVolume(r.Context(), env, name); err != nil {
+		return err
+	}
+	return e.recordVolumes(ledger.VolumesRemoved, env, r.FormValue(api.ParamActor), ledger.Volumes{Names: []string{name}, Cause: "volume remove"})
+}
+
+func (e *Engine) recordVolumes(kind ledger.Kind, env release.Environment, actor string, done ledger.Volumes) error {
+	return e.db.Update(func(tx state.Tx) error { return tx.Record(kind, env, env.String(), actor, done) })
+}
+
+// checkUnneeded refuses to have a volume removed that is not there, that a service uses, or a replica.
+func (e *Engine) checkUnneeded(env release.Environment, name string) error {
 	if _, err := e.runtime.Volume(env, name); err != nil {
 		return err
 	}
@@ -60,7 +91,44 @@ func (e *Engine) removeVolume(ctx context.Context, env release.Environment, name
 			Hint: env.Command("down --volumes") + " removes what runs, and all volumes",
 		}
 	}
-	return e.runtime.RemoveVolume(ctx, env, name)
+	return nil
+}
+
+// planVolumes says which data would go.
+func (e *Engine) planVolumes(env release.Environment, sink event.Sink) error {
+	volumes, err := e.runtime.Volumes(env)
+	if err != nil {
+		return err
+	}
+	for _, v := range volumes {
+		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
+			Level: event.Warn, Text: fmt.Sprintf("volume %s and all data in it would be removed, %s", v.Name, humanize.IBytes(uint64(diskUsed(v.Path)))),
+			Hint: env.Command("volume export "+v.Name) + " writes it to a file",
+		}})
+	}
+	return nil
+}
+
+// removeVolumes removes all volumes of an environment, says which, and records it.
+func (e *Engine) removeVolumes(env release.Environment, actor string, sink event.Sink) error {
+	volumes, err := e.runtime.Volumes(env)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	gone := ledger.Volumes{Cause: "down"}
+	for _, v := range volumes {
+		if err := e.runtime.RemoveVolume(context.Background(), env, v.Name); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		gone.Names = append(gone.Names, v.Name)
+		say(sink, fmt.Sprintf("%s: volume %s and all data in it is removed", env, v.Name))
+	}
+	if len(gone.Names) > 0 {
+		errs = append(errs, e.recordVolumes(ledger.VolumesRemoved, env, actor, gone))
+	}
+	return errors.Join(errs...)
 }
 
 func isEmpty(dir string) bool {

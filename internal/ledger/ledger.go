@@ -27,7 +27,8 @@ const (
 	EnvironmentHeld   Kind = "held"                // Data: why; after a rollback up refuses until resumed
 	EnvironmentFreed  Kind = "resumed"
 	ServicesRestarted Kind = "restarted"       // Data: Restart
-	VolumesRemoved    Kind = "volumes-removed" // Data: their names
+	VolumesRemoved    Kind = "volumes-removed" // Data: Volumes
+	VolumeImported    Kind = "volume-imported" // Data: Volumes
 	Collected         Kind = "collected"       // Data: the releases that were forgotten
 )
 
@@ -35,6 +36,13 @@ const (
 type Restart struct {
 	Services []string `json:"services"`
 	Error    string   `json:"error,omitempty"` // why it did not succeed
+}
+
+// Volumes is what an entry about data says.
+type Volumes struct {
+	Names    []string `json:"names"`
+	Cause    string   `json:"cause"`              // the verb
+	Replaced bool     `json:"replaced,omitempty"` // there was data in them before
 }
 
 // Entry is one record of the ledger.

@@ -41,7 +41,7 @@ func (r *Runtime) replaceVolume(ctx context.Context, env release.Environment, na
 	if !validID.MatchString(name) {
 		return &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("volume %q: the name has characters that names cannot have", name)}
 	}
-	if err := r.unused(env, name); err != nil { // before the work is done in vain
+	if err := r.CheckUnused(env, name); err != nil { // before the work is done in vain
 		return err
 	}
 	r.volumes.refill.Lock()
@@ -94,7 +94,7 @@ func stage(dir, next string) error {
 func (r *Runtime) putInPlace(env release.Environment, name, dir string) error {
 	r.volumes.use.Lock()
 	defer r.volumes.use.Unlock()
-	if err := r.unused(env, name); err != nil {
+	if err := r.CheckUnused(env, name); err != nil {
 		return err
 	}
 	data, next := filepath.Join(dir, volumeData), filepath.Join(dir, volumeNext)
@@ -111,8 +111,8 @@ func (r *Runtime) putInPlace(env release.Environment, name, dir string) error {
 	return syncAll(dir)
 }
 
-// unused is an error that says who uses the volume.
-func (r *Runtime) unused(env release.Environment, name string) error {
+// CheckUnused is an error that says who uses the volume.
+func (r *Runtime) CheckUnused(env release.Environment, name string) error {
 	users := r.VolumeUsers(env, name)
 	if len(users) == 0 {
 		return nil
