@@ -24,6 +24,10 @@ type builds struct {
 	incomplete bool
 }
 
+func (b *builds) clone() *builds {
+	return &builds{dir: b.dir, known: maps.Clone(b.known), list: slices.Clone(b.list), incomplete: b.incomplete}
+}
+
 // identity is all that decides what a Dockerfile makes.
 func identity(d *Dockerfile) string {
 	d2 := *d

@@ -374,3 +374,49 @@ func TestCancelledLoadSaysSo(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Whoever works on local need not have what staging is made of; whoever asks for staging is told what is wrong.
+func TestWhatIsWrongElsewhereStopsNothingHere(t *testing.T) {
+	for name, staging := range map[string]string{
+		"there is no such file":        "services: {web: {env_file: [secret.env]}}\n",
+		"required variable MUST":       "services: {web: {hostname: \"${MUST:?}\"}}\n",
+		"this is not valid YAML":       "services: {web: [\n",
+		"there is no folder elsewhere": "services: {web: {build: ./elsewhere}}\n",
+		"FRM":                          "services: {worker: {build: ./worker}}\n",
+		"privileged is refused":        "services: {web: {privileged: true}}\n",
+		`unknown key "hostnaem"`:       "services: {web: {hostnaem: x}}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := `
+-- seaworthy.yaml --
+name: boat
+checks: {lint: skip}
+environments:
+  staging: {compose: [compose.yaml, compose.staging.yaml]}
+  production:
+-- Dockerfile --
+FROM busybox AS lint
+FROM busybox
+-- worker/Dockerfile --
+FRM busybox
+-- compose.yaml --
+services: {web: {build: .}}
+-- compose.staging.yaml --
+` + staging
+			p := load(t, files, project.Options{Environment: "local"})
+			if len(p.Others) != 1 || p.Others[0].Name != "production" || len(p.Dockerfiles) != 1 {
+				t.Errorf("the others are %+v, the Dockerfiles %d", p.Others, len(p.Dockerfiles))
+			}
+			said := p.Warnings.Render()
+			for _, word := range []string{"warning: the release has nothing for staging: ", name, ":1:"} {
+				if !strings.Contains(said, word) {
+					t.Errorf("no warning says %q:\n%s", word, said)
+				}
+			}
+			_, err := project.Load(t.Context(), project.Options{Dir: p.Dir, Environment: "staging"})
+			if err == nil || release.KindOf(err) != release.KindProject {
+				t.Errorf("staging: %v", err)
+			}
+		})
+	}
+}

@@ -86,11 +86,9 @@ func (l *load) run() error {
 		if other == name || other == Local {
 			continue
 		}
-		env, err := l.environment(other, false)
-		if err != nil {
+		if err := l.other(other); err != nil {
 			return err
 		}
-		l.project.Others = append(l.project.Others, *env)
 	}
 	l.project.Dockerfiles = l.builds.sorted()
 	l.checks()
@@ -117,6 +115,33 @@ func (l *load) chooseEnvironment() (string, error) {
 		Kind: release.KindNotFound, Err: fmt.Errorf("find environment %s: %s has no such entry", name, SettingsFile),
 		Hint: "choose one of " + strings.Join(known, ", ") + didYouMean(name, known),
 	}
+}
+
+// other reads an environment besides the one that was asked for. What is wrong there stops nothing here: the project goes without
+// that environment, and says so. Where something is wrong here as well, all of it is reported alike.
+func (l *load) other(name string) error {
+	found, builds, contents := l.findings, l.builds.clone(), maps.Clone(l.project.contents)
+	l.findings = &findings{}
+	env, err := l.environment(name, false)
+	own := l.list
+	l.findings = found
+	if err != nil {
+		return err
+	}
+	if len(own.errors()) == 0 || len(l.list.errors()) > 0 {
+		l.project.Others = append(l.project.Others, *env)
+		l.add(own...)
+		return nil
+	}
+	l.builds, l.project.contents = builds, contents
+	l.builds.incomplete = true
+	for _, p := range own {
+		if p.Severity == Error {
+			p.Severity, p.Message = Warning, fmt.Sprintf("the release has nothing for %s: %s", name, p.Message)
+		}
+		l.add(p)
+	}
+	return nil
 }
 
 // environment reads what one environment runs. Only for the one that was asked for, the values of secrets have to be there.

@@ -17,7 +17,8 @@ type Settings struct {
 	// What to do about stages that no image needs. Without an entry a stage is built and gates the release, unless its
 	// name says that it is for developers (dev*, debug*).
 	Checks map[string]CheckSetting `yaml:"checks"`
-	// The places where the project runs. Without any there is one, local, on this machine.
+	// The places where the project runs. Without any there is one, local, on this machine. A release has the configuration of
+	// each; of one whose files are wrong or not there, only where that one is asked for: else a warning says that it has not.
 	Environments map[string]*EnvironmentSettings `yaml:"environments"`
 }
 
