@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/moby/buildkit/client"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/redact"
 )
 
 // longestLine is how many bytes of a line are told; the rest is only counted.
@@ -27,7 +27,7 @@ func (p *progress) log(l *client.VertexLog) {
 	rest := l.Data
 	for {
 		part, after, found := bytes.Cut(rest, []byte("\n"))
-		line.add(part, longestLine+p.hide.longest())
+		line.add(part, longestLine+p.hide.Longest())
 		if !found {
 			return
 		}
@@ -47,7 +47,7 @@ func (p *progress) flushLog(v *vertex) {
 }
 
 func (p *progress) logLine(v *vertex, stream int, raw *partialLine) {
-	line := p.hide.line(raw)
+	line := raw.told(p.hide)
 	v.tail = append(v.tail, line)
 	if len(v.tail) > tailLines {
 		v.tail = v.tail[1:]
@@ -85,26 +85,16 @@ func (l *partialLine) add(part []byte, limit int) {
 
 func (l *partialLine) restart() { l.text, l.more = l.text[:0], 0 }
 
-// line is a line as it is told: without secrets, and not longer than people read.
-func (h *redactor) line(l *partialLine) string {
+// told is the line as it is told: without secrets, and not longer than people read.
+func (l *partialLine) told(hide redact.Redactor) string {
 	text, more := bytes.TrimRight(l.text, "\r"), l.more
 	if len(text) > longestLine {
-		at := h.cut(text, runeStart(text, longestLine))
+		at := hide.Cut(text, longestLine)
 		text, more = text[:at], more+len(text)-at
 	}
-	line := strings.ToValidUTF8(h.replacer.Replace(string(text)), "\uFFFD")
+	line := strings.ToValidUTF8(hide.Text(text), "\uFFFD")
 	if more > 0 {
 		line += fmt.Sprintf(" … (%d bytes more)", more)
 	}
 	return line
-}
-
-// runeStart is where the character begins that has the byte at i.
-func runeStart(text []byte, i int) int {
-	for back := range utf8.UTFMax {
-		if i >= back && utf8.RuneStart(text[i-back]) {
-			return i - back
-		}
-	}
-	return i
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/redact"
 )
 
 // settleAfter is how long after a target was built its last status may still be on the way.
@@ -24,7 +25,7 @@ type progress struct {
 	req  *Request
 	text []string // the Dockerfile's lines
 	file string
-	hide *redactor
+	hide redact.Redactor
 
 	updates atomic.Int64 // begun and ended: odd in the middle of one
 
@@ -46,7 +47,6 @@ func newProgress(req *Request, sink event.Sink) *progress {
 		req:          req,
 		text:         strings.Split(string(req.Dockerfile), "\n"),
 		file:         req.filename(),
-		hide:         newRedactor(),
 		vertices:     map[digest.Digest]*vertex{},
 		instructions: map[string]*instruction{},
 		stages:       map[string]*stage{},
