@@ -144,11 +144,13 @@ func TestFilesAndSecretsAreSeen(t *testing.T) {
 
 func TestSecretsAreBlankedInLogs(t *testing.T) {
 	e := start(t)
-	svc := e.service("sh", "-c", "echo it is $(cat /run/secrets/password)")
-	svc.Secrets = []release.Secret{{Name: "password", Target: "/run/secrets/password"}}
-	e.run("web-1", svc, func(s *runtime.Spec) { s.Secrets = map[string][]byte{"password": []byte("open-sesame\n")} })
+	svc := e.service("sh", "-c", "cd /run/secrets; echo it is $(cat password); cat key; base64 -w0 key")
+	svc.Secrets = []release.Secret{{Name: "password", Target: "/run/secrets/password"}, {Name: "key", Target: "/run/secrets/key"}}
+	e.run("web-1", svc, func(s *runtime.Spec) {
+		s.Secrets = map[string][]byte{"password": []byte("open-sesame\n"), "key": []byte("first line\nsecond line\n")}
+	})
 	e.ended("web-1")
-	if diff := cmp.Diff([]string{"it is [secret]"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
+	if diff := cmp.Diff([]string{"it is •••", "•••", "•••", "•••"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,16 +1,15 @@
 package aide
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"os/signal"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seaworthyhq/seaworthy/internal/redact"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/logfile"
 )
 
@@ -42,10 +41,11 @@ func writeLog(args []string) error {
 	for i := 0; i+1 < len(args); i += 2 {
 		params[args[i]] = args[i+1]
 	}
-	w := &logfile.Writer{Dir: params[dirParam], MaxSize: logfile.DefaultMaxSize, Keep: logfile.DefaultKeep}
-	if values := secretValues(params[secretsParam]); len(values) > 0 {
-		w.Redact = redactor(values)
+	secrets, err := redact.Files(params[secretsParam])
+	if err != nil {
+		return fmt.Errorf("read secrets to blank: %w", err)
 	}
+	w := &logfile.Writer{Dir: params[dirParam], MaxSize: logfile.DefaultMaxSize, Keep: logfile.DefaultKeep, Redact: secrets}
 	if err := w.Open(); err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
@@ -56,37 +56,4 @@ func writeLog(args []string) error {
 	go func() { copied <- w.Copy("stdout", os.NewFile(StdoutFD, "stdout")) }()
 	go func() { copied <- w.Copy("stderr", os.NewFile(StderrFD, "stderr")) }()
 	return errors.Join(<-copied, <-copied, w.Close())
-}
-
-// shortest is the length below which a secret's line is left alone: blanking every "yes" would say more than it hides.
-const shortest = 6
-
-// secretValues reads the lines of all secrets of the replica.
-func secretValues(dir string) [][]byte {
-	paths, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || dir == "" {
-		return nil
-	}
-	var values [][]byte
-	for _, path := range paths {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		for line := range bytes.Lines(b) {
-			if line = bytes.TrimSpace(line); len(line) >= shortest {
-				values = append(values, line)
-			}
-		}
-	}
-	return values
-}
-
-func redactor(values [][]byte) func([]byte) []byte {
-	return func(line []byte) []byte {
-		for _, v := range values {
-			line = bytes.ReplaceAll(line, v, []byte("[secret]"))
-		}
-		return line
-	}
 }

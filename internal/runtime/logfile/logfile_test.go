@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
 
+	"github.com/seaworthyhq/seaworthy/internal/redact"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/logfile"
 )
 
@@ -71,6 +72,29 @@ func TestLongLineIsSplitAndSaysSo(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{logfile.MaxLine, 5, 4}, length); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestSecretAcrossTheEndOfAPartIsBlanked(t *testing.T) {
+	const secret = "SECRETVALONE12345"
+	long := strings.Repeat("0123456789", logfile.MaxLine/8) // longer than a part
+	for _, before := range []int{0, logfile.MaxLine - len(secret), logfile.MaxLine - 9, 2*logfile.MaxLine - 1, 4*logfile.MaxLine - 16} {
+		for _, value := range []string{secret, long} {
+			dir := t.TempDir()
+			w := &logfile.Writer{Dir: dir, MaxSize: 1 << 20, Keep: 3, Redact: redact.New([]byte(value))}
+			if err := w.Open(); err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Repeat("x", before) + "%s" + strings.Repeat("y", 20000)
+			write(t, w, fmt.Sprintf(text, value)+"\nnext\n")
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(read(t, dir, logfile.Options{}), "")
+			if diff := cmp.Diff(fmt.Sprintf(text, redact.Blank)+"next", got); diff != "" {
+				t.Errorf("%d bytes behind %d: -want +got\n%s", len(value), before, diff)
+			}
+		}
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/redact"
 )
 
 // Writer writes a replica's log. Several streams may be copied to it at once.
@@ -18,8 +20,7 @@ type Writer struct {
 	Dir     string
 	MaxSize int64
 	Keep    int
-	// Redact blanks what must not be written; nil leaves lines as they are.
-	Redact func(line []byte) []byte
+	Redact  redact.Redactor // of what must not be written
 
 	mu      sync.Mutex // guards what is below
 	file    *os.File   // nil after a rotation that failed
@@ -54,11 +55,17 @@ func (w *Writer) open() error {
 // Copy writes the lines of r under the name of stream until r ends. What cannot be written, on a full disk, is left out, and how
 // much that was is said as soon as it can be: whoever writes to r must not have to wait.
 func (w *Writer) Copy(stream string, r io.Reader) error {
-	lines := bufio.NewReaderSize(r, MaxLine)
+	in := bufio.NewReaderSize(r, MaxLine)
+	var line []byte // as far as it is read and not written
 	for {
-		text, err := lines.ReadSlice('\n')
-		if len(text) > 0 {
-			w.write(Line{Time: time.Now().UTC(), Stream: stream, Line: w.redacted(trimEnd(text)), Partial: errors.Is(err, bufio.ErrBufferFull)})
+		text, err := in.ReadSlice('\n')
+		line = append(line, text...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			line = append(line[:0], w.split(stream, line, w.Redact.Longest())...)
+		case len(line) > 0:
+			w.write(stream, w.split(stream, trimEnd(line), 0), false)
+			line = line[:0]
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrClosed) {
 			return nil
@@ -67,6 +74,17 @@ func (w *Writer) Copy(stream string, r io.Reader) error {
 			return err
 		}
 	}
+}
+
+// split writes the parts of a line that is too long and returns its rest. A line that goes on keeps back what may be the beginning
+// of a secret.
+func (w *Writer) split(stream string, line []byte, back int) (rest []byte) {
+	for len(line) > MaxLine+back {
+		at := w.Redact.Cut(line, MaxLine)
+		w.write(stream, line[:at], true)
+		line = line[at:]
+	}
+	return line
 }
 
 // Note adds a line to the log in dir, to which nobody else writes.
@@ -88,14 +106,8 @@ func trimEnd(text []byte) []byte {
 	return text
 }
 
-func (w *Writer) redacted(text []byte) string {
-	if w.Redact != nil {
-		text = w.Redact(text)
-	}
-	return string(text)
-}
-
-func (w *Writer) write(line Line) {
+func (w *Writer) write(stream string, text []byte, partial bool) {
+	line := Line{Time: time.Now().UTC(), Stream: stream, Line: w.Redact.Text(text), Partial: partial}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dropped > 0 {
