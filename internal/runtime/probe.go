@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/seaworthyhq/seaworthy/internal/redact"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -19,17 +21,22 @@ const (
 	maxProbeOutput      = 4096             // bytes
 )
 
-// Probe runs the health test once. Output is what the test wrote, at most 4 KiB. A test that takes longer than its timeout is
-// killed and not ok; an error means that it could not be run at all. What a test leaves behind ends with it.
+// Probe runs the health test once. Output is the first 4 KiB of what the test wrote, without the replica's secrets. A test that
+// takes longer than its timeout is killed and not ok; an error means that it could not be run at all. What a test leaves behind
+// ends with it.
 func (r *Runtime) Probe(ctx context.Context, id string, health release.Health) (ok bool, output string, err error) {
 	args, err := probeArgs(health.Test)
+	if err != nil {
+		return false, "", fmt.Errorf("probe replica %s: %w", id, err)
+	}
+	secrets, err := redact.Files(filepath.Join(r.dir.container(id), secretsDir))
 	if err != nil {
 		return false, "", fmt.Errorf("probe replica %s: %w", id, err)
 	}
 	timeout := health.Timeout.Or(defaultProbeTimeout)
 	timed, cancel := context.WithTimeoutCause(ctx, timeout, errProbeTimeout)
 	defer cancel()
-	var out limitedBuffer
+	out := limitedBuffer{secrets: secrets}
 	code, err := r.Exec(timed, id, ExecSpec{Args: args, EndChildren: true, Attachment: Attachment{Stdout: &out, Stderr: &out}})
 	if errors.Is(err, errProbeTimeout) && ctx.Err() == nil {
 		return false, fmt.Sprintf("the test took longer than %s\n%s", timeout, out.String()), nil
@@ -53,6 +60,8 @@ func probeArgs(test []string) ([]string, error) {
 
 // limitedBuffer keeps the beginning of what both streams write to it.
 type limitedBuffer struct {
+	secrets redact.Redactor
+
 	mu  sync.Mutex // guards buf
 	buf bytes.Buffer
 }
@@ -60,16 +69,22 @@ type limitedBuffer struct {
 func (b *limitedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if room := maxProbeOutput - b.buf.Len(); room > 0 {
+	// What is behind the limit tells whether a secret lies across it.
+	if room := maxProbeOutput + b.secrets.Longest() - b.buf.Len(); room > 0 {
 		b.buf.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }
 
+// String is what was written, without secrets.
 func (b *limitedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.buf.String()
+	text := b.buf.Bytes()
+	if len(text) > maxProbeOutput {
+		text = text[:b.secrets.Cut(text, maxProbeOutput)]
+	}
+	return b.secrets.Text(text)
 }
 
 // Dial connects to a TCP port of the replica, on its first network.

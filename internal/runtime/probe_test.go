@@ -67,6 +67,23 @@ func TestNoFileOfTheHostGoesIntoAReplica(t *testing.T) {
 	})
 }
 
+func TestSecretsAreBlankedInWhatATestSays(t *testing.T) {
+	const secret = "open-sesame"
+	e := start(t)
+	svc := e.service("sleep", "600")
+	svc.Secrets = []release.Secret{{Name: "password", Target: "/run/secrets/password"}}
+	e.run("web-1", svc, func(s *runtime.Spec) { s.Secrets = map[string][]byte{"password": []byte(secret)} })
+	for name, tc := range map[string]struct{ script, want string }{
+		"a failure":        {"echo it is $(cat /run/secrets/password) >&2; false", "it is •••\n"},
+		"across the limit": {"head -c 4090 /dev/zero | tr '\\0' x; cat /run/secrets/password; yes | head -c 9000; false", strings.Repeat("x", 4090)},
+	} {
+		ok, output, err := e.Probe(t.Context(), "web-1", release.Health{Test: []string{"CMD-SHELL", tc.script}})
+		if err != nil || ok || output != tc.want {
+			t.Errorf("%s: got %v, …%.100q, %v", name, ok, output[max(0, len(output)-50):], err)
+		}
+	}
+}
+
 func TestAnOpenPortIsSeenWithoutBeingTouched(t *testing.T) {
 	e := start(t)
 	// It ends with the first connection.
