@@ -49,12 +49,10 @@ func (c *converter) publish(s *release.Service, src *source, stage *Stage) {
 		s.Ports = append(s.Ports, release.Port{Published: e.Port, Target: e.Port, Protocol: e.Protocol})
 		published = append(published, fmt.Sprint(e.Port))
 	}
-	p := src.problem(stage.Line, 1, 0, "", "to choose others, write a compose.yaml with ports:")
-	p.Severity = Info
-	p.Message = fmt.Sprintf("port %s of this machine leads to it, as EXPOSE says", strings.Join(published, ", "))
+	p := src.problem(stage.lineOf("EXPOSE"), 1, 0, fmt.Sprintf("port %s of this machine leads to it, as EXPOSE says", strings.Join(published, ", ")), "to choose others, write a compose.yaml with ports:")
 	if len(published) == 0 {
-		p.Message = "no port leads to it: its last stage has no EXPOSE"
-		p.Hint = "add EXPOSE, or write a compose.yaml with ports:"
+		p = src.problem(stage.Line, 1, 0, "no port leads to it: its last stage has no EXPOSE", "add EXPOSE, or write a compose.yaml with ports:")
 	}
+	p.Severity = Info
 	c.add(p)
 }

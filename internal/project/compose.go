@@ -182,24 +182,22 @@ func (c *composeFiles) checkShape(doc *document, partial bool) {
 		}
 		return
 	}
-	renamed := false
-	for _, v := range composeShape().check(c.interpolate(doc, values)) {
+	found := composeShape().check(c.interpolate(doc, values))
+	if c.renameAll(doc, found) { // what is below has not been checked
+		c.checkShape(doc, partial)
+		return
+	}
+	for _, v := range found {
 		if v.missing && partial {
 			continue
 		}
 		at, depth := doc.near(v.at)
 		c.add(doc.problemAt(at, v.message, v.hint))
-		switch {
-		case v.missing || depth < len(v.at):
+		if v.missing || depth < len(v.at) {
 			c.stuck = true
-		case c.rename(doc, at, v.meant):
-			renamed = true
-		default:
+		} else {
 			c.leaveOut(doc, at)
 		}
-	}
-	if renamed { // what is below has not been checked
-		c.checkShape(doc, partial)
 	}
 }
 

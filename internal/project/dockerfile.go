@@ -72,6 +72,16 @@ type Stage struct {
 // CanBeAsked reports whether BuildKit can be told to build just this stage.
 func (s *Stage) CanBeAsked() bool { return s.Last || s.Target != "" }
 
+// lineOf is that of the stage's first instruction of that name, or of its FROM: what a stage is from has instructions, too.
+func (s *Stage) lineOf(name string) int {
+	for _, i := range s.Instructions {
+		if i.Name == name {
+			return i.Line
+		}
+	}
+	return s.Line
+}
+
 // Instruction is one instruction of a stage.
 type Instruction struct {
 	Line int    `json:"line"`

@@ -108,6 +108,9 @@ func (l *load) chooseEnvironment() (string, error) {
 	case slices.Contains(known, name):
 		return name, nil
 	}
+	if l.isNone() {
+		return "", l.none()
+	}
 	if !slices.Contains(known, Local) {
 		known = append(known, Local)
 	}

@@ -129,7 +129,7 @@ func TestATextWithANULIsAProblemAtItsLine(t *testing.T) {
 		}
 		i := slices.IndexFunc(files, func(f txtar.File) bool { return f.Name == file })
 		files[i].Data = bytes.Replace(files[i].Data, []byte("value"), []byte("a\x00b"), 1)
-		if got, want := said(t, unpack(t, files), project.Options{}), "\n"+file+":2: a NUL character stands here\n  remove it"; !strings.Contains(got, want) {
+		if got, want := said(t, unpack(t, files), project.Options{}), file+":2: a NUL character stands here\n\n\n\nremove it"; !strings.Contains(got, want) {
 			t.Errorf("of %s it says\n%s", file, got)
 		}
 	}

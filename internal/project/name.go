@@ -44,17 +44,26 @@ func NameOf(dir string) (name, environment string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	if l.settings.doc == nil && l.composeFiles(Local) == nil && l.first("Dockerfile") == nil {
-		return "", "", &release.UserError{
-			Kind: release.KindUsage, Err: fmt.Errorf("find project: %s has no Dockerfile, no compose file and no %s", l.dir, SettingsFile),
-			Hint: "go to the project's directory, name it with -C DIR, or name what runs: -e project/environment",
-		}
+	if l.isNone() {
+		return "", "", l.none()
 	}
 	if environment, err = l.chooseEnvironment(); err != nil {
 		return "", "", err
 	}
 	l.nameProject(environment)
 	return l.project.Name, environment, nil
+}
+
+// isNone reports whether nothing in the directory makes it a project.
+func (l *load) isNone() bool {
+	return l.settings.doc == nil && l.composeFiles(Local) == nil && l.first("Dockerfile") == nil
+}
+
+func (l *load) none() error {
+	return &release.UserError{
+		Kind: release.KindUsage, Err: fmt.Errorf("find project: %s has no Dockerfile, no compose file and no %s", l.dir, SettingsFile),
+		Hint: "go to the project's directory, name it with -C DIR, or name what runs: -e project/environment",
+	}
 }
 
 // HasEnvironment is nil where the project of a directory has an environment of that name, and else the error that Load has.

@@ -114,12 +114,13 @@ func (ps Problems) asError(dir string) error {
 	if len(errors) == 0 {
 		return nil
 	}
-	return &release.UserError{
-		Kind:   release.KindProject,
-		Err:    fmt.Errorf("read project %s: %w", dir, errors),
-		Hint:   "correct the lines above, then run the same command again",
-		Detail: errors.Render(),
+	said := &release.UserError{Kind: release.KindProject, Err: fmt.Errorf("read project %s: %w", dir, errors)}
+	if len(errors) == 1 { // the error says it
+		said.Detail, said.Hint = errors[0].Excerpt, cmp.Or(errors[0].Hint, "correct that, then run the same command again")
+	} else {
+		said.Detail, said.Hint = errors.Render(), "correct the lines above, then run the same command again"
 	}
+	return said
 }
 
 // findings collects problems; the same thing found twice (by two environments, by two services) counts once.

@@ -27,6 +27,24 @@ func (c *composeFiles) leaveOut(doc *document, n *yaml.Node) {
 	c.leftOut++
 }
 
+// renameAll reports the unknown keys for which another name is likely to be meant, and gives them that one. It reports whether there
+// were any.
+func (c *composeFiles) renameAll(doc *document, found []violation) bool {
+	renamed := false
+	for _, v := range found {
+		at, depth := doc.near(v.at)
+		if v.meant == "" || depth < len(v.at) {
+			continue
+		}
+		p := doc.problemAt(at, v.message, v.hint)
+		if c.rename(doc, at, v.meant) {
+			c.add(p)
+			renamed = true
+		}
+	}
+	return renamed
+}
+
 // rename gives a key the name that is likely to be meant. It reports false where there is none, or there is that one as well.
 func (c *composeFiles) rename(doc *document, n *yaml.Node, meant string) bool {
 	if doc.further || !doc.rename(n, meant) {

@@ -65,7 +65,7 @@ func (s *source) syntaxProblem(err error) Problem {
 	_, other := goccyparser.ParseBytes(s.text, 0)
 	if e, ok := errors.AsType[goccy.Error](other); ok && e.GetToken() != nil {
 		at := e.GetToken().Position
-		return s.problem(at.Line, at.Column, 0, "this is not valid YAML: "+e.GetMessage(), "")
+		return s.problem(at.Line, at.Column, 0, "this is not valid YAML: "+e.GetMessage(), s.yamlHint(at.Line))
 	}
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	line, column := 0, 0
@@ -74,7 +74,15 @@ func (s *source) syntaxProblem(err error) Problem {
 		column, _ = strconv.Atoi(m[2])
 		message = m[3]
 	}
-	return s.problem(line, column, 0, "this is not valid YAML: "+message, "")
+	return s.problem(line, column, 0, "this is not valid YAML: "+message, s.yamlHint(line))
+}
+
+// yamlHint is what to look for where a line is not YAML.
+func (s *source) yamlHint(line int) string {
+	if line >= 1 && line <= len(s.lines) && strings.HasPrefix(strings.TrimLeft(s.lines[line-1], " "), "\t") {
+		return "indent with spaces: YAML allows no tabs there"
+	}
+	return "look at this line and those above it: spaces of indentation, a colon and a space after each key, brackets and quotes closed"
 }
 
 // field is an entry of a mapping.
