@@ -61,25 +61,37 @@ func placeForPlan(path string) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return refuse(release.KindUsage, fmt.Errorf("there is no folder %s", dir))
 	}
-	switch is, err := planAt(path); {
-	case errors.Is(err, fs.ErrNotExist):
+	switch _, err := planAt(path); {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
 		return nil
-	case err != nil:
-		return refuse(release.KindUsage, err)
-	case !is:
+	case errors.Is(err, errNoPlan), errors.Is(err, syscall.EISDIR):
 		return refuse(release.KindConflict, errors.New("what is there is not a plan, and stays"))
+	default:
+		return refuse(release.KindUsage, err)
 	}
-	return nil
 }
 
-// planAt reports whether what is at path is a plan; a device or pipe is none, and is not read.
-func planAt(path string) (bool, error) {
+// maxPlan is more than any plan takes, in bytes.
+const maxPlan = 16 << 20
+
+var errNoPlan = errors.New("it is not a plan")
+
+// planAt reads the plan at path, of whichever version. What cannot be one is not read: a pipe or a device might never end.
+func planAt(path string) ([]byte, error) {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return false, err
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
+	case !info.Mode().IsRegular() || info.Size() > maxPlan:
+		return nil, errNoPlan
 	}
 	b, err := os.ReadFile(path)
-	return isPlan(b), err
+	if err == nil && !isPlan(b) {
+		err = errNoPlan
+	}
+	return b, err
 }
 
 // isPlan reports whether a file is a plan, of whichever version.
@@ -92,11 +104,11 @@ func isPlan(content []byte) bool {
 
 func readPlanFile(path string) (planFile, error) {
 	var f planFile
-	b, err := os.ReadFile(path)
+	b, err := planAt(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EISDIR):
 		return f, noServiceNames(path)
-	case err == nil && !isPlan(b):
+	case errors.Is(err, errNoPlan):
 		return f, &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("%s is not a plan", path), Hint: whatUpTakes}
 	case err == nil:
 		err = json.Unmarshal(b, &f)
