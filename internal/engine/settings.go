@@ -62,7 +62,7 @@ func LoadSettings(path string) (Settings, error) {
 	s := Settings{KeepReleases: 5}
 	named := path != ""
 	path = cmp.Or(path, SettingsPath)
-	raw, err := os.ReadFile(path)
+	raw, err := readRegular(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !named:
 		return s, nil
@@ -82,4 +82,16 @@ func LoadSettings(path string) (Settings, error) {
 		s.KeepReleases = 5
 	}
 	return s, nil
+}
+
+// readRegular reads a file, and nothing that might never end, as a pipe or a device.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("it is not a regular file")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }

@@ -5,11 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 func TestBuildsNeverTakeAllThereIsUnlessTheyMay(t *testing.T) {
@@ -42,5 +45,25 @@ func TestSettingsNameTrustedProxies(t *testing.T) {
 	want := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}
 	if err != nil || !slices.Equal(s.TrustedProxies, want) {
 		t.Errorf("trusted %v (%v), want %v", s.TrustedProxies, err, want)
+	}
+}
+
+func TestSettingsAreNotReadFromAPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "engine.yaml")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		_, err := LoadSettings(path)
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		if release.KindOf(err) != release.KindUsage || !strings.Contains(err.Error(), "it is not a regular file") {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for somebody who writes")
 	}
 }
