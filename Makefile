@@ -32,7 +32,7 @@ bases: ## base images for machines that reach no public registry, in .cache/base
 	@tools/packages $(BASES)
 	$(GO) run ./bases
 
-demo: ## the main job on examples/hrefcounter, from nothing to a rollback
+demo: ## the main job on examples/hrefcounter, from nothing to a rollback; at PORT (8080, or the next that is free)
 	@tools/packages $(RUN) $(BASES) curl wrk
 	@$(MAKE) --no-print-directory build bases
 	@demo/demo.sh

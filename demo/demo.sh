@@ -2,7 +2,8 @@
 # demo.sh does the main job on examples/hrefcounter, from its Dockerfile to a rollback; every step prints its command.
 # demo.sh clean removes all that it has made.
 #
-# ROOT is the state root of the demo's engine. It is one of its own: an engine that you use is left alone.
+# ROOT is the state root of the demo's engine. It is one of its own: an engine that you use is left alone. PORT is where
+# it serves; without it 8080, or the next one that is free.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,12 +11,16 @@ root=${ROOT:-/var/lib/seaworthy-demo}
 root=${root%/}
 work=.cache/demo
 app=$work/hrefcounter
-url=http://localhost:8080
+url= # where it serves, once that is known
 mark=$root/made-by-demo
 # An engine that is started on demand inherits it.
 export SEAWORTHY_CONFIG=$PWD/$work/engine.yaml
 export no_proxy=${no_proxy:+$no_proxy,}localhost
 background= # process that asks while something else runs
+bold='' heading='' normal=''
+if [ -t 1 ]; then
+	bold=$'\e[1m' heading=$'\e[1;36m' normal=$'\e[0m'
+fi
 
 main() {
 	[ "$(id -u)" -eq 0 ] || die "the demo starts an engine, which needs root" "sudo make demo"
@@ -35,7 +40,8 @@ demo() {
 		say "A demo is there already: removing it first."
 		clean
 	fi
-	trap stop_background EXIT
+	trap leave EXIT
+	choose_port
 	prepare
 
 	step "Build the Dockerfile stage by stage, check, start two replicas"
@@ -74,6 +80,26 @@ demo() {
 	farewell
 }
 
+# choose_port sets url.
+choose_port() {
+	local port=${PORT:-8080}
+	[[ $port =~ ^[1-9][0-9]{0,4}$ && $port -le 65535 ]] || die "PORT=$port is not a port"
+	if [ -n "${PORT-}" ] && taken "$port"; then
+		die "port $port is taken" "PORT=another make demo, or without PORT: it takes one that is free"
+	fi
+	while taken "$port"; do
+		port=$((port + 1))
+	done
+	url=http://localhost:$port
+}
+
+# taken reports whether something listens at a port, at whatever address (proc_pid_net(5): 0A is LISTEN).
+taken() {
+	local files=(/proc/net/tcp)
+	[ ! -e /proc/net/tcp6 ] || files+=(/proc/net/tcp6)
+	awk -v at=":$(printf %04X "$1")\$" '$4 == "0A" && $2 ~ at {found = 1} END {exit !found}' "${files[@]}"
+}
+
 prepare() {
 	# The root is marked before anything is in it, so that clean never removes one that is not the demo's.
 	[ ! -e "$root" ] || die "$root is there, and the demo did not make it" "ROOT=/somewhere/else make demo"
@@ -82,6 +108,8 @@ prepare() {
 	rm -rf "$work"
 	mkdir -p "$work"
 	cp -R examples/hrefcounter "$app"
+	sed -i "s/\"8080:8080\"/\"${url##*:}:8080\"/" "$app/compose.yaml"
+	grep -q "\"${url##*:}:8080\"" "$app/compose.yaml" || die "the port to change is not in compose.yaml"
 	cat >"$SEAWORTHY_CONFIG" <<-YAML
 		# Settings of the demo's engine (docs/engine.md): base images come from this machine.
 		mirrors:
@@ -242,6 +270,15 @@ finish_watch() {
 
 stop_background() { [ -z "$background" ] || kill "$background" 2>/dev/null || true; }
 
+# leave is the end of a demo, whichever it is. What was made stays, to be looked at.
+leave() {
+	local code=$?
+	stop_background
+	if [ "$code" -ne 0 ] && [ -e "$mark" ]; then
+		printf 'demo: it ended early; its engine and what it started go on running\n  make demo-clean removes them\n' >&2
+	fi
+}
+
 expect_version() {
 	local answer
 	show curl -fsS "$url/version"
@@ -269,7 +306,7 @@ run() {
 	"$@"
 }
 
-show() { printf '\n\033[1m$ %s\033[0m\n' "$(words "$@")"; }
+show() { printf '\n%s$ %s%s\n' "$bold" "$(words "$@")" "$normal"; }
 
 # words prints its arguments as one would type them.
 words() {
@@ -285,7 +322,7 @@ words() {
 
 say() { printf '\n%s\n' "$*"; }
 
-step() { printf '\n\033[1;36m== %s\033[0m\n' "$*"; }
+step() { printf '\n%s== %s%s\n' "$heading" "$*" "$normal"; }
 
 die() {
 	printf 'demo: %s\n' "$1" >&2
