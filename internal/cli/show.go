@@ -83,7 +83,7 @@ func writeImages(out tui.Output, info api.ReleaseInfo) error {
 	for stage, img := range info.Release.Lifecycle {
 		users[img.Digest] = append(users[img.Digest], stage)
 	}
-	table := tui.NewTable("image", "made of", "digest", "platform")
+	table := tui.NewTable("image", "made of", "digest", "platform").Below("digest")
 	for _, img := range info.Release.Images() {
 		slices.Sort(users[img.Digest])
 		of := img.Ref
