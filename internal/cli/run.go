@@ -1,10 +1,17 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mattn/go-shellwords"
 	"github.com/spf13/cobra"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 func (a *app) run() *cobra.Command {
@@ -42,10 +49,25 @@ func (a *app) run() *cobra.Command {
 				}
 				req.Entrypoint = append([]string{}, words...)
 			}
-			return a.attach(cmd.Context(), req, flags.noTTY)
+			return a.behindProfile(cmd.Context(), req, a.attach(cmd.Context(), req, flags.noTTY))
 		},
 	}
 	flags.addTo(cmd)
 	cmd.Flags().StringVar(&entrypoint, "entrypoint", "", "replace the entrypoint, and the service's command with it; may be empty")
 	return cmd
+}
+
+// behindProfile has the error about a service that is not there say so where the checkout has it behind a profile. Compose would
+// start it for run alone; here a release holds what was chosen when it was made.
+func (a *app) behindProfile(ctx context.Context, req api.ExecRequest, err error) error {
+	user, ok := errors.AsType[*release.UserError](err)
+	if !ok || user.Kind != release.KindNotFound {
+		return err
+	}
+	const all = "*"
+	p, failed := a.load(ctx, []string{all})
+	if failed == nil && p.Name == req.Environment.Project && slices.ContainsFunc(p.Environment.Services, func(s project.Service) bool { return s.Name == req.Service }) {
+		user.Hint = req.Service + " may be behind a profile: " + req.Environment.Command("up --profile NAME") + " has it in the release"
+	}
+	return err
 }
