@@ -61,21 +61,34 @@ func TestPlanSaysWhatUpWouldDoAndChangesNothing(t *testing.T) {
 	s.up(0)
 	s.run(0, "show", "v1.0")
 	s.run(0, "plan", "--exit-code")
+	t.Run("a release that differs elsewhere only says in what", func(t *testing.T) {
+		s.write("seaworthy.yaml", "name: shop\nenvironments: {local: , staging: }\n")
+		if out := s.run(11, "plan", "-e", "local", "--exit-code"); !strings.Contains(out, "they differ in the configuration of staging") {
+			t.Errorf("the plan does not say what differs:\n%s", out)
+		}
+		if err := os.Remove(s.path("seaworthy.yaml")); err != nil {
+			t.Fatal(err)
+		}
+	})
 	before := s.run(0, "history", "--json")
 	s.killEngine() // what it remembers has to outlive it
 	s.write("version", "two")
 	s.edit("compose.yaml", "LEVEL: info", "LEVEL: very-private")
+	s.write("app.conf", "level = 4")
 	s.commit("shop: two of them")
 	s.write("version", "three")
 	for range 2 { // the second time, everything comes from cache
 		out = s.run(11, "plan", "--exit-code")
 		for _, word := range []string{
-			"~ shop", "replace 1 replica", "content: COPY version /www/version (Dockerfile:3)", "LEVEL changed",
-			"shop: two of them", "not committed: version", "changed: compose.yaml, version", "move traffic to",
+			"~ shop", "replace 1 replica", "content: COPY version /www/version (Dockerfile:3)", "LEVEL changed", "file /etc/app.conf changed",
+			"shop: two of them", "not committed: version", "changed: app.conf, compose.yaml, version", "move traffic to",
 		} {
 			if !strings.Contains(out, word) {
 				t.Errorf("the plan does not say %q:\n%s", word, out)
 			}
+		}
+		if strings.Contains(out, "the world can reach it") {
+			t.Errorf("the plan warns of a port that has not changed:\n%s", out)
 		}
 		if strings.Contains(out, "very-private") {
 			t.Errorf("the plan shows a value:\n%s", out)

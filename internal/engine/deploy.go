@@ -245,6 +245,15 @@ func (e *Engine) desired(d deployment, s *state.Environment) (rollout.Desired, e
 	if d.down {
 		return out, nil
 	}
+	if out.Before != nil {
+		_ = e.db.View(func(tx state.Tx) error { // without the record, which may have been collected, less is said
+			was, err := tx.Release(out.Before.Release)
+			if err == nil {
+				out.Elsewhere = d.record.Release.Elsewhere(was.Release, d.env.Name)
+			}
+			return err
+		})
+	}
 	config, ok := d.record.Release.Environments[d.env.Name]
 	if !ok {
 		return out, noConfiguration(d.record.ID, d.env)

@@ -184,6 +184,7 @@ type Port struct {
 	Target    int    `json:"target"`              // the port in the replica
 	Protocol  string `json:"protocol"`            // tcp or udp
 	World     bool   `json:"world,omitempty"`     // reachable from other machines, if no firewall is in between
+	New       bool   `json:"new,omitempty"`       // it does not lead there yet
 }
 
 // Since is what has come into a project's history since the release that serves was made.

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -146,6 +148,30 @@ func (r Release) Images() []Image {
 		add(r.Lifecycle[stage])
 	}
 	return all
+}
+
+// Elsewhere names what differs between two releases beside the configuration of one environment, for people.
+func (r Release) Elsewhere(was Release, env string) []string {
+	var found []string
+	names := sortedKeys(r.Environments)
+	for _, name := range sortedKeys(was.Environments) {
+		if _, there := r.Environments[name]; !there {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if name != env && !reflect.DeepEqual(r.Environments[name], was.Environments[name]) {
+			found = append(found, "the configuration of "+name)
+		}
+	}
+	if !reflect.DeepEqual(r.Bases, was.Bases) {
+		found = append(found, "base images")
+	}
+	if !reflect.DeepEqual(r.Lifecycle, was.Lifecycle) {
+		found = append(found, "images of lifecycle stages")
+	}
+	return found
 }
 
 // Origin says where a release was made from. It is not content: two commits with equal content are one release.

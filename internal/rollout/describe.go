@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -18,6 +19,7 @@ type Change struct {
 	Warning      string // what to think of before it happens; may be empty
 	Kind         event.ChangeKind
 	Ports        []release.Port // of the host, that will lead to the service
+	NewPorts     []release.Port // those of them that lead to it from now on
 }
 
 // describe is the change for people.
@@ -25,6 +27,13 @@ func (p *planner) describe(c *change) Change {
 	d := Change{Service: c.name, Action: p.action(c), Causes: p.causes(c), Warning: c.warning(), Kind: event.Changed}
 	if d.Action == "unchanged" && len(d.Causes) > 0 {
 		d.Action = "route anew"
+	}
+	if c.before != nil && c.want != nil {
+		policies := policyDifferences(*c.before, *c.want)
+		if d.Action == "unchanged" && len(policies) > 0 {
+			d.Action = "keep " + replicas(len(c.keep))
+		}
+		d.Causes = append(d.Causes, policies...)
 	}
 	switch {
 	case c.want == nil:
@@ -36,6 +45,9 @@ func (p *planner) describe(c *change) Change {
 	}
 	if c.want != nil {
 		d.Ports = c.want.Ports
+		d.NewPorts = slices.DeleteFunc(slices.Clone(d.Ports), func(p release.Port) bool {
+			return c.before != nil && slices.Contains(c.before.Ports, p)
+		})
 		if len(c.start) > 0 && mayBeSilent(*c.want) {
 			d.Causes = append(d.Causes, fmt.Sprintf("well after %s even where no port answers: its command is not the Dockerfile's", people(c.want.Update.Monitor.Or(release.DefaultMonitor))))
 		}
@@ -59,9 +71,15 @@ func (c Change) event() event.Change {
 	for _, port := range c.Ports {
 		e.Ports = append(e.Ports, event.Port{
 			HostIP: port.HostIP, Published: port.Published, Target: port.Target, Protocol: port.Protocol, World: world(port.HostIP),
+			New: slices.Contains(c.NewPorts, port),
 		})
 	}
 	return e
+}
+
+// exposed are the new ports that other machines can reach.
+func (c Change) exposed() []release.Port {
+	return slices.DeleteFunc(slices.Clone(c.NewPorts), func(p release.Port) bool { return !world(p.HostIP) })
 }
 
 // world reports whether a port on that address of the host can be reached from other machines.

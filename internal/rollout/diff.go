@@ -29,6 +29,8 @@ func differences(old, want release.Service) []string {
 			found = append(found, "environment: "+keyDifferences(old.Environment, want.Environment))
 		case "Secrets":
 			found = append(found, secretDifferences(old.Secrets, want.Secrets)...)
+		case "Files":
+			found = append(found, fileDifferences(old.Files, want.Files)...)
 		default:
 			found = append(found, words(field.Name)+" changed")
 		}
@@ -79,6 +81,60 @@ func secretDifferences(old, want []release.Secret) []string {
 			found = append(found, "secret "+name+" changed")
 		case a != b:
 			found = append(found, "secret "+name+" is elsewhere or others may read it")
+		}
+	}
+	return found
+}
+
+// filesListed is how many files of a service a plan names.
+const filesListed = 5
+
+// fileDifferences names the configs and files of the project that were added, removed or changed, by their places in the replica.
+func fileDifferences(old, want []release.File) []string {
+	byTarget := func(files []release.File) map[string]release.File {
+		all := map[string]release.File{}
+		for _, f := range files {
+			all[f.Target] = f
+		}
+		return all
+	}
+	was, is := byTarget(old), byTarget(want)
+	var found []string
+	for _, target := range joined(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is))) {
+		a, had := was[target]
+		b, has := is[target]
+		switch {
+		case !had:
+			found = append(found, "file "+target+" added")
+		case !has:
+			found = append(found, "file "+target+" removed")
+		case a.Digest != b.Digest:
+			found = append(found, "file "+target+" changed")
+		case a != b:
+			found = append(found, "others may read file "+target)
+		}
+	}
+	if more := len(found) - filesListed; more > 0 {
+		found = append(found[:filesListed], fmt.Sprintf("and %d more files", more))
+	}
+	return found
+}
+
+// policyDifferences says what is different in how a service is updated, restarted and stopped, which changes nothing that runs.
+func policyDifferences(old, want release.Service) []string {
+	var found []string
+	for _, policy := range []struct {
+		name    string
+		old, is any
+	}{
+		{"restart", old.Restart, want.Restart},
+		{"update_config", old.Update, want.Update},
+		{"rollback_config", old.Rollback, want.Rollback},
+		{"stop_grace_period", old.StopGrace, want.StopGrace},
+		{"depends_on", old.DependsOn, want.DependsOn},
+	} {
+		if !reflect.DeepEqual(policy.old, policy.is) {
+			found = append(found, policy.name+" changed")
 		}
 	}
 	return found

@@ -66,6 +66,9 @@ func planOf(t *testing.T, a *txtar.Archive) string {
 		d.Cause = release.CauseScale
 		d.Generation.Release = before.Release
 	}
+	if slices.Contains(how, "elsewhere") {
+		d.Elsewhere = []string{"the configuration of staging"}
+	}
 	d.Return = slices.Contains(how, "return")
 	if slices.Contains(how, "resumes") {
 		d.Before = &before

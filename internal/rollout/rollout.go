@@ -75,6 +75,8 @@ type Desired struct {
 	// Before is what served when a deployment began that was interrupted and now goes on: what to come back to, kept
 	// until the end of the monitor window. Nil: what serves now.
 	Before *Generation
+	// Elsewhere is what the release has others of than the one that serves, beside this environment's configuration; for people.
+	Elsewhere []string
 	// Return says that this goes back to what served before, after a failure. Replicas that never stopped are then
 	// taken as they are: they were good enough before.
 	Return bool

@@ -22,6 +22,9 @@ func (p Plan) String() string {
 	}
 	b.WriteString(columns(p.Changes))
 	for _, c := range p.Changes {
+		if ports := c.exposed(); len(ports) > 0 {
+			fmt.Fprintf(&b, "  ! the world can reach %s at %s\n", c.Service, portList(ports))
+		}
 		if c.Interruption != "" {
 			fmt.Fprintf(&b, "  ! %s\n", c.Interruption)
 		}
@@ -91,13 +94,6 @@ func (o Operation) String() string { return sentences([]Operation{o})[0] }
 
 // verb is the sentence with % in the place of the replicas.
 func (o Operation) verb() string {
-	whose := ""
-	switch {
-	case o.Failed:
-		whose = "failed "
-	case o.Old:
-		whose = "old "
-	}
 	switch o.Kind {
 	case Prepare:
 		return "make " + o.resources()
@@ -110,7 +106,13 @@ func (o Operation) verb() string {
 	case Await:
 		return o.Until.sentence(o.Limit)
 	}
-	return string(o.Kind) + " " + whose + "%"
+	switch {
+	case o.Failed:
+		return string(o.Kind) + " % of the failed deployment"
+	case o.Old:
+		return string(o.Kind) + " old %"
+	}
+	return string(o.Kind) + " %"
 }
 
 func (u Until) sentence(limit time.Duration) string {
@@ -182,9 +184,17 @@ func (p *planner) title() string {
 	case serves && from.Release == to.Release:
 		return "deploy " + shown(to) + " again"
 	case serves:
-		return "deploy " + shown(to) + " over " + shown(from)
+		return "deploy " + shown(to) + " over " + shown(from) + p.elsewhere()
 	}
 	return "deploy " + shown(to)
+}
+
+// elsewhere says what differs between two releases that have the same for this environment.
+func (p *planner) elsewhere() string {
+	if len(p.desired.Elsewhere) == 0 || !same(p.serving.generation().Config, p.desired.Generation.Config) {
+		return ""
+	}
+	return "; they differ in " + strings.Join(p.desired.Elsewhere, ", ")
 }
 
 // shown is what people are shown of a generation.

@@ -134,7 +134,7 @@ func changeLines(o Output, c event.Change, width int) []string {
 		}
 	}
 	for _, p := range c.Ports {
-		if p.World || c.Kind == event.Added {
+		if p.New {
 			lines = append(lines, indent+portLine(o, p))
 		}
 	}
