@@ -171,7 +171,7 @@ func (s stopped) String() string {
 	case !s.Stopped:
 		return "no engine is running"
 	case s.Replicas > 0:
-		return fmt.Sprintf("engine stopped; %d replicas go on running", s.Replicas)
+		return "engine stopped; " + tui.Count(s.Replicas, "replica") + " left running"
 	}
 	return "engine stopped"
 }
@@ -216,7 +216,7 @@ func (a *app) engineStatus() *cobra.Command {
 			}
 			return a.result(info, func(out tui.Output) error {
 				fmt.Fprintf(out, "engine %s, process %d, since %s\n", info.Version, info.PID, tui.Ago(info.Started, time.Now()))
-				fmt.Fprintf(out, "root %s, edge process %d, %d replicas running, new ones with %s\n", info.Root, info.Edge, info.Replicas, info.Runtime)
+				fmt.Fprintf(out, "root %s, edge process %d, %s running, new ones with %s\n", info.Root, info.Edge, tui.Count(info.Replicas, "replica"), info.Runtime)
 				for _, b := range info.Busy {
 					fmt.Fprintln(out, "busy:", b)
 				}

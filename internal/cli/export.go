@@ -39,9 +39,9 @@ func (a *app) export() *cobra.Command {
 			"docker load -i hands it to Docker. Values of secrets are never written: the file says where they are to be put.",
 			"The top of the file says what Docker does not do as Seaworthy does. It needs Docker Compose 2.20 or newer."),
 		Example: lines(
-			"  seaworthy export > /srv/shop.yaml",
 			"  seaworthy export -e production -o /srv/shop --images /srv/shop/images.tar",
-			"  cd /srv/shop && docker load -i images.tar && docker compose up"),
+			"  cd /srv/shop && docker load -i images.tar && docker compose up",
+			"  seaworthy export > shop.yaml   # of a release that carries no files"),
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, env, err := a.reachTarget(cmd.Context())

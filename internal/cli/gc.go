@@ -32,8 +32,8 @@ func (a *app) gc() *cobra.Command {
 				return err
 			}
 			return a.result(done, func(out tui.Output) error {
-				_, err := fmt.Fprintf(out, "removed %d releases and %d image names, %s of build cache; %s freed\n",
-					len(done.Releases), done.Images, tui.Bytes(done.BuildCache), tui.Bytes(done.Freed))
+				_, err := fmt.Fprintf(out, "removed %s and %s, %s of build cache; %s freed\n",
+					tui.Count(len(done.Releases), "release"), tui.Count(done.Images, "image name"), tui.Bytes(done.BuildCache), tui.Bytes(done.Freed))
 				return err
 			})
 		},

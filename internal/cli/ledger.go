@@ -132,7 +132,7 @@ func described(e api.LedgerEntry) (what, about string, tone tui.Tone) {
 	case "collected":
 		var ids []release.ID
 		if json.Unmarshal(e.Data, &ids) == nil {
-			about = fmt.Sprintf("%d releases", len(ids))
+			about = tui.Count(len(ids), "release")
 		}
 	case "volumes-removed":
 		if names, _ := volumesIn(e); len(names) > 0 {

@@ -36,3 +36,11 @@ func TestTimesAreSeenFromNow(t *testing.T) {
 		t.Errorf("no time at all: %q", got)
 	}
 }
+
+func TestCountsAgreeWithTheirNoun(t *testing.T) {
+	for n, want := range map[int]string{0: "0 paths", 1: "1 path", 2: "2 paths"} {
+		if got := Count(n, "path"); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
