@@ -36,5 +36,5 @@ func runEngine(ctx context.Context, root, config string, onDemand bool) error {
 	if err != nil {
 		return err
 	}
-	return engine.Run(ctx, engine.Config{Root: root, Binary: binary, Version: version, Settings: settings, OnDemand: onDemand})
+	return engine.Run(ctx, engine.Config{Root: root, Binary: binary, Version: version, Settings: settings, File: config, OnDemand: onDemand})
 }

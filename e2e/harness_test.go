@@ -127,8 +127,8 @@ func (s *site) path(name string) string {
 
 // command is a call of Seaworthy in the project, not started yet.
 func (s *site) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(s.bin, append([]string{"--root", s.root, "-C", s.dir}, args...)...)
-	cmd.Env = append(os.Environ(), s.env...)
+	cmd := exec.Command(s.bin, append([]string{"-C", s.dir}, args...)...)
+	cmd.Env = append(os.Environ(), append([]string{"SEAWORTHY_ROOT=" + s.root}, s.env...)...)
 	return cmd
 }
 

@@ -60,7 +60,7 @@ func (a *app) noteVersion() {
 	if engine := a.client.EngineVersion(); engine != "" && engine != a.version {
 		tui.Note(a.err, event.Message{
 			Level: event.Warn, Text: fmt.Sprintf("the engine is %s, this is %s", engine, a.version),
-			Hint: "seaworthy engine restart replaces it; what runs goes on running",
+			Hint: a.asTyped("seaworthy engine restart replaces it; what runs goes on running"),
 		})
 	}
 }

@@ -82,11 +82,12 @@ func (a *app) startOnce(ctx context.Context, client *api.Client) error {
 
 // spawned is an engine that this process has started.
 type spawned struct {
-	cmd    *exec.Cmd
-	root   string
-	log    string // path
-	begin  int64  // of what it writes there
-	reason *os.File
+	cmd      *exec.Cmd
+	root     string
+	settings string // as a flag
+	log      string // path
+	begin    int64  // of what it writes there
+	reason   *os.File
 }
 
 func (a *app) spawnEngine(settings string) (*spawned, error) {
@@ -112,9 +113,11 @@ func (a *app) spawnEngine(settings string) (*spawned, error) {
 	if err != nil {
 		return nil, err
 	}
+	named := ""
 	args := []string{binary, "engine", "run", "--root", root, "--" + starterFlag, "3"}
 	if settings != "" {
 		args = append(args, "--config", settings)
+		named = " --config " + settings
 	}
 	if a.engineParts.SystemdRuns() { // else it would end, edge and shims with it, when the service that this process belongs to does
 		args = append([]string{"systemd-run", "--quiet", "--collect", "--scope", "--"}, args...)
@@ -128,7 +131,7 @@ func (a *app) spawnEngine(settings string) (*spawned, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, reason.Close())
 	}
-	return &spawned{cmd: cmd, root: a.root, log: log.Name(), begin: begin, reason: reason}, nil
+	return &spawned{cmd: cmd, root: a.root, settings: named, log: log.Name(), begin: begin, reason: reason}, nil
 }
 
 // wait returns why the engine has ended, in its own words where it found any.
@@ -153,7 +156,7 @@ func (s *spawned) explain(err error) error {
 		Kind:   release.KindEngine,
 		Err:    fmt.Errorf("start engine: %w", err),
 		Detail: logSince(s.log, s.begin),
-		Hint:   "seaworthy engine run --root " + s.root + " shows more",
+		Hint:   "seaworthy engine run --root " + s.root + s.settings + " shows more",
 	}
 }
 

@@ -3,14 +3,36 @@ package cli
 import (
 	"errors"
 	"regexp"
+	"strings"
+	"unicode"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// asTyped has a hint, which names the environment whole, name it as this call does: not at all where the directory alone says
-// it. Programs are told the whole name.
-func (a *app) asTyped(hint string) string {
+// asTyped has a hint name the state root and the environment so that it can be typed where this call was.
+func (a *app) asTyped(hint string) string { return a.atRoot(a.inEnvironment(hint)) }
+
+var commandIn = regexp.MustCompile(`\bseaworthy ([a-z])`)
+
+// atRoot has the commands in a hint name the state root that --root names: without it they would speak to another engine. What
+// SEAWORTHY_ROOT names they will find.
+func (a *app) atRoot(hint string) string {
+	if a.root == envOr("SEAWORTHY_ROOT", DefaultRoot) || a.root == "" || strings.Contains(hint, " --root ") {
+		return hint
+	}
+	root := a.root
+	if strings.ContainsFunc(root, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-", r)
+	}) {
+		root = "'" + strings.ReplaceAll(root, "'", `'\''`) + "'"
+	}
+	return commandIn.ReplaceAllString(hint, "seaworthy --root "+strings.ReplaceAll(root, "$", "$$")+" $1")
+}
+
+// inEnvironment has a hint, which names the environment whole, name it as this call does: not at all where the directory alone
+// says it. Programs are told the whole name.
+func (a *app) inEnvironment(hint string) string {
 	if a.json || a.dir != "." || a.here == (release.Environment{}) {
 		return hint
 	}

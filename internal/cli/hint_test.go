@@ -20,6 +20,9 @@ func TestHintsNameTheEnvironmentAsItWasTyped(t *testing.T) {
 		{app{dir: "."}, "seaworthy status -e shop/staging shows it; seaworthy up -e shop/staging-2, or seaworthy down -e shop/staging"},
 		{app{dir: "elsewhere", here: shop}, "seaworthy status -e shop/staging shows it; seaworthy up -e shop/staging-2, or seaworthy down -e shop/staging"},
 		{app{dir: ".", here: shop, json: true}, "seaworthy status -e shop/staging shows it; seaworthy up -e shop/staging-2, or seaworthy down -e shop/staging"},
+		{app{dir: ".", root: "/srv/it's"}, `seaworthy --root '/srv/it'\''s' status -e shop/staging shows it; seaworthy --root '/srv/it'\''s' up -e shop/staging-2, or seaworthy --root '/srv/it'\''s' down -e shop/staging`},
+		{app{dir: ".", here: shop, root: "/srv/a"}, "seaworthy --root /srv/a status shows it; seaworthy --root /srv/a up -e shop/staging-2, or seaworthy --root /srv/a down"},
+		{app{dir: ".", here: shop, root: DefaultRoot}, "seaworthy status shows it; seaworthy up -e shop/staging-2, or seaworthy down"},
 	} {
 		hint := shop.Command("status") + " shows it; " + other.Command("up") + ", or " + shop.Command("down")
 		if got := c.call.asTyped(hint); got != c.want {
@@ -35,5 +38,20 @@ func TestHintsNameTheEnvironmentAsItWasTyped(t *testing.T) {
 		if _ = c.call.typedError(failed); failed.Hint != c.want {
 			t.Errorf("an error has %q", failed.Hint)
 		}
+	}
+}
+
+func TestHintsAboutOtherThingsNameNoRoot(t *testing.T) {
+	a := app{root: "/srv/a"}
+	for _, hint := range []string{
+		"see seaworthy.yaml", "sudo usermod -aG seaworthy $USER", "sudo seaworthy engine install --root /srv/a", "seaworthy's own",
+	} {
+		if got := a.asTyped(hint); got != hint {
+			t.Errorf("%q became %q", hint, got)
+		}
+	}
+	t.Setenv("SEAWORTHY_ROOT", "/srv/a")
+	if got := a.asTyped("seaworthy up"); got != "seaworthy up" {
+		t.Errorf("what the shell knows already is said: %q", got)
 	}
 }

@@ -111,7 +111,7 @@ func (a *app) howToRun(env release.Environment, file string, held, refused bool)
 	up := a.asTyped(env.Command("up"))
 	switch {
 	case file != "": // knows its environment
-		up = "seaworthy up " + file
+		up = a.asTyped("seaworthy up " + file)
 	case refused:
 		up = a.asTyped(env.Command("up --dirty"))
 	}

@@ -53,7 +53,7 @@ func (a *app) status() *cobra.Command {
 
 func (a *app) writeStatus(out tui.Output, found []api.EnvironmentStatus, now time.Time) error {
 	if len(found) == 0 {
-		up := "seaworthy up"
+		up := a.asTyped("seaworthy up")
 		if a.here.Name != "" {
 			up = a.asTyped(a.here.Command("up"))
 		}

@@ -36,7 +36,8 @@ type Config struct {
 	Binary   string // of Seaworthy
 	Version  string
 	Settings Settings
-	OnDemand bool // started by a verb that needed an engine
+	File     string // that the settings are from; empty: SettingsPath, if it is there
+	OnDemand bool   // started by a verb that needed an engine
 }
 
 // Engine is the open state of one engine.

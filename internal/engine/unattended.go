@@ -38,9 +38,13 @@ func (e *Engine) warnUnattended(d deployment, sink event.Sink) {
 		return
 	}
 	e.unattended.Do(func() {
-		hint := "sudo seaworthy engine install --root " + e.cfg.Root
+		where := " --root " + e.cfg.Root
+		if e.cfg.File != "" {
+			where += " --config " + e.cfg.File
+		}
+		hint := "sudo seaworthy engine install" + where
 		if !SystemdRuns() {
-			hint = "no systemd runs here: have the machine start seaworthy engine run --root " + e.cfg.Root
+			hint = "no systemd runs here: have the machine start seaworthy engine run" + where
 		}
 		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
 			Level: event.Warn, Text: "the engine is not installed: after a restart of the machine nothing brings this back", Hint: hint,
