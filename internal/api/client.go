@@ -73,7 +73,7 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 		return nil, &release.UserError{
 			Kind: release.KindDenied,
 			Err:  fmt.Errorf("no permission to open %s", c.socket),
-			Hint: "run it as root (sudo), or join the group: sudo usermod -aG " + groupOf(c.socket) + " $USER",
+			Hint: "run it as root (sudo), or " + howToJoin(c.socket),
 		}
 	}
 	return conn, err

@@ -67,17 +67,17 @@ func findGroup(name string) (gid int, err error) {
 	}
 }
 
-// groupOf names the group that may open the socket.
-func groupOf(path string) string {
+// howToJoin says how to become one of those who may open the socket.
+func howToJoin(path string) string {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil || st.Gid == 0 {
-		return Group
+		return "have a group that may: sudo groupadd --system " + Group + "; sudo usermod -aG " + Group + " $USER; sudo seaworthy engine restart"
 	}
-	id := strconv.FormatUint(uint64(st.Gid), 10)
-	if g, err := user.LookupGroupId(id); err == nil {
-		return g.Name
+	group := strconv.FormatUint(uint64(st.Gid), 10)
+	if g, err := user.LookupGroupId(group); err == nil {
+		group = g.Name
 	}
-	return id
+	return "join the group: sudo usermod -aG " + group + " $USER"
 }
 
 func admit(path string, gid int) error {

@@ -96,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (_ *Builder, err error) {
 		return nil, fmt.Errorf("reap builds that were cut off: %w", err)
 	}
 	if err := cfg.Limits.apply(cfg.CgroupParent); err != nil {
-		return nil, fmt.Errorf("limit builds: %w", err)
+		return nil, noLimit(err)
 	}
 	resolver.DefaultPool.Clear() // one for the whole process: it may know another builder's Hosts
 	b := &Builder{cfg: cfg, builds: map[string]*running{}}

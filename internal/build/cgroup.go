@@ -3,6 +3,7 @@ package build
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -15,6 +16,8 @@ import (
 	"github.com/containerd/cgroups/v3/cgroup1"
 	"github.com/containerd/cgroups/v3/cgroup2"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 const (
@@ -43,6 +46,17 @@ type Limits struct {
 	// the edge in cgroup v1; 0: 256.
 	CPUShares uint64
 	PIDs      int64 // processes and threads of one step; 0: no limit
+}
+
+// noLimit says why builds cannot be limited, and what to do where the machine has no control groups.
+func noLimit(err error) error {
+	err = fmt.Errorf("limit builds: %w", err)
+	if !errors.Is(err, cgroup1.ErrMountPointNotExist) {
+		return err
+	}
+	return &release.UserError{
+		Kind: release.KindEngine, Err: err, Hint: "mount the control groups, which builds and replicas need: mount -t cgroup2 none " + cgroupRoot,
+	}
 }
 
 // apply sets the limits on the control group that RUN steps are started below.

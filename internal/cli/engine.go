@@ -115,6 +115,9 @@ func (a *app) install(ctx context.Context, unitDir, config string, start bool) e
 	if config, err = settingsFile(config); err != nil {
 		return err
 	}
+	if start && !a.engineParts.SystemdRuns() {
+		return noSystemd(root, config)
+	}
 	path, err := a.engineParts.WriteUnit(unitDir, binary, root, config)
 	if err != nil {
 		return &release.UserError{
@@ -145,6 +148,18 @@ func (a *app) install(ctx context.Context, unitDir, config string, start bool) e
 		_, err := fmt.Fprintf(out, "wrote %s\nengine enabled and started\n", path)
 		return err
 	})
+}
+
+// noSystemd is the error of an installation where nothing would start what is installed.
+func noSystemd(root, config string) error {
+	where := " --root " + root
+	if config != "" {
+		where += " --config " + config
+	}
+	return &release.UserError{
+		Kind: release.KindEngine, Err: errors.New("no systemd runs on this machine"),
+		Hint: "have the machine start seaworthy engine run" + where + "; --no-start writes the unit all the same",
+	}
 }
 
 // settingsFile is the absolute path of the settings, which have to be there; empty: none were named.
@@ -209,7 +224,7 @@ func (a *app) engineStatus() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, err := api.NewClient(a.root).Engine(cmd.Context())
 			if errors.Is(err, api.ErrNoEngine) {
-				return noEngine(err)
+				return a.noEngine(err)
 			}
 			if err != nil {
 				return err
@@ -226,8 +241,12 @@ func (a *app) engineStatus() *cobra.Command {
 	}
 }
 
-func noEngine(err error) error {
-	return &release.UserError{Kind: release.KindEngine, Err: err, Hint: "seaworthy up starts one; sudo seaworthy engine install has systemd start it with the machine"}
+func (a *app) noEngine(err error) error {
+	hint := "seaworthy up starts one"
+	if a.engineParts.SystemdRuns() {
+		hint += "; sudo seaworthy engine install has systemd start it with the machine"
+	}
+	return &release.UserError{Kind: release.KindEngine, Err: err, Hint: hint}
 }
 
 func needRoot(what string) error {

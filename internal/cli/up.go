@@ -27,7 +27,7 @@ func (o *upOptions) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&o.profiles, "profile", nil, "Compose profiles, besides those that seaworthy.yaml names")
 	f.BoolVar(&o.pull, "pull", false, "look tags up again: base images and image: services")
 	f.BoolVar(&o.noCache, "no-cache", false, "run every instruction again")
-	f.BoolVar(&o.dirty, "dirty", false, "release what is not committed, also to environments other than local")
+	f.BoolVar(&o.dirty, "dirty", false, "take what is not committed, also for environments other than local")
 }
 
 func (a *app) up() *cobra.Command {

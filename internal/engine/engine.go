@@ -60,6 +60,7 @@ type Engine struct {
 	pipeline *pipeline.Pipeline
 	images   *images
 	turns    *turns
+	builds   builds
 	rollouts rollouts
 	makings  makings
 

@@ -128,7 +128,7 @@ func usersOf(c release.Config, volume string) []string {
 
 func (e *Engine) info(ctx context.Context) (api.EngineInfo, error) {
 	out := api.EngineInfo{
-		Version: e.cfg.Version, PID: os.Getpid(), Root: e.cfg.Root, Started: e.started, Busy: e.turns.busy(),
+		Version: e.cfg.Version, PID: os.Getpid(), Root: e.cfg.Root, Started: e.started, Busy: append(e.builds.busy(), e.turns.busy()...),
 		Runtime: e.runtime.OCIRuntime(),
 	}
 	if s, err := e.edge.Status(ctx); err == nil {

@@ -102,7 +102,7 @@ func (e *Engine) planVolumes(env release.Environment, sink event.Sink) error {
 	}
 	for _, v := range volumes {
 		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
-			Level: event.Warn, Text: fmt.Sprintf("volume %s and all data in it would be removed, %s", v.Name, humanize.IBytes(uint64(diskUsed(v.Path)))),
+			Level: event.Warn, Text: fmt.Sprintf("volume %s and all data in it would be removed, %s", v.Name, humanize.Bytes(uint64(diskUsed(v.Path)))),
 			Hint: env.Command("volume export "+v.Name) + " writes it to a file",
 		}})
 	}

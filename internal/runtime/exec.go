@@ -17,9 +17,12 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/containerd/ttrpc"
 	"github.com/containerd/typeurl/v2"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // ExecSpec is a process to run in a replica, beside its own.
@@ -51,6 +54,12 @@ func (r *Runtime) Exec(ctx context.Context, id string, spec ExecSpec) (code int,
 		return 0, fmt.Errorf("run in replica %s: %w", id, err)
 	}
 	code, err = r.exec(ctx, run, process, spec)
+	if errors.Is(err, ttrpc.ErrClosed) {
+		return 0, &release.UserError{
+			Kind: release.KindNotFound, Err: fmt.Errorf("run %s: replica %s has ended meanwhile", spec.Args[0], id),
+			Hint: c.env.Command("status") + " shows what runs; run the same command again, for another replica",
+		}
+	}
 	if err != nil {
 		return 0, fmt.Errorf("run %s in replica %s: %w", spec.Args[0], id, err)
 	}
@@ -140,7 +149,7 @@ func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, sp
 	})
 	if err != nil {
 		forget()
-		return 0, errgrpc.ToNative(err)
+		return 0, fromShim(err)
 	}
 	code, whole, err := run.execute(ctx, execID, p, spec)
 	if !whole { // the shim waits for it much longer
@@ -151,6 +160,14 @@ func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, sp
 		err = derr
 	}
 	return code, err
+}
+
+// fromShim is an error of the shim's, or ttrpc.ErrClosed of one that has ended, and its replica with it.
+func fromShim(err error) error {
+	if errors.Is(err, ttrpc.ErrClosed) {
+		return err
+	}
+	return errgrpc.ToNative(err)
 }
 
 // deleteExec gives up what is left of an ended process.
@@ -166,7 +183,7 @@ func (n *run) deleteExec(ctx context.Context, execID string, forget func()) erro
 func (n *run) execute(ctx context.Context, execID string, p *pipes, spec ExecSpec) (code int, whole bool, err error) {
 	always := inNamespace(context.WithoutCancel(ctx))
 	if _, err := n.task.Start(always, &taskapi.StartRequest{ID: n.id, ExecID: execID}); err != nil {
-		return 0, true, commandError(spec.Args[0], errgrpc.ToNative(err))
+		return 0, true, commandError(spec.Args[0], fromShim(err))
 	}
 	during, stop := context.WithCancel(always)
 	defer stop()
@@ -174,7 +191,7 @@ func (n *run) execute(ctx context.Context, execID string, p *pipes, spec ExecSpe
 	defer context.AfterFunc(ctx, func() { n.killExec(always, execID) })()
 	ended, err := n.task.Wait(always, &taskapi.WaitRequest{ID: n.id, ExecID: execID})
 	if err != nil {
-		return 0, true, errgrpc.ToNative(err)
+		return 0, true, fromShim(err)
 	}
 	cause := context.Cause(ctx) // of the end; what comes later only cuts off its output
 	if spec.EndChildren {
