@@ -29,6 +29,7 @@ func TestEachRollbackGoesFurtherBack(t *testing.T) {
 	s.serves("3")
 
 	s.run(0, "down")
+	s.refused(7, []string{"up"}, "held: rolled back to r-", "resume") // the same
 	away := *s
 	away.dir, away.env = t.TempDir(), s.env[:1]
 	away.refused(8, []string{"rollback", "local#2", "-e", "shop/local"}, "secret token", "no value")

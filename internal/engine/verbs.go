@@ -169,8 +169,12 @@ func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.S
 		if release.KindOf(err) == release.KindNotFound {
 			err = nil // nothing serves: what a deployment has left is taken down all the same
 		}
+		if err != nil {
+			return deployment{}, err
+		}
+		s, err := e.environment(req.Environment)
 		return deployment{
-			env: req.Environment, record: rec, cause: release.CauseDown, actor: req.Actor, down: true,
+			env: req.Environment, record: rec, cause: release.CauseDown, actor: req.Actor, down: true, hold: s.Held,
 			after: func() error { return e.clear(req, sink) },
 		}, err
 	}
