@@ -138,11 +138,12 @@ func (s *site) replace(name, content string) {
 
 func TestAskingWithoutATerminalIsAnError(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, shop)
+	s := newSite(t, keeper)
 	s.up(0)
 	s.refused(2, []string{"down", "--volumes"}, "there is no terminal to ask on", "--yes")
-	s.answers("one")
+	s.inside("web", "test -d /data")
 	s.run(0, "down", "--volumes", "--yes")
+	s.run(0, "down", "--volumes") // nothing is left to ask about
 }
 
 func TestOtherEnvironmentsTakeOnlyWhatIsCommitted(t *testing.T) {

@@ -77,6 +77,9 @@ func (a *app) know(ctx context.Context, c *api.Client, env release.Environment) 
 	if a.environment == "" {
 		return nil
 	}
+	if err := env.Check(); err != nil {
+		return err
+	}
 	if found, err := c.Status(ctx, env); err != nil || len(found) > 0 {
 		return err
 	}
