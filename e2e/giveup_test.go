@@ -85,6 +85,23 @@ func TestADeploymentThatWaitsCanBeGivenUp(t *testing.T) {
 	}
 }
 
+func TestARollbackThatWaitsMakesWayForAnother(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, patientPair)
+	s.up(0)
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "2"`)
+	s.up(0)
+	s.setEnvironment(`VERSION: "2"`, `VERSION: "3", SICK: "yes"`)
+	s.run(0, "release")
+	var ledger []struct{ Subject string }
+	s.readJSON(&ledger, "ledger", "-n", "1")
+	sick := s.start("rollback", ledger[0].Subject)
+	sick.until("it waits", reaches("rollout:await", event.Started))
+	s.run(0, "rollback", "local#1")
+	s.wasGivenUp(sick)
+	s.serves("1")
+}
+
 func TestADeploymentThatIsWatchedCanBeGivenUp(t *testing.T) {
 	t.Parallel()
 	s := newAppSite(t, strings.Replace(pairOfReplicas, "update_config: {}", "update_config: {monitor: 10m}, rollback_config: {parallelism: 1, delay: 500ms}", 1))

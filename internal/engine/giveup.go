@@ -85,7 +85,7 @@ func (e *Engine) run(ctx context.Context, u *underWay, desired rollout.Desired, 
 	return release.Cancelled, why
 }
 
-// canBeGivenUp says of which deployments something else served before that can serve again. A rollback leads back already.
+// canBeGivenUp says which deployments a plain rollback gives up. A rollback leads back already: another one waits for it.
 func canBeGivenUp(cause release.Cause) bool {
 	return cause != release.CauseDown && cause != release.CauseRollback
 }
@@ -103,26 +103,55 @@ func (e *Engine) takeBack(ctx context.Context, req api.DeployRequest, sink event
 	if req.PlanOnly {
 		return true, e.planReturn(ctx, u, sink)
 	}
-	dep := u.intent.Deployment
-	if canBeGivenUp(dep.Cause) {
-		err := e.db.Update(func(tx state.Tx) error { return tx.GiveUpDeployment(dep.Environment, dep.Number, req.Actor) })
-		if errors.Is(err, state.ErrNotFound) { // it has just ended
-			return false, nil
-		}
-		if err != nil {
+	if dep := u.intent.Deployment; canBeGivenUp(dep.Cause) {
+		if given, err := e.giveUp(u, req.Actor, sink); err != nil || !given {
 			return false, err
 		}
-		u.giveUp(givenUp(dep, req.Actor))
-		say(sink, fmt.Sprintf("%s: giving up %s, %s of %s by %s", dep.Environment, dep.Name(), dep.Cause, dep.Release.Short(), dep.Actor))
 	} else {
 		say(sink, fmt.Sprintf("%s: waiting for %s, a rollback by %s", dep.Environment, dep.Name(), dep.Actor))
 	}
-	select {
-	case <-ctx.Done():
-		return true, context.Cause(ctx)
-	case <-u.ended:
+	if err := u.await(ctx); err != nil {
+		return true, err
 	}
 	return e.afterwards(u, sink)
+}
+
+// makeWay gives up what is under way in an environment, a rollback too, for a rollback to a release that was chosen by hand. What
+// leads to that release already, and a down, are waited for in turn.
+func (e *Engine) makeWay(ctx context.Context, d deployment, sink event.Sink) error {
+	u := e.rollouts.in(d.env)
+	if u == nil || u.intent.Deployment.Cause == release.CauseDown || u.intent.Deployment.Release == d.record.ID {
+		return nil
+	}
+	if given, err := e.giveUp(u, d.actor, sink); err != nil || !given {
+		return err
+	}
+	return u.await(ctx)
+}
+
+// giveUp records that a deployment is given up, and by whom, before it is. It is false where the deployment has just ended.
+func (e *Engine) giveUp(u *underWay, actor string, sink event.Sink) (bool, error) {
+	dep := u.intent.Deployment
+	err := e.db.Update(func(tx state.Tx) error { return tx.GiveUpDeployment(dep.Environment, dep.Number, actor) })
+	if errors.Is(err, state.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	u.giveUp(givenUp(dep, actor))
+	say(sink, fmt.Sprintf("%s: giving up %s, %s of %s by %s", dep.Environment, dep.Name(), dep.Cause, dep.Release.Short(), dep.Actor))
+	return true, nil
+}
+
+// await returns when the deployment has ended.
+func (u *underWay) await(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-u.ended:
+		return nil
+	}
 }
 
 // wasTakenBack says what serves where the last deployment has just been given up: the same command, run again, does not go back

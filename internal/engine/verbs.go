@@ -32,6 +32,11 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 	if req.PlanOnly {
 		return e.plan(ctx, d, sink)
 	}
+	if req.Rollback && req.Release != "" {
+		if err := e.makeWay(ctx, d, sink); err != nil {
+			return err
+		}
+	}
 	return e.deploy(ctx, request{env: d.env, work: d.work(), decide: decide}, sink)
 }
 
