@@ -18,6 +18,10 @@ import (
 
 // choosePorts gives ports that the file leaves open a number that they keep; while planning, only those that have one.
 func choosePorts(config *release.Config, s *state.Environment, dry bool) error {
+	taken := map[int]bool{}
+	for _, p := range published(*config) {
+		taken[p.Published] = true
+	}
 	for i := range config.Services {
 		service := &config.Services[i]
 		service.Ports = slices.Clone(service.Ports)
@@ -30,29 +34,45 @@ func choosePorts(config *release.Config, s *state.Environment, dry bool) error {
 			if s.Ports == nil {
 				s.Ports = map[string]int{}
 			}
-			if s.Ports[key] == 0 && dry {
+			kept := s.Ports[key]
+			if kept != 0 && p.First != 0 && (kept < p.First || kept > p.Last) {
+				kept = 0
+			}
+			if kept == 0 && dry {
 				continue
 			}
-			if s.Ports[key] == 0 {
-				free, err := freePort(p.HostIP)
+			if kept == 0 {
+				free, err := freePort(*p, service.Name, taken)
 				if err != nil {
 					return err
 				}
-				s.Ports[key] = free
+				kept = free
 			}
-			p.Published = s.Ports[key]
+			s.Ports[key], p.Published, taken[kept] = kept, kept, true
 		}
 	}
 	return nil
 }
 
-func freePort(host string) (int, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return 0, fmt.Errorf("choose a port: %w", err)
+// freePort is one that nobody listens at: the first of the port's range that is not taken or, without a range, any.
+func freePort(p release.Port, service string, taken map[int]bool) (int, error) {
+	for n := p.First; n <= p.Last; n++ {
+		if taken[n] {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort(p.HostIP, strconv.Itoa(n)))
+		switch {
+		case err == nil:
+			defer l.Close()
+			return l.Addr().(*net.TCPAddr).Port, nil
+		case !errors.Is(err, unix.EADDRINUSE):
+			return 0, fmt.Errorf("choose a port: %w", err)
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, &release.UserError{
+		Kind: release.KindConflict, Err: fmt.Errorf("no port from %d to %d, of which %s publishes one, is free", p.First, p.Last, service),
+		Hint: "ss -ltn shows which are taken; publish one of a longer range",
+	}
 }
 
 // checkPorts finds out before anything is built or started whether a newly published port is taken. The edge is the judge in

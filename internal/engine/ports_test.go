@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"net"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/rollout"
@@ -95,5 +98,40 @@ func TestAnAddressThatIsNotOursIsNotCalledTaken(t *testing.T) {
 	err := tryPort(t.Context(), wanted)
 	if release.KindOf(err) != release.KindConflict || strings.Contains(err.Error(), "taken") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestOfARangeTheFirstFreePortIsTakenAndKept(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	busy := l.Addr().(*net.TCPAddr).Port
+	among := release.Port{HostIP: "127.0.0.1", First: busy, Last: busy + 20, Target: 80, Protocol: "tcp"}
+	both := func() release.Config {
+		return release.Config{Services: []release.Service{{Name: "api", Ports: []release.Port{among}}, {Name: "web", Ports: []release.Port{among}}}}
+	}
+	env := state.Environment{}
+	first, again := both(), both()
+	for _, config := range []*release.Config{&first, &again} {
+		if err := choosePorts(config, &env, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	api, web := first.Services[0].Ports[0].Published, first.Services[1].Ports[0].Published
+	if api <= busy || api > among.Last || web <= api || web > among.Last {
+		t.Errorf("of %d-%d, the first of which is taken, api has %d and web %d", among.First, among.Last, api, web)
+	}
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Errorf("the ports were not kept (-first +again):\n%s", diff)
+	}
+	among.Last = busy
+	if config := publishing(among); choosePorts(&config, &state.Environment{}, false) == nil {
+		t.Error("a range without a free port gave one")
+	}
+	free := publishing(release.Port{HostIP: "127.0.0.1", Target: 80, Protocol: "tcp"})
+	if err := choosePorts(&free, &state.Environment{}, false); err != nil || free.Services[0].Ports[0].Published == 0 {
+		t.Errorf("without a range: %v, %+v", err, free)
 	}
 }

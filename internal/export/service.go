@@ -90,8 +90,11 @@ func ports(s release.Service) []types.ServicePortConfig {
 		if out.AppProtocol == "" {
 			out.AppProtocol = s.AppProtocol
 		}
-		if p.Published != 0 {
+		switch {
+		case p.Published != 0:
 			out.Published = strconv.Itoa(p.Published)
+		case p.First != 0:
+			out.Published = fmt.Sprintf("%d-%d", p.First, p.Last)
 		}
 		all = append(all, out)
 	}

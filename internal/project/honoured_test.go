@@ -23,6 +23,9 @@ func TestHonouredServiceKeys(t *testing.T) {
 		yaml string
 		want func(s *release.Service)
 	}{
+		"a range for one port": {`ports: ["8000-8010:80"]`, func(s *release.Service) {
+			s.Ports = []release.Port{{First: 8000, Last: 8010, Target: 80, Protocol: "tcp"}}
+		}},
 		"command":                {`command: serve --port 80`, func(s *release.Service) { s.Command = []string{"serve", "--port", "80"} }},
 		"command as a list":      {`command: ["a b", c]`, func(s *release.Service) { s.Command = []string{"a b", "c"} }},
 		"empty command":          {`command: []`, func(s *release.Service) { s.Command = []string{} }},

@@ -119,19 +119,27 @@ func (c *converter) port(service string, in types.ServicePortConfig) (release.Po
 	if p.Target < 1 || p.Target > 65535 {
 		return report(fmt.Sprintf("%d is no port", p.Target), "write a number from 1 to 65535")
 	}
-	if in.Published == "" {
-		return p, true
-	}
 	word = in.Published
-	if strings.Contains(in.Published, "-") {
-		return report(fmt.Sprintf("%s is a range for one port", in.Published), "choose one of them, or leave published out and the engine does")
+	if !publish(&p, in.Published) {
+		return report(fmt.Sprintf("%q is no port", in.Published), "write a number from 1 to 65535, or a range such as 8000-8010 for the first one that is free")
 	}
-	n, ok := number(in.Published)
-	if !ok && in.Published != "0" {
-		return report(fmt.Sprintf("%q is no port", in.Published), "write a number from 1 to 65535")
-	}
-	p.Published = n
 	return p, true
+}
+
+// publish reads the port of the host: "80", "8000-8010" for one of these, or nothing for any.
+func publish(p *release.Port, written string) bool {
+	first, last, isRange := strings.Cut(written, "-")
+	var ok, ok2 bool
+	switch {
+	case written == "" || written == "0":
+		return true
+	case isRange:
+		p.First, ok = number(first)
+		p.Last, ok2 = number(last)
+		return ok && ok2 && p.First <= p.Last
+	}
+	p.Published, ok = number(written)
+	return ok
 }
 
 // checkPorts reports ports of the host that two services of an environment want.

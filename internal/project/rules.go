@@ -90,7 +90,7 @@ var serviceRules = []Rule{
 	{"services.*.pid", Refused, "a replica sees its own processes only: remove it", nil},
 	{"services.*.pids_limit", Honoured, "as deploy.resources.limits.pids", nil},
 	{"services.*.platform", Honoured, "which of an image's platforms to pull", nil},
-	{"services.*.ports", Honoured, "with host addresses, ranges, udp and app_protocol", nil},
+	{"services.*.ports", Honoured, "with host addresses, ranges, udp and app_protocol; of a range for one port, the first that is free is taken, and kept", nil},
 	{"services.*.ports.[].mode", Ignored, "ports are always published by the edge, which balances", is("host")},
 	{"services.*.ports.[].name", Ignored, "ports have numbers only", nil},
 	{"services.*.post_start", Refused, "hooks are not built yet: do it in the service's entrypoint", nil},

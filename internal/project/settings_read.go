@@ -184,8 +184,9 @@ func (c *converter) ownPorts(s *settings, at trail, written []string) []release.
 			c.add(s.at(here, fmt.Sprintf("%q is no port: %v", each, err), `write "80:8080", or "127.0.0.1:80:8080"`))
 		}
 		for _, port := range ports {
-			published, _ := number(port.Published)
-			all = append(all, release.Port{HostIP: port.HostIP, Published: published, Target: int(port.Target), Protocol: port.Protocol})
+			p := release.Port{HostIP: port.HostIP, Target: int(port.Target), Protocol: port.Protocol}
+			publish(&p, port.Published) // it has been parsed
+			all = append(all, p)
 		}
 	}
 	return all

@@ -147,6 +147,8 @@ type HostMapping struct {
 type Port struct {
 	HostIP      string `json:"hostIP,omitempty"` // empty: all addresses
 	Published   int    `json:"published"`        // 0: chosen by the engine and then kept
+	First       int    `json:"first,omitempty"`  // of those that the engine may choose from; 0: any that is free
+	Last        int    `json:"last,omitempty"`   // of those that the engine may choose from
 	Target      int    `json:"target"`
 	Protocol    string `json:"protocol"`              // tcp or udp
 	AppProtocol string `json:"appProtocol,omitempty"` // http, http2, tcp, …; empty: told from the first bytes

@@ -159,6 +159,9 @@ func portList(ports []release.Port) string {
 	var list []string
 	for _, p := range ports {
 		text := fmt.Sprintf("%d:%d", p.Published, p.Target)
+		if p.Published == 0 && p.First != 0 {
+			text = fmt.Sprintf("%d-%d:%d", p.First, p.Last, p.Target)
+		}
 		if p.HostIP != "" {
 			text = p.HostIP + ":" + text
 		}
