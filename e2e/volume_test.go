@@ -219,10 +219,10 @@ func (s *site) interruptImports(archive, want string) {
 	if _, err := os.Stat(filepath.Dir(s.volume("new"))); err == nil {
 		s.t.Error("a volume that was not there is, though nothing was imported")
 	}
-	for what, cut := range map[string]func(*session){
-		"a killed call":   func(c *session) { s.kill(c.cmd.Process.Pid) },
-		"a killed engine": func(*session) { s.killEngine() },
-		"an interrupt":    func(c *session) { _ = c.cmd.Process.Signal(os.Interrupt) },
+	for what, cut := range map[string]func(*session, io.Closer){
+		"a killed call":   func(c *session, _ io.Closer) { s.kill(c.cmd.Process.Pid) },
+		"a killed engine": func(_ *session, in io.Closer) { s.killEngine(); in.Close() },
+		"an interrupt":    func(c *session, _ io.Closer) { _ = c.cmd.Process.Signal(os.Interrupt) },
 	} {
 		cmd := s.command("volume", "import", "--yes", "data")
 		in, err := cmd.StdinPipe()
@@ -237,11 +237,11 @@ func (s *site) interruptImports(archive, want string) {
 			_, err := os.Lstat(filepath.Join(filepath.Dir(s.volume("data")), "_import", "file"))
 			return err == nil
 		})
-		cut(call)
-		in.Close()
+		cut(call, in)
 		if code := call.ends(); code == 0 {
 			s.t.Errorf("%s: the call says that all is well", what)
 		}
+		in.Close()
 		s.run(0, "status")
 		unchanged(what)
 	}

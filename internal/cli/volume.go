@@ -165,15 +165,43 @@ func (a *app) contentFor(ctx context.Context, c *api.Client, req api.VolumeReque
 		}
 		return func() error { return c.CopyVolume(ctx, req, folder) }, done, nil
 	case len(args) == 2:
-		f, err := os.Open(args[1])
+		f, err := openArchive(ctx, args[1])
 		if err != nil {
 			return nil, nil, &release.UserError{Kind: release.KindUsage, Err: err}
 		}
-		return func() error { return c.ImportVolume(ctx, req, f) }, func() { _ = f.Close() }, nil
+		return func() error { return c.ImportVolume(ctx, req, interruptible(ctx, f)) }, func() { _ = f.Close() }, nil
 	case tui.IsTerminal(a.in):
 		return nil, nil, &release.UserError{Kind: release.KindUsage, Err: errors.New("no archive given"), Hint: env.Command("volume import " + name + " FILE.tar")}
 	}
-	return func() error { return c.ImportVolume(ctx, req, a.in) }, done, nil
+	return func() error { return c.ImportVolume(ctx, req, interruptible(ctx, a.in)) }, done, nil
+}
+
+// openArchive opens a file. One that is a pipe opens when somebody writes to it, if ctx does not end before.
+func openArchive(ctx context.Context, path string) (*os.File, error) {
+	var file *os.File
+	var err error
+	opened := make(chan struct{})
+	go func() {
+		file, err = os.Open(path)
+		close(opened)
+	}()
+	select {
+	case <-opened:
+		return file, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx) // whoever opens waits until the process ends
+	}
+}
+
+// interruptible reads r until ctx ends, also while r waits for somebody who writes to it. A request may not end before its body does.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	body, w := io.Pipe()
+	go func() {
+		_, err := io.Copy(w, r)
+		_ = w.CloseWithError(err) // it never fails
+	}()
+	context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) })
+	return body
 }
 
 func (a *app) importVolume(ctx context.Context, c *api.Client, req api.VolumeRequest, fill func() error) error {
