@@ -1,6 +1,9 @@
 package e2e
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+)
 
 // What people of Compose type is done, or answered with what it is called here.
 func TestHabitsOfComposeAreMet(t *testing.T) {
@@ -18,4 +21,10 @@ func TestHabitsOfComposeAreMet(t *testing.T) {
 	s.refused(8, []string{"run", "adm"}, "no service adm", "profile", "up --profile NAME")
 	s.refused(2, []string{"down", "-v"}, "--volumes", "--verbose")
 	s.run(0, "down", "--remove-orphans")
+}
+
+func TestHintsNameTheSettingsThatAreInUse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{"Dockerfile": "FROM golang:9.99\nCMD [\"x\"]\n"})
+	s.refused(8, []string{"build"}, "base image golang:9.99", "asked "+bases+": it is not there", "a mirror that has the image in "+filepath.Join(s.tmp, "engine.yaml"))
 }

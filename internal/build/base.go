@@ -81,9 +81,10 @@ type resolveFunc func(ctx context.Context, ref string, opt sourceresolver.Opt) (
 
 // bases resolves the base images of one build, each once for all targets, and keeps account of them.
 type bases struct {
-	pins  *pins
-	local func(ctx context.Context, ref string) *images.Image // what the store has under that name; nil: nothing
-	pull  bool
+	pins   *pins
+	local  func(ctx context.Context, ref string) *images.Image // what the store has under that name; nil: nothing
+	pull   bool
+	whyNot func(ctx context.Context, ref string) error // Config.WhyNot
 
 	mu       sync.Mutex
 	resolved map[string]*resolution // by pin key
@@ -129,13 +130,29 @@ func (b *bases) lookUp(ctx context.Context, key, ref string, opt sourceresolver.
 	}
 	resolved, dgst, config, err := ask(ctx, ref, opt)
 	if err != nil {
-		return pin{}, err
+		return pin{}, b.explained(ctx, ref, err)
 	}
 	found := pin{Ref: resolved, Digest: dgst, Config: config, Asked: time.Now()}
 	if dgst == "" {
 		return found, nil
 	}
 	return found, b.pins.put(key, found)
+}
+
+// askAgain is how long it may take to hear why an image is not to be had.
+const askAgain = 10 * time.Second
+
+// explained is the error of an image that was not given, by what each source says where that can be heard.
+func (b *bases) explained(ctx context.Context, ref string, err error) error {
+	if b.whyNot == nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, askAgain)
+	defer cancel()
+	if why, ok := errors.AsType[*release.UserError](b.whyNot(limited, ref)); ok {
+		return why
+	}
+	return err
 }
 
 // pinned is what is known of an image without asking for it. An image that the store got under that name since then goes

@@ -5,6 +5,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,14 @@ type Config struct {
 	CgroupParent string
 	Limits       Limits
 	Cache        CachePolicy
+	// WhyNot asks for an image once more that no registry has given, and returns a *release.UserError with what each has answered.
+	// Nil: what BuildKit knows is enough.
+	WhyNot func(ctx context.Context, ref string) error
+	// Settings is the file that the engine's settings are in, for hints.
+	Settings string
 }
+
+func (c Config) settings() string { return cmp.Or(c.Settings, "the engine's settings") }
 
 func (c Config) parallelism() int64 {
 	if c.MaxParallelism > 0 {

@@ -100,7 +100,7 @@ func (e *severalError) Unwrap() []error { return e.errs }
 func (r *running) explain(f failure) *release.UserError {
 	detail := r.excerpt(f.err)
 	if base, ok := errors.AsType[*baseError](f.err); ok {
-		return explainBase(base, detail)
+		return r.explainBase(base, detail)
 	}
 	vertex, failed := errors.AsType[*errdefs.VertexError](f.err)
 	if !failed && !f.solving {
@@ -152,7 +152,7 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
 		u.Err = exitError(what, text, exit)
 		if limit, ok := errors.AsType[*limitError](f.err); ok {
-			u.Err, u.Hint = fmt.Errorf("%w: %s", u.Err, limit.reached), limit.hint()
+			u.Err, u.Hint = fmt.Errorf("%w: %s", u.Err, limit.reached), limit.hint(r.builder.cfg.settings())
 		}
 	} else {
 		u.Err = fmt.Errorf("%s: %s: %w", what, text, plainly(f.err))
@@ -173,17 +173,18 @@ func exitError(what, text string, exit *gatewaypb.ExitError) error {
 	}
 }
 
-const aMirror = "name a mirror in the engine's settings (/etc/seaworthy/engine.yaml, docs/engine.md)"
-
-func explainBase(base *baseError, detail string) *release.UserError {
+func (r *running) explainBase(base *baseError, detail string) *release.UserError {
+	if why, ok := errors.AsType[*release.UserError](base.err); ok {
+		return &release.UserError{Kind: why.Kind, Err: fmt.Errorf("base %w", why.Err), Detail: detail + why.Detail + "\n", Hint: why.Hint}
+	}
 	u := &release.UserError{Kind: release.KindBuild, Err: base, Detail: detail}
-	name := familiar(base.ref)
+	name, mirror := familiar(base.ref), "name a mirror in "+r.builder.cfg.settings()
 	switch {
 	case cerrdefs.IsNotFound(base.err), strings.Contains(base.err.Error(), "insufficient_scope"):
 		u.Kind = release.KindNotFound
-		u.Hint = fmt.Sprintf("check the name and tag of %s; if the image is private, log in with docker login; if registries are out of reach, "+aMirror, name)
+		u.Hint = "check the name and tag of " + name + "; if the image is private, log in with docker login; if registries are out of reach, " + mirror
 	default:
-		u.Hint = fmt.Sprintf("see that the registry of %s can be reached from the engine, or "+aMirror, name)
+		u.Hint = "see that the registry of " + name + " can be reached from the engine, or " + mirror
 	}
 	return u
 }

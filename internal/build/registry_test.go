@@ -3,6 +3,8 @@ package build_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -151,6 +153,21 @@ func TestBaseImageThatTheRegistryLacks(t *testing.T) {
 	u, _ := y.fail(t, y.request(t, dir, "=web"))
 	if u.Kind != release.KindNotFound || !strings.Contains(u.Error(), "base image lost:2") || !strings.Contains(u.Hint, "lost:2") {
 		t.Errorf("kind %s, error %v, hint %q", u.Kind, u, u.Hint)
+	}
+}
+
+func TestBaseImageThatNobodyHasSaysWhatWasAsked(t *testing.T) {
+	h := newHarbour(t)
+	s := storetest.Open(t)
+	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Hosts: h.hosts(t), WhyNot: func(_ context.Context, ref string) error {
+		return &release.UserError{Kind: release.KindDenied, Err: errors.New("image " + ref + ": access denied"), Detail: "asked a: no\nasked b: no", Hint: "docker login"}
+	}})}
+	u, _ := y.fail(t, y.request(t, project(t, map[string]string{"Dockerfile": "FROM lost:2 AS web\n"}), "=web"))
+	if u.Kind != release.KindDenied || !strings.HasPrefix(u.Error(), "base image ") || !strings.HasSuffix(u.Error(), "lost:2: access denied") || u.Hint != "docker login" {
+		t.Errorf("kind %s, error %v, hint %q", u.Kind, u, u.Hint)
+	}
+	if !strings.Contains(u.Detail, ">>> FROM lost:2 AS web") || !strings.HasSuffix(u.Detail, "asked a: no\nasked b: no\n") {
+		t.Errorf("detail:\n%s", u.Detail)
 	}
 }
 

@@ -128,6 +128,6 @@ type limitError struct {
 
 func (e *limitError) Unwrap() error { return e.error }
 
-func (e *limitError) hint() string {
-	return fmt.Sprintf("let it do less at once, or raise %s in the engine's settings (/etc/seaworthy/engine.yaml), then: seaworthy engine restart", e.setting)
+func (e *limitError) hint(settings string) string {
+	return fmt.Sprintf("let it do less at once, or raise %s in %s, then: seaworthy engine restart", e.setting, settings)
 }

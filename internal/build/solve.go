@@ -85,7 +85,7 @@ func (b *Builder) newRunning(req *Request, sink event.Sink, cancel context.Cance
 		builder:  b,
 		req:      req,
 		progress: newProgress(req, sink),
-		bases:    &bases{pins: b.pins, local: b.localImage, pull: req.Pull, resolved: map[string]*resolution{}},
+		bases:    &bases{pins: b.pins, local: b.localImage, pull: req.Pull, whyNot: b.cfg.WhyNot, resolved: map[string]*resolution{}},
 		cancel:   cancel,
 		images:   map[string]Image{},
 	}

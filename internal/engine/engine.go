@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,7 +101,10 @@ func (e *Engine) open(ctx context.Context) error {
 	if e.vault, err = secret.OpenVault(filepath.Join(e.cfg.Root, "secrets")); err != nil {
 		return err
 	}
-	if e.registry, err = registry.New(registry.Config{Mirrors: e.cfg.Settings.Mirrors, HostDir: e.cfg.Settings.HostDir}); err != nil {
+	e.registry, err = registry.New(registry.Config{
+		Mirrors: e.cfg.Settings.Mirrors, HostDir: e.cfg.Settings.HostDir, Settings: cmp.Or(e.cfg.File, SettingsPath),
+	})
+	if err != nil {
 		return err
 	}
 	e.runtime, err = runtime.New(ctx, e.store, runtime.Config{
@@ -144,6 +148,11 @@ func (e *Engine) openBuilder(ctx context.Context) error {
 		Root: filepath.Join(e.cfg.Root, "build"), Store: e.store, Hosts: e.registry.Hosts(),
 		Network: e.runtime.BuildNetwork(),
 		Limits:  limits,
+		WhyNot: func(ctx context.Context, ref string) error {
+			_, err := e.registry.Resolve(ctx, ref)
+			return err
+		},
+		Settings: cmp.Or(e.cfg.File, SettingsPath),
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -28,6 +29,8 @@ type Config struct {
 	// Credentials for a host; both empty means anonymous, an empty username means that the secret is a token.
 	// Nil: DockerCredentials.
 	Credentials Credentials
+	// Settings is the file that names mirrors, for hints; empty: it has no name.
+	Settings string
 }
 
 // Credentials answers with what a host is to be told.
@@ -38,6 +41,7 @@ type Registry struct {
 	mirrors     map[string][]source
 	credentials Credentials
 	upstream    docker.RegistryHosts
+	settings    string
 }
 
 // source is something that may have an image, and what people call it.
@@ -48,7 +52,7 @@ type source struct {
 
 // New checks the configuration and contacts nobody.
 func New(cfg Config) (*Registry, error) {
-	r := &Registry{mirrors: map[string][]source{}, credentials: cfg.Credentials}
+	r := &Registry{mirrors: map[string][]source{}, credentials: cfg.Credentials, settings: cmp.Or(cfg.Settings, "the engine's settings")}
 	if r.credentials == nil {
 		r.credentials = DockerCredentials
 	}

@@ -29,7 +29,7 @@ func (r *Registry) Resolve(ctx context.Context, ref string) (release.Image, erro
 	if err != nil {
 		return release.Image{}, err
 	}
-	failure := &unavailable{name: reference.FamiliarString(named)}
+	failure := &unavailable{name: reference.FamiliarString(named), settings: r.settings}
 	for _, s := range sources {
 		if !s.Capabilities.Has(mirrorCapabilities) {
 			continue
@@ -54,8 +54,9 @@ func (s source) resolve(ctx context.Context, named reference.Named) (release.Dig
 
 // unavailable is an image that no source has given, and why.
 type unavailable struct {
-	name    string
-	answers []answer
+	name     string
+	answers  []answer
+	settings string // the file that names mirrors
 }
 
 type answer struct {
@@ -72,7 +73,7 @@ func (u *unavailable) userError() *release.UserError {
 		e.Hint = "docker login " + u.deniedHost() + "   (Seaworthy uses the credentials that it keeps)"
 	case u.any(unreachable):
 		e.Err = fmt.Errorf("image %s: the registry cannot be reached", u.name)
-		e.Hint = "check the network, or set a mirror that has the image in the engine's settings (/etc/seaworthy/engine.yaml, docs/engine.md)"
+		e.Hint = "check the name and the tag, and the network; or set a mirror that has the image in " + u.settings + " (docs/engine.md)"
 	case u.all(errdefs.IsNotFound):
 		e.Err = fmt.Errorf("image %s: there is no such image", u.name)
 		e.Hint = "check the name and the tag where the Dockerfile or the compose file has them"
