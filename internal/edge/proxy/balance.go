@@ -68,7 +68,7 @@ func (u *upstream) send(req *http.Request, r route) (*http.Response, error) {
 	switch {
 	case speaksHTTP2(r.appProtocol, req) && !upgrade:
 		return u.http.h2c.RoundTrip(req)
-	case req.Body == nil && !upgrade:
+	case req.Body == nil && !upgrade && req.Method != http.MethodHead:
 		return u.exchange(req, r.port)
 	default:
 		return u.http.fresh.RoundTrip(req)

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -12,7 +11,8 @@ import (
 
 // exchange is the short way: it sends a request without a body over an HTTP/1.1 connection and reads the answer on the
 // goroutine of the caller. net/http's Transport, made for everything, hands each request to two goroutines and back, which
-// costs more than the rest of forwarding. Requests with a body, and upgrades, take the Transport.
+// costs more than the rest of forwarding. Requests with a body, and upgrades, take the Transport; so does HEAD, which some answer
+// with a body all the same: what follows such an answer must not be there when the next one is awaited.
 //
 // An error before the first byte of an answer on a connection that was used before means that the upstream closed it while
 // it was idle; only requests that may be sent twice use such connections, and they are.
@@ -31,8 +31,11 @@ func (u *upstream) exchange(req *http.Request, port int) (*http.Response, error)
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{tracked: conn, port: port}
-	w.in, w.out = bufio.NewReaderSize(w.tracked, 4096), bufio.NewWriterSize(w.tracked, 2048)
+	w, err := newWire(conn, port)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
 	resp, _, err := u.exchangeOver(w, req)
 	return resp, err
 }
@@ -56,7 +59,7 @@ func (u *upstream) exchangeOver(w *wire, req *http.Request) (resp *http.Response
 	}
 	body := &answer{ReadCloser: resp.Body, wire: w, asked: req.Context(), stop: stop, keep: !resp.Close}
 	resp.Body = body
-	if resp.ContentLength == 0 || req.Method == http.MethodHead {
+	if resp.ContentLength == 0 {
 		body.finish(true)
 	}
 	return resp, true, nil
@@ -77,6 +80,9 @@ func (w *wire) roundTrip(req *http.Request) (resp *http.Response, answered bool,
 		if err != nil {
 			return nil, true, err
 		}
+		if w.reused && resp.StatusCode == http.StatusRequestTimeout {
+			return nil, false, errIdled
+		}
 		if resp.StatusCode >= 200 {
 			return resp, true, nil
 		}
@@ -85,6 +91,9 @@ func (w *wire) roundTrip(req *http.Request) (resp *http.Response, answered bool,
 		}
 	}
 }
+
+// errIdled: the upstream closes a connection for being idle, and says so (RFC 9110, 15.5.9) where an answer is awaited.
+var errIdled = errors.New("upstream waited for a request for too long")
 
 // passInformation hands a 1xx answer to who asked.
 func passInformation(req *http.Request, resp *http.Response) error {

@@ -2,8 +2,12 @@ package proxy
 
 import (
 	"bufio"
+	"net"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -17,8 +21,33 @@ type wire struct {
 	port   int
 	in     *bufio.Reader
 	out    *bufio.Writer
+	raw    syscall.RawConn
 	reused bool
 	since  time.Time // when it became idle
+}
+
+func newWire(conn *tracked, port int) (*wire, error) {
+	raw, err := conn.Conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return &wire{
+		tracked: conn, port: port, raw: raw,
+		in: bufio.NewReaderSize(conn, 4096), out: bufio.NewWriterSize(conn, 2048),
+	}, nil
+}
+
+// quiet reports whether the upstream has neither said anything nor ended its side. What it says unasked, the body of an answer
+// that has none, say, would be taken for the next answer, and each answer after it for that of somebody else's request.
+//
+// Nothing tells what arrives later, while the next request is under way, from the answer to it: HTTP/1.1 goes by order alone.
+func (w *wire) quiet() bool {
+	var look error
+	var one [1]byte
+	err := w.raw.Control(func(fd uintptr) {
+		_, _, look = unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	})
+	return err == nil && look == unix.EAGAIN
 }
 
 // idlePool keeps connections to one upstream, the one used last on top.
@@ -28,7 +57,18 @@ type idlePool struct {
 	sweep  *time.Timer // closes what is idle for too long; nil: nothing is idle
 }
 
+// take is a connection that is still as it was left, or nil. Others are closed.
 func (p *idlePool) take(port int) *wire {
+	for {
+		w := p.pop(port)
+		if w == nil || w.quiet() {
+			return w
+		}
+		w.Close()
+	}
+}
+
+func (p *idlePool) pop(port int) *wire {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	stack := p.byPort[port]
