@@ -144,6 +144,7 @@ func TestWhatAReplicaCouldTakeForSomethingElseIsRefused(t *testing.T) {
 		"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n":                         501,
 		"GET / HTTP/1.1\r\nHost: x\r\nX-Big: " + strings.Repeat("a", 100<<10) + "\r\n\r\n":     431,
 		"\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n":                                            400,
+		"GET: / HTTP/1.1\r\nHost: x\r\n\r\n":                                                   400,
 		"BREW / HTTP/1.1\r\nHost: x\r\n\r\n":                                                   200,
 		"FOO\t/ HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n": 400,
 	} {
@@ -171,6 +172,8 @@ func TestRequestIsNotHiddenFromUsByAPauseInItsFirstLine(t *testing.T) {
 		"a method that is known": {[]string{"GE", "T" + rest}, "X-Forwarded-For: 127.0.0.1\r\n"},
 		"one that is not":        {[]string{"FOO", rest}, ""},
 		"an empty line":          {[]string{"\r\n", "GET" + rest}, ""},
+		"a part of it":           {[]string{"GET:", rest}, ""},
+		"and a long target":      {[]string{"GET: /" + strings.Repeat("a", 2*longestLine), rest}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -192,6 +195,30 @@ func TestRequestIsNotHiddenFromUsByAPauseInItsFirstLine(t *testing.T) {
 		})
 	}
 }
+
+func TestOtherProtocolsNeedNotBeSilentFirst(t *testing.T) {
+	p := newRig(t).Proxy
+	for _, first := range []string{
+		"\x16\x03\x01\x02",             // TLS
+		"\x00\x00\x00\x08\x04\xd2\x16", // PostgreSQL
+		"*1\r\n$4\r\nPING\r\n",         // Redis
+		`{"a": "b"`,
+	} {
+		front, far := net.Pipe()
+		go io.WriteString(far, first)
+		// On a pipe, nothing but its end ends waiting for more.
+		if got := p.listen(&client{Conn: deaf{front}}, make([]byte, 0, firstBytes)); got != notHTTP {
+			t.Errorf("%q: %v, want %v", first, got, notHTTP)
+		}
+		front.Close()
+		far.Close()
+	}
+}
+
+// deaf is a connection of which reading takes its time.
+type deaf struct{ net.Conn }
+
+func (deaf) SetReadDeadline(time.Time) error { return nil }
 
 func TestTextThatIsNotHTTPPassesInPieces(t *testing.T) {
 	r := newRig(t)

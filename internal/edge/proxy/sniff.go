@@ -19,27 +19,34 @@ const (
 	firstBytes = 256
 	// longestLine is how much of a first line is waited for. Longer ones are HTTP's: the targets of its requests are long.
 	longestLine = 4 << 10
+	// longestForeign is how much is waited for of a line whose first word is no method; there are servers that take any.
+	longestForeign = 64 << 10
 )
 
-// sniff judges the first bytes of a connection; unsure: more are needed. HTTP begins with a line of text whose first word is a
-// method, any method, and whose last word is the version. It is as lenient as the most lenient servers: what one of them took
-// for a request would otherwise go by us unseen.
+// sniff judges the first bytes of a connection; unsure: more are needed. HTTP begins with a line of text of which the last word is
+// the version. It is as lenient as the most lenient servers: what one of them took for a request would otherwise go by us unseen.
 func sniff(first []byte) verdict {
 	line := bytes.TrimLeft(first, blanks+"\r\n")
 	end := bytes.IndexAny(line, "\r\n")
 	if end >= 0 {
 		line = line[:end]
 	}
-	method, spaced := firstWord(line)
+	_, spaced := firstWord(line)
 	switch {
-	case slices.ContainsFunc(method, noToken):
-		return notHTTP
 	case end >= 0:
 		return ifTrue(spaced && endsInVersion(line))
-	case len(first) > longestLine:
+	case len(first) > longestForeign:
+		return ifTrue(!isForeign(first) && (spaced || len(line) == 0))
+	case len(first) > longestLine && !isForeign(first):
 		return ifTrue(spaced || len(line) == 0)
 	}
 	return unsure
+}
+
+// isForeign reports whether the first word is no method. That tells little of HTTP, but what other protocols begin with.
+func isForeign(first []byte) bool {
+	word, _ := firstWord(bytes.TrimLeft(first, blanks+"\r\n"))
+	return slices.ContainsFunc(word, noToken)
 }
 
 const blanks = " \t\v\f"
@@ -64,8 +71,8 @@ func noToken(c byte) bool {
 }
 
 func endsInVersion(line []byte) bool {
-	words := bytes.Fields(line)
-	last := words[len(words)-1]
+	line = bytes.TrimRight(line, blanks)
+	last := line[bytes.LastIndexAny(line, blanks)+1:]
 	return len(last) >= 5 && bytes.EqualFold(last[:5], []byte("HTTP/"))
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -102,6 +103,9 @@ func (p *Proxy) listen(c *client, heard []byte) verdict {
 			if v := sniff(heard); v != unsure {
 				return v
 			}
+			if isForeign(heard) {
+				return notHTTP // probably; its first line will be overheard
+			}
 		}
 		heard = slices.Grow(heard, 1)
 		n, err := c.Conn.Read(heard[len(heard):cap(heard)])
@@ -175,10 +179,14 @@ func overhear(to, from *net.TCPConn, heard []byte) verdict {
 	for {
 		n, err := from.Read(buf)
 		heard = append(heard, buf[:n]...)
-		if v := sniff(heard); v == isHTTP {
+		v := unsure
+		if bytes.ContainsAny(buf[:n], "\r\n") || len(heard) > longestLine {
+			v = sniff(heard)
+		}
+		if v == isHTTP {
 			return v
 		}
-		if _, writeErr := to.Write(buf[:n]); err != nil || writeErr != nil || sniff(heard) == notHTTP {
+		if _, writeErr := to.Write(buf[:n]); err != nil || writeErr != nil || v == notHTTP {
 			return notHTTP // piping meets the error again
 		}
 	}

@@ -56,30 +56,34 @@ func TestSilentClientHearsServerThatSpeaksFirst(t *testing.T) {
 
 func TestFirstLineTellsHTTP(t *testing.T) {
 	for first, want := range map[string]verdict{
-		"":                                  unsure,
-		"G":                                 unsure,
-		"GET ":                              unsure,
-		"PRI * HTTP/2":                      unsure,
-		"ruok":                              unsure, // ZooKeeper, which waits for no end of a line
-		"GET / HTTP/1.1\r\n":                isHTTP,
-		"PRI * HTTP/2.0\r\n":                isHTTP,
-		"PROPFIND /a HTTP/1.1\r\n":          isHTTP,
-		"any /thing http/1.0\n":             isHTTP,
-		"CONNECT db:5432 HTTP/1.1\r\n":      isHTTP,
-		"\r\n\r\nGET / HTTP/1.1\r\n":        isHTTP, // RFC 9112, 2.2 has servers skip empty lines
-		" GET\t/  HTTP/1.1 \r\n":            isHTTP,
-		"FOO / HTTP/1.1\rHost: x\r\n\r\n":   isHTTP,
-		"GET /" + strings.Repeat("a", 8000): isHTTP,
-		strings.Repeat("a", 8000):           notHTTP,
-		"GET key\r\n":                       notHTTP, // Redis, as people type it
-		"get /key\r\n":                      notHTTP, // memcached
-		"OPTIONS rtsp://x RTSP/1.0\r\n":     notHTTP,
-		"SSH-2.0-OpenSSH_9 Debian\r\n":      notHTTP,
-		"HTTP/1.1\r\n":                      notHTTP,
-		"\x16\x03\x01\x02":                  notHTTP, // TLS
-		"\x00\x00\x00\x08\x04\xd2\x16":      notHTTP, // PostgreSQL
-		"*1\r\n$4\r\nPING\r\n":              notHTTP, // Redis
-		`{"a": "b"`:                         notHTTP,
+		"":                                       unsure,
+		"G":                                      unsure,
+		"GET ":                                   unsure,
+		"PRI * HTTP/2":                           unsure,
+		"ruok":                                   unsure, // ZooKeeper, which waits for no end of a line
+		"GET / HTTP/1.1\r\n":                     isHTTP,
+		"PRI * HTTP/2.0\r\n":                     isHTTP,
+		"PROPFIND /a HTTP/1.1\r\n":               isHTTP,
+		"any /thing http/1.0\n":                  isHTTP,
+		"CONNECT db:5432 HTTP/1.1\r\n":           isHTTP,
+		"\r\n\r\nGET / HTTP/1.1\r\n":             isHTTP, // RFC 9112, 2.2 has servers skip empty lines
+		" GET\t/  HTTP/1.1 \r\n":                 isHTTP,
+		"FOO / HTTP/1.1\rHost: x\r\n\r\n":        isHTTP,
+		"GET /" + strings.Repeat("a", 8000):      isHTTP,
+		strings.Repeat("a", 8000):                notHTTP,
+		"GET key\r\n":                            notHTTP, // Redis, as people type it
+		"get /key\r\n":                           notHTTP, // memcached
+		"OPTIONS rtsp://x RTSP/1.0\r\n":          notHTTP,
+		"SSH-2.0-OpenSSH_9 Debian\r\n":           notHTTP,
+		"HTTP/1.1\r\n":                           notHTTP,
+		"*1\r\n$4\r\nPING\r\n":                   notHTTP, // Redis
+		"\xc2\x85 \n":                            notHTTP,
+		"GET: / HTTP/1.1\r\n":                    isHTTP, // to servers that take any word for a method
+		"\xe9\x01 / HTTP/1.1\r\n":                isHTTP,
+		"\x16\x03\x01\x02":                       unsure, // TLS, which goes on at once nevertheless
+		`{"a": "b"`:                              unsure,
+		"GET: /" + strings.Repeat("a", 8000):     unsure,
+		`{"a": "b` + strings.Repeat("a", 65<<10): notHTTP,
 	} {
 		if got := sniff([]byte(first)); got != want {
 			t.Errorf("sniff(%.40q) = %v, want %v", first, got, want)
