@@ -323,7 +323,7 @@ func (s *site) count(line string) (n int) {
 	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range all {
 		b, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(b, []byte(line)) || bytes.Contains(b, []byte(s.root)) {
+		if err != nil || !bytes.Contains(b, []byte(line)) || bytes.Contains(b, []byte(s.tmp)) {
 			continue
 		}
 		root, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "mountinfo"))

@@ -357,13 +357,13 @@ func (s *site) takeDown() {
 	}
 }
 
-// processes are those that have the state root in their command line.
+// processes are those that have the site's folder in their command line, calls of its own among them.
 func (s *site) processes() map[int]string {
 	found := map[int]string{}
 	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range all {
 		line, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(line, []byte(s.root)) {
+		if err != nil || !bytes.Contains(line, []byte(s.tmp)) {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
