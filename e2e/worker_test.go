@@ -46,10 +46,10 @@ func TestAWorkerOfTheSameImageNeedsNotAnswer(t *testing.T) {
 		"Dockerfile": "FROM busybox\nEXPOSE 8000\nCMD [\"httpd\", \"-f\", \"-p\", \"8000\"]\n",
 		"compose.yaml": `services:
   web: {build: ., ports: ["127.0.0.1:{{port}}:8000"], stop_signal: KILL}
-  worker: {build: ., command: ["sleep", "infinity"], stop_signal: KILL, deploy: {update_config: {monitor: 300ms}}}
+  worker: {build: ., command: ["sleep", "infinity"], stop_signal: KILL, deploy: {update_config: {monitor: 2s}}}
 `,
 	})
-	if out := s.run(0, "plan"); !strings.Contains(out, "well after 300ms even where no port answers") {
+	if out := s.run(0, "plan"); !strings.Contains(out, "well after 2s even where no port answers") {
 		t.Errorf("the plan does not say how the worker is judged:\n%s", out)
 	}
 	out := s.run(0, "up", "--json")

@@ -41,7 +41,7 @@ func (s *Site) awaitEnd(ctx context.Context, id string, limit time.Duration) err
 func (s *Site) awaitWell(ctx context.Context, id string, limit time.Duration, say func(string)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not healthy within %s", limit))
 	defer cancel()
-	c, said := candidate{site: s}, ""
+	c, said, began := candidate{site: s}, "", time.Now()
 	return s.watch(ctx, id, func(r release.Replica) (bool, error) {
 		switch {
 		case s.completed(r):
@@ -54,13 +54,16 @@ func (s *Site) awaitWell(ctx context.Context, id string, limit time.Duration, sa
 		if r.Health != release.HealthStarting {
 			return true, nil
 		}
-		if why := line(s.machine.health.output(id)); why != said {
+		if why := line(s.machine.health.output(id)); why != said && time.Since(began) > quick {
 			said = why
 			say(why)
 		}
 		return false, nil
 	})
 }
+
+// quick is how long nobody asks why a replica is not well yet.
+const quick = time.Second
 
 // candidate is a replica that has yet to be well.
 type candidate struct {

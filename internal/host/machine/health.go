@@ -246,7 +246,6 @@ func knocks(s release.Service) bool {
 // counts as well, too, once it has run for as long as one that can be asked nothing.
 func (h *health) knock(ctx context.Context, id string, p *patient, s release.Service) {
 	ports, started := portsOf(s), time.Now()
-	h.set(id, p, p.state, unanswered(s))
 	for pause := firstKnock; ; pause = min(2*pause, lastPause) {
 		if s.MayListen && len(s.Ports) == 0 && time.Since(started) >= s.Update.Monitor.Or(release.DefaultMonitor) {
 			h.set(id, p, release.HealthUnchecked, "")
@@ -259,6 +258,7 @@ func (h *health) knock(ctx context.Context, id string, p *patient, s release.Ser
 				return
 			}
 		}
+		h.set(id, p, p.state, unanswered(s))
 		if !sleep(ctx, pause) {
 			return
 		}
