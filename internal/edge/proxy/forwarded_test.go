@@ -96,6 +96,37 @@ func TestOnlyReplicasAndNamedProxiesAreTrusted(t *testing.T) {
 	}
 }
 
+func TestClaimsOfAllProxiesAreDropped(t *testing.T) {
+	var all strings.Builder
+	for _, name := range []string{
+		"CF-Connecting-IP", "X-Original-Forwarded-For", "X-Original-URI", "X-Original-Method", "X-Envoy-External-Address",
+		"X-ProxyUser-Ip", "X-Remote-Addr", "Remote-Addr", "Remote_Addr", "Proxy",
+	} {
+		all.WriteString(name + ": 198.51.100.7\r\n")
+	}
+	got := newRig(t).arrives("GET / HTTP/1.1\r\nHost: x\r\n" + all.String() + "\r\n")
+	want := http.Header{"X-Forwarded-For": {"127.0.0.1"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {"x"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhoNamesNoHostAsksForTheAddressItConnectedTo(t *testing.T) {
+	r := newRig(t)
+	r.route("", nil, r.serve(func(w http.ResponseWriter, req *http.Request) {
+		io.WriteString(w, req.Host+" "+req.Header.Get("X-Forwarded-Host"))
+	}))
+	conn := r.dial()
+	io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, got := read(t, resp); got != r.addr.String()+" "+r.addr.String() {
+		t.Errorf("the replica sees %q, want %s twice", got, r.addr)
+	}
+}
+
 // https://bishopfox.com/blog/h2c-smuggling-request
 func TestHTTPIsNotHiddenInAnUpgrade(t *testing.T) {
 	r := newRig(t)

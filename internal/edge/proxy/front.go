@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,6 +52,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	takeBackUpgrade(req.Header)
+	if req.Header["Upgrade"] != nil {
+		w = upgradable{w}
+	}
 	f.forward.ServeHTTP(w, req)
 }
 
@@ -82,6 +87,23 @@ func (c continued) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (c continued) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
+// upgradable hands over what the client has said behind its request, in the protocol that it changes to.
+type upgradable struct{ http.ResponseWriter }
+
+func (u upgradable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	said, err := rw.Peek(rw.Reader.Buffered())
+	c := conn.(*client)
+	c.prefix = append(slices.Clone(said), c.prefix...)
+	return conn, rw, err
+}
+
+// Unwrap is for http.ResponseController.
+func (u upgradable) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
 func newForwarder(p *Proxy, logger *log.Logger) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:      p.rewrite,
@@ -94,11 +116,11 @@ func newForwarder(p *Proxy, logger *log.Logger) *httputil.ReverseProxy {
 
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme = "http"
-	r.Out.Host = r.In.Host
 	r.Out.Trailer = r.In.Trailer // filled while the body is read, which Out's own copy would not see
 	// Rewrite is for gateways that clean queries; we pass on what came.
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
 	d := destinationOf(r.In.Context())
+	r.Out.Host = hostOf(r.In, d)
 	forwardedFor(r.In, r.Out.Header, d, p.current.Load().trusts(d))
 }
 

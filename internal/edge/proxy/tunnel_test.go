@@ -184,6 +184,21 @@ func upgraded(t *testing.T, r *rig) (*net.TCPConn, *bufio.Reader) {
 	return conn, in
 }
 
+func TestWhatFollowsAnUpgradeAtOnceArrives(t *testing.T) {
+	r := newRig(t)
+	r.route("", nil, r.serve(echoUpgrade))
+	conn := r.dial()
+	io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly\n")
+	in := bufio.NewReader(conn)
+	if resp, err := http.ReadResponse(in, nil); err != nil || resp.StatusCode != 101 {
+		t.Fatalf("upgrade: %v, %v", resp, err)
+	}
+	if line, err := in.ReadString('\n'); line != "early\n" {
+		t.Errorf("echo %q, %v", line, err)
+	}
+	say(t, conn, in, "later")
+}
+
 func echoUpgrade(w http.ResponseWriter, _ *http.Request) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
