@@ -97,7 +97,7 @@ func (c buildContext) takes(path string, apart func(string) bool) bool {
 		}
 		ignored := c.ignores(at)
 		switch {
-		case e.IsDir() && ignored && !c.ignore.Exclusions():
+		case e.IsDir() && ignored && !c.hasExceptionBelow(at):
 			return fs.SkipDir
 		case e.IsDir() || ignored || apart(at):
 			return nil
@@ -106,6 +106,15 @@ func (c buildContext) takes(path string, apart func(string) bool) bool {
 		return fs.SkipAll
 	})
 	return found
+}
+
+// hasExceptionBelow reports whether an exception of the ignore file may be about something below a folder: one with wildcards may be
+// about anything.
+func (c buildContext) hasExceptionBelow(dir string) bool {
+	return slices.ContainsFunc(c.ignore.Patterns(), func(p *patternmatcher.Pattern) bool {
+		exception := p.String()
+		return p.Exclusion() && (strings.ContainsAny(exception, `*?[\`) || within(dir, filepath.Join(c.dir, exception)))
+	})
 }
 
 func (c buildContext) ignores(path string) bool {

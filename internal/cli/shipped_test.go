@@ -51,6 +51,15 @@ secrets: {token: {file: ./private/token}}
 		}
 	}
 
+	t.Run("an exception with a wildcard may be anywhere", func(t *testing.T) {
+		if err := os.WriteFile(filepath.Join(dir, ".dockerignore"), []byte("*\n!**/*.go\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := shipped(p, []string{"gen/", "logs/", "out.txt"})
+		if diff := cmp.Diff([]string{"gen/"}, got); err != nil || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	})
 	t.Run("of what no build is sent, what is mounted", func(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, ".dockerignore"), []byte("*\n"), 0o600); err != nil {
 			t.Fatal(err)
