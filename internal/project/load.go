@@ -194,6 +194,22 @@ func (c *converter) fromCompose(ctx context.Context, files []string) {
 		c.stuck = c.leftOut == before
 	}
 	c.builds.incomplete = true
+	if c.asked {
+		c.checkDockerfile()
+	}
+}
+
+// checkDockerfile reports what is no Dockerfile, whatever the compose files would build it with, where these cannot be read.
+func (c *converter) checkDockerfile() {
+	path := filepath.Join(c.dir, "Dockerfile")
+	src, p := readSource(c.dir, path)
+	if p != nil {
+		return // whether there has to be one is not known
+	}
+	d := &Dockerfile{File: "Dockerfile", Path: path, Context: c.dir}
+	if found := d.parseStages(src); len(d.Stages) == 0 {
+		c.add(found...)
+	}
 }
 
 // profiles are those of seaworthy.yaml, of the command line, and of COMPOSE_PROFILES where it counts.
