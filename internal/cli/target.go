@@ -58,6 +58,12 @@ func (a *app) targetEnvironment() (release.Environment, error) {
 
 // findTarget is target, and the environment that the directory chooses.
 func (a *app) findTarget() (env release.Environment, chosen string, err error) {
+	if strings.Contains(a.environment, "=") {
+		return env, "", &release.UserError{
+			Kind: release.KindUsage, Err: fmt.Errorf("-e names an environment, which %s cannot be", a.environment),
+			Hint: "a variable for the command of exec or run is set with --env-var " + a.environment,
+		}
+	}
 	if strings.Contains(a.environment, "/") {
 		if env, err = release.ParseEnvironment(a.environment); err != nil {
 			err = &release.UserError{Kind: release.KindUsage, Err: err, Hint: "seaworthy status --all lists the environments"}

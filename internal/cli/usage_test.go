@@ -41,6 +41,9 @@ func TestWrongArgumentsAreNamed(t *testing.T) {
 		{[]string{"volume", "import"}, "NAME is missing: seaworthy volume import NAME [FILE]", "seaworthy volume import --help"},
 		{[]string{"scale"}, "SERVICE=N... is missing: seaworthy scale SERVICE=N...", "seaworthy scale --help"},
 		{[]string{"up", "web"}, "up takes no service names, and web is no file", whatUpTakes}, // a directory
+		{[]string{"run", "-d", "web"}, "a command is waited for: there is no -d", "what goes on running beside the others is a service of compose.yaml"},
+		{[]string{"up", "--force-recreate"}, "up leaves alone what did not change", "seaworthy restart starts replicas anew"},
+		{[]string{"run", "-e", "DEBUG=1", "web"}, "-e names an environment, which DEBUG=1 cannot be", "a variable for the command of exec or run is set with --env-var DEBUG=1"},
 		{[]string{"down", "-v"}, "-v may mean the volumes or more words here", "seaworthy down --volumes removes the volumes and all data in them; --verbose says more"},
 	} {
 		got := typed(t, row.args...)
