@@ -46,27 +46,34 @@ func newBudget(makeRoom func(), logger *log.Logger) *budget {
 	return b
 }
 
+// share is what one port, or one replica, has of the budget.
+type share struct{ open atomic.Int64 }
+
+// most is how many times what is still free one share may be. So no share is ever all, whatever the others are.
+const most = 2
+
 // take reports whether one more may be opened.
-func (b *budget) take() bool {
-	if b.fits() {
+func (b *budget) take(s *share) bool {
+	if b.fits(s) {
 		return true
 	}
 	if isDue(&b.roomMade, 1) {
-		if b.makeRoom(); b.fits() {
+		if b.makeRoom(); b.fits(s) {
 			return true
 		}
 	}
 	if isDue(&b.told, 60) {
-		b.log.Printf("%d connections are open: more are refused", b.size)
+		b.log.Printf("%d connections are open, %d of them of one port or to one replica: more are refused (of %d)",
+			b.open.Load(), s.open.Load(), b.size)
 	}
 	return false
 }
 
-func (b *budget) fits() bool {
-	if b.open.Add(1) <= b.size {
+func (b *budget) fits(s *share) bool {
+	if open, own := b.open.Add(1), s.open.Add(1); own <= most*(b.size-open+1) {
 		return true
 	}
-	b.open.Add(-1)
+	b.give(s)
 	return false
 }
 
@@ -76,7 +83,10 @@ func isDue(last *atomic.Int64, seconds int64) bool {
 	return now-then >= seconds && last.CompareAndSwap(then, now)
 }
 
-func (b *budget) give() { b.open.Add(-1) }
+func (b *budget) give(s *share) {
+	s.open.Add(-1)
+	b.open.Add(-1)
+}
 
 // crowded reports whether a connection could not be opened because of us: of what a process, or this machine, may have.
 func crowded(err error) bool {

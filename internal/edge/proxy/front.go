@@ -22,7 +22,7 @@ func newFront(p *Proxy, logger *log.Logger) *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           &front{proxy: p, forward: newForwarder(p, logger)},
+		Handler:           &front{proxy: p, forward: newForwarder(p, logger), stalled: stalled},
 		Protocols:         protocols,
 		ReadHeaderTimeout: time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -37,6 +37,7 @@ func newFront(p *Proxy, logger *log.Logger) *http.Server {
 type front struct {
 	proxy   *Proxy
 	forward http.Handler
+	stalled time.Duration
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -52,8 +53,13 @@ func (f *front) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	takeBackUpgrade(req.Header)
-	if req.Header["Upgrade"] != nil {
+	switch {
+	case req.Header["Upgrade"] != nil:
 		w = upgradable{w}
+	case req.Body != http.NoBody && req.ProtoMajor == 1:
+		var end func()
+		req, end = keepMoving(w, req, f.stalled)
+		defer end()
 	}
 	f.forward.ServeHTTP(w, req)
 }

@@ -238,7 +238,7 @@ func TestCrowdIsRefusedAndLeavesNoTrace(t *testing.T) {
 	r := newRig(t)
 	u := r.named("a")
 	r.route("", nil, u)
-	r.budget.size = 5
+	r.budget.size = 20
 	var crowd []*net.TCPConn
 	for range 4 {
 		conn := r.dial()
@@ -247,6 +247,9 @@ func TestCrowdIsRefusedAndLeavesNoTrace(t *testing.T) {
 	}
 	eventually(t, "all are in", func() bool { return r.Clients() == 4 })
 	conn := r.dial()
+	eventually(t, "one more is in", func() bool { return r.Clients() == 5 })
+	const others = 15
+	r.budget.open.Add(others)
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); status(resp) != 503 {
 		t.Errorf("without a connection to the replica: %v, %v", resp, err)
@@ -261,6 +264,7 @@ func TestCrowdIsRefusedAndLeavesNoTrace(t *testing.T) {
 	for _, c := range crowd {
 		c.Close()
 	}
+	r.budget.open.Add(-others)
 	eventually(t, "they have left", func() bool { return r.Clients() == 0 && r.budget.open.Load() == 0 })
 	if status, body := get(t, r.client(), r.url()); status != 200 || body != "a" {
 		t.Errorf("afterwards: %d %s", status, body)
@@ -291,8 +295,8 @@ func TestNoRoomForAConnectionIsNoFaultOfTheReplica(t *testing.T) {
 func TestIdleClientsMakeRoom(t *testing.T) {
 	r := newRig(t)
 	r.route("", nil, r.named("a"))
-	r.budget.size = 8
-	for range 7 { // and one to the replica
+	r.budget.size = 20
+	for range 13 { // and one to the replica
 		conn := r.dial()
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -309,6 +313,104 @@ func TestIdleClientsMakeRoom(t *testing.T) {
 		_, body := read(t, resp)
 		return body == "a"
 	})
+}
+
+func TestSilentClientsMakeRoom(t *testing.T) {
+	r := newRig(t)
+	r.route("", nil, r.named("a"))
+	r.budget.size = 20
+	for range 20 { // with as many connections to the replica
+		if conn, err := net.Dial("tcp", r.addr.String()); err == nil { // else it was reset before we knew it
+			defer conn.Close()
+		}
+	}
+	eventually(t, "the port has its share", func() bool { return r.budget.open.Load() >= 14 })
+	eventually(t, "a newcomer is served", func() bool {
+		resp, err := r.client().Get(r.url())
+		if err != nil {
+			return false
+		}
+		_, body := read(t, resp)
+		return body == "a"
+	})
+}
+
+func TestNoPortTakesAllConnectionsFromOthers(t *testing.T) {
+	r := newRig(t)
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	other := l.Addr().(*net.TCPAddr).AddrPort()
+	go r.ServeTCP(l, other, nil)
+	busy, quiet := r.serveTCP(func(c *net.TCPConn) { io.Copy(c, c) }), r.named("quiet")
+	r.Apply(edge.Routes{
+		Pools: []edge.Pool{{ID: "busy", Upstreams: []edge.Upstream{busy}}, {ID: "quiet", Upstreams: []edge.Upstream{quiet}}},
+		Listeners: []edge.Listener{
+			{Addr: r.addr, Protocol: edge.TCP, AppProtocol: "tcp", Pool: "busy", Port: r.port},
+			{Addr: other, Protocol: edge.TCP, Pool: "quiet", Port: r.port},
+		},
+	})
+	r.budget.size = 20
+	full := false
+	for range 20 {
+		conn, err := net.Dial("tcp", r.addr.String())
+		if err != nil { // it was reset before we knew it
+			full = true
+			break
+		}
+		defer conn.Close()
+		io.WriteString(conn, "x")
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
+			full = true
+			break
+		}
+	}
+	if !full {
+		t.Error("a port takes all that there is")
+	}
+	if status, body := get(t, r.client(), "http://"+other.String()); status != 200 || body != "quiet" {
+		t.Errorf("at the other port: %d %s", status, body)
+	}
+}
+
+func TestBodyThatStandsStillIsCut(t *testing.T) {
+	r := newRig(t)
+	r.front.Handler.(*front).stalled = 50 * time.Millisecond
+	r.route("", nil, r.serve(func(_ http.ResponseWriter, req *http.Request) { io.Copy(io.Discard, req.Body) }))
+	for _, head := range []string{"Content-Length: 9", "Transfer-Encoding: chunked"} {
+		conn := r.dial()
+		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\n"+head+"\r\n\r\n5\r\n")
+		all, err := io.ReadAll(conn) // its end, too
+		if !strings.HasPrefix(string(all), "HTTP/1.1 400 ") || err != nil {
+			t.Errorf("%s: %.40q, %v", head, all, err)
+		}
+	}
+}
+
+func TestConnectionIsKeptAfterABodyThatCame(t *testing.T) {
+	r := newRig(t)
+	const limit = 200 * time.Millisecond
+	r.front.Handler.(*front).stalled = limit
+	r.route("", nil, r.serve(func(w http.ResponseWriter, req *http.Request) {
+		all, _ := io.ReadAll(req.Body)
+		time.Sleep(2 * limit) // the client has nothing to send meanwhile
+		w.Write(all)
+	}))
+	conn := r.dial()
+	in := bufio.NewReader(conn)
+	for range 2 {
+		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, body := read(t, resp); status != 200 || body != "hi" {
+			t.Errorf("answer %d %s", status, body)
+		}
+		time.Sleep(2 * limit)
+	}
 }
 
 func TestInventedAddressesDoNotTakeAllConnections(t *testing.T) {

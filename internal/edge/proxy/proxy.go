@@ -23,6 +23,7 @@ type Proxy struct {
 	front   *http.Server
 	accept  *handedOver
 	budget  *budget
+	silent  silentClients
 	log     *log.Logger
 
 	mu        sync.Mutex // guards upstreams and the order of Apply
@@ -39,9 +40,10 @@ func New(logger *log.Logger) *Proxy {
 	return p
 }
 
-// closeIdleClients ends HTTP/1.1 connections between two requests, and those that have not got to the end of their first one's
-// head for five seconds.
+// closeIdleClients ends connections on which nobody has said anything yet, HTTP/1.1 connections between two requests, and those
+// that have not got to the end of their first one's head for five seconds.
 func (p *Proxy) closeIdleClients() {
+	p.silent.close(patience)
 	p.front.SetKeepAlivesEnabled(false)
 	p.front.SetKeepAlivesEnabled(true)
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net"
+	"sync"
 	"time"
 )
 
@@ -10,6 +11,8 @@ import (
 // it is HTTP, it is taken for HTTP after all; and when the upstream leaves its pool, another takes its place, so that
 // nobody waits for silence to drain.
 func (p *Proxy) settle(c *client) {
+	p.silent.add(c)
+	defer p.silent.remove(c)
 	front := c.Conn.(*net.TCPConn)
 	client := hear(front)
 	for {
@@ -24,15 +27,52 @@ func (p *Proxy) settle(c *client) {
 		case nobody:
 			l.end()
 		case theClient:
+			p.silent.remove(c)
 			p.spoke(c, l, <-client, hush(l.back, server))
 			return
 		case theServer:
+			p.silent.remove(c)
 			greeting := <-server
 			c.prefix = hush(front, client)
 			l.join(c, greeting)
 			l.end()
 			c.Close()
 			return
+		}
+	}
+}
+
+// patience is for how long a client may say nothing before others may have its place.
+const patience = time.Second
+
+// silentClients are those that have said nothing yet, and to whom nothing was said, with since when.
+type silentClients struct {
+	mu    sync.Mutex // guards since
+	since map[*client]time.Time
+}
+
+func (s *silentClients) add(c *client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since == nil {
+		s.since = map[*client]time.Time{}
+	}
+	s.since[c] = time.Now()
+}
+
+func (s *silentClients) remove(c *client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.since, c)
+}
+
+// close ends those that have been silent for so long.
+func (s *silentClients) close(after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c, since := range s.since {
+		if time.Since(since) >= after {
+			reset(c)
 		}
 	}
 }

@@ -21,12 +21,13 @@ type OriginalDestination func(*net.TCPConn) (netip.AddrPort, error)
 // ServeTCP accepts until the listener is closed. addr is the address by which routes know the listener.
 func (p *Proxy) ServeTCP(l *net.TCPListener, addr netip.AddrPort, original OriginalDestination) {
 	pause := time.Duration(0)
+	port := &share{}
 	for {
 		conn, err := l.AcceptTCP()
 		switch {
 		case err == nil:
 			pause = 0
-			p.take(conn, addr, original)
+			p.take(conn, port, addr, original)
 		case errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		default: // out of file descriptors, above all: others will end
@@ -37,9 +38,9 @@ func (p *Proxy) ServeTCP(l *net.TCPListener, addr netip.AddrPort, original Origi
 	}
 }
 
-// take serves a connection, unless too many are open.
-func (p *Proxy) take(conn *net.TCPConn, addr netip.AddrPort, original OriginalDestination) {
-	if !p.budget.take() {
+// take serves a connection, unless too many are open, of this port or of all.
+func (p *Proxy) take(conn *net.TCPConn, port *share, addr netip.AddrPort, original OriginalDestination) {
+	if !p.budget.take(port) {
 		conn.SetLinger(0)
 		conn.Close()
 		return
@@ -47,7 +48,7 @@ func (p *Proxy) take(conn *net.TCPConn, addr netip.AddrPort, original OriginalDe
 	p.clients.Add(1)
 	c := &client{Conn: conn, onEnd: func() {
 		p.clients.Add(-1)
-		p.budget.give()
+		p.budget.give(port)
 	}}
 	go p.serveConn(c, conn, addr, original)
 }

@@ -31,6 +31,7 @@ type upstream struct {
 	refusals atomic.Pointer[map[int]time.Time] // by port, until when; nil: none
 
 	budget *budget
+	share  share
 
 	idle idlePool // of HTTP/1.1 connections
 	http transports
@@ -123,14 +124,14 @@ var dialer = net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 
 // dial opens a connection that closeNow can end.
 func (u *upstream) dial(ctx context.Context, network string, port int) (*tracked, error) {
-	if !u.budget.take() {
+	if !u.budget.take(&u.share) {
 		return nil, errCrowded
 	}
 	conn, err := dialer.DialContext(ctx, network, netip.AddrPortFrom(u.Addr, uint16(port)).String())
 	if err == nil {
 		return u.track(conn), nil
 	}
-	u.budget.give()
+	u.budget.give(&u.share)
 	if crowded(err) {
 		return nil, fmt.Errorf("%w: %w", errCrowded, err)
 	}
@@ -175,7 +176,7 @@ func (t *tracked) Close() error {
 	t.of.mu.Unlock()
 	err := t.Conn.Close()
 	if open {
-		t.of.budget.give()
+		t.of.budget.give(&t.of.share)
 	}
 	return err
 }
