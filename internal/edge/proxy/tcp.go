@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -198,7 +197,7 @@ const halfOpen = 30 * time.Second
 
 // pipe copies one direction and passes on its end. An end that is not orderly ends both.
 func pipe(to, from *net.TCPConn) {
-	if _, err := io.Copy(to, from); err != nil {
+	if err := carry(to, from); err != nil {
 		to.SetLinger(0)
 		to.Close()
 		from.Close()

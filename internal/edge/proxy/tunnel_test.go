@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,36 @@ func TestConnectionIsForwardedWithHalfClose(t *testing.T) {
 	if got, err := io.ReadAll(conn); string(got) != "3145728 bytes" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
+}
+
+// The budget counts two connections, and leaves few descriptors beside.
+func TestTunnelTakesTheDescriptorsOfItsConnectionsOnly(t *testing.T) {
+	r := newRig(t)
+	r.route("tcp", nil, r.serveTCP(func(c *net.TCPConn) { io.Copy(struct{ io.Writer }{c}, c) }))
+	before := descriptors(t)
+	const tunnels = 32
+	for range tunnels {
+		conn := r.dial()
+		for range 2 { // with the second one, both directions have been at work
+			io.WriteString(conn, "x")
+			if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// Their far ends are ours, too.
+	if per := float64(descriptors(t)-before) / tunnels; per > 5 {
+		t.Errorf("a tunnel and its far ends take %.1f descriptors, want 4", per)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
 }
 
 func TestSilentClientHearsServerThatSpeaksFirst(t *testing.T) {
