@@ -47,7 +47,7 @@ func TestTableIsCutToTheTerminal(t *testing.T) {
 func TestNarrowTableLosesNothingUnsaid(t *testing.T) {
 	table := NewTable("service", "state", "image", "since", "address").Below("address").Spare("image", "since").Whole("service", "state")
 	table.Add(Text("web"), Text("healthy"), Text("3ebe9373e8d7"), Text("3 minutes ago"), Text("http://127.0.0.1:18099 http://127.0.0.1:18100"))
-	table.Add(Text("db"), Text("healthy"), Text("3ebe9373e8d7"), Text("3 minutes ago"), Text(""))
+	table.Add(Text("db"), Text("healthy"), Text("3ebe9373e8d7"), Text("3 minutes ago"))
 	for width, want := range map[int]string{
 		95: `service  state    image         since          address
 web      healthy  3ebe9373e8d7  3 minutes ago  http://127.0.0.1:18099 http://127.0.0.1:18100

@@ -98,7 +98,9 @@ func (t *Table) Write(w io.Writer) error {
 			continue
 		}
 		for _, column := range l.below {
-			b.WriteString(indented(o, "  ", row[column].Text))
+			if column < len(row) {
+				b.WriteString(indented(o, "  ", o.Paint(row[column].Tone, row[column].Text)))
+			}
 		}
 		for _, note := range t.notes[i-first] {
 			b.WriteString(indented(o, "  ", o.Paint(Dim, note)))
