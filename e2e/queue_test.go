@@ -47,3 +47,21 @@ func TestWhatWaitsForItsTurnIsWithdrawnWithItsCall(t *testing.T) {
 		t.Errorf("what was withdrawn was deployed: %+v", all)
 	}
 }
+
+func TestARollbackGoesBeforeWhatWaits(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, patientPair)
+	s.up(0)
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "2", SICK: "yes"`)
+	sick := s.start("up")
+	sick.until("it waits for a replica", reaches("rollout:await", event.Started))
+	s.setEnvironment(`VERSION: "2", SICK: "yes"`, `VERSION: "3"`)
+	next := s.start("up")
+	next.until("it waits for its turn", waits)
+	s.refused(0, []string{"rollback", "local#1"}, "giving up local#2", "held at r-")
+	s.wasGivenUp(sick)
+	if r := next.ends(7); !strings.Contains(r.out, "is held: rolled back to r-") {
+		t.Errorf("it does not say what is in its way:\n%s%s", r.out, r.err)
+	}
+	s.serves("1")
+}

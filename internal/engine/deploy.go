@@ -37,7 +37,10 @@ type deployment struct {
 
 // work says for what others wait.
 func (d deployment) work() work {
-	return work{what: fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor), canGiveUp: canBeGivenUp(d.cause)}
+	return work{
+		what: fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor), canGiveUp: canBeGivenUp(d.cause),
+		urgent: d.cause == release.CauseRollback, // what waits finds the environment held then
+	}
 }
 
 // request is a deployment that is decided on when the environment's turn has come: until then something else may serve in it.

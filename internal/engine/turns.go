@@ -10,7 +10,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// turns lets one at a time change an environment; the others wait in the order in which they came.
+// turns lets one at a time change an environment; the others wait in the order in which they came, behind what is urgent.
 type turns struct {
 	mu     sync.Mutex                      // guards queues
 	queues map[release.Environment][]*turn // the first has the turn
@@ -25,6 +25,7 @@ type turn struct {
 type work struct {
 	what      string // for whom others wait
 	canGiveUp bool
+	urgent    bool // it goes before all that wait
 }
 
 func newTurns() *turns { return &turns{queues: map[release.Environment][]*turn{}} }
@@ -61,15 +62,20 @@ func waiting(env release.Environment, before []work) *event.Message {
 	return m
 }
 
-// queue puts one at the end, and returns who comes before.
+// queue puts one in, and returns who comes before.
 func (t *turns) queue(env release.Environment, mine *turn) []work {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	queue := t.queues[env]
+	at := len(queue)
+	if mine.urgent {
+		at = min(1, at)
+	}
 	var before []work
-	for _, other := range t.queues[env] {
+	for _, other := range queue[:at] {
 		before = append(before, other.work)
 	}
-	t.queues[env] = append(t.queues[env], mine)
+	t.queues[env] = slices.Insert(queue, at, mine)
 	return before
 }
 
