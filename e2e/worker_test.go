@@ -37,6 +37,10 @@ func TestAServiceThatMayEndHasDoneItsWork(t *testing.T) {
 	if after := s.replicas("once")[0]; after.ID != before.ID || after.Started != before.Started {
 		t.Errorf("what has done its work did it again: %+v, then %+v", before, after)
 	}
+
+	s.edit("compose.yaml", `, restart: "no"`, "")
+	s.refused(6, []string{"up"}, "once 1: it exited with code 0")
+	s.serves("2")
 }
 
 // A worker has the image of a web service, and so its EXPOSE, and answers at no port.

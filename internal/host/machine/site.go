@@ -235,13 +235,14 @@ func (s *Site) serviceOf(r release.Replica) *release.Service {
 	return s.service(r)
 }
 
-// service is what the replica runs, by the generations that are known; nil if none has it.
+// service is what the replica runs, by the generations that are known; nil if none has it. The coming one is asked first: what it
+// says of restarts and health counts while it is proven, also of a replica that it takes over.
 func (s *Site) service(r release.Replica) *release.Service {
-	var generations []rollout.Generation
+	generations := slices.Clone(s.others)
 	if s.serving != nil {
 		generations = append(generations, s.serving.Generation)
 	}
-	for _, g := range append(generations, s.others...) {
+	for _, g := range generations {
 		if g.Config.Spec(r.Service) == r.Spec {
 			return g.Config.Service(r.Service)
 		}
