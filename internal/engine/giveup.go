@@ -117,16 +117,14 @@ func (e *Engine) takeBack(ctx context.Context, req api.DeployRequest, sink event
 }
 
 // makeWay gives up what is under way in an environment, a rollback too, for a rollback to a release that was chosen by hand. What
-// leads to that release already, and a down, are waited for in turn.
-func (e *Engine) makeWay(ctx context.Context, d deployment, sink event.Sink) error {
+// leads to that release already, and a down, are waited for in turn. So is the end of what is given up: before others that wait.
+func (e *Engine) makeWay(d deployment, sink event.Sink) error {
 	u := e.rollouts.in(d.env)
 	if u == nil || u.intent.Deployment.Cause == release.CauseDown || u.intent.Deployment.Release == d.record.ID {
 		return nil
 	}
-	if given, err := e.giveUp(u, d.actor, sink); err != nil || !given {
-		return err
-	}
-	return u.await(ctx)
+	_, err := e.giveUp(u, d.actor, sink)
+	return err
 }
 
 // giveUp records that a deployment is given up, and by whom, before it is. It is false where the deployment has just ended.

@@ -39,7 +39,7 @@ func (t *turns) take(ctx context.Context, env release.Environment, w work, sink 
 	if len(before) == 0 {
 		return give, nil
 	}
-	sink.Emit(event.Event{Type: event.TypeMessage, Message: waiting(env, before)})
+	sink.Emit(event.Event{Type: event.TypeMessage, Message: waiting(env, before, w)})
 	select {
 	case <-ctx.Done():
 		give()
@@ -51,12 +51,12 @@ func (t *turns) take(ctx context.Context, env release.Environment, w work, sink 
 }
 
 // waiting says for whom.
-func waiting(env release.Environment, before []work) *event.Message {
+func waiting(env release.Environment, before []work, mine work) *event.Message {
 	m := &event.Message{Level: event.Info, Text: fmt.Sprintf("%s: waiting for %s", env, before[0].what), Waiting: true}
 	for _, w := range before[1:] {
 		m.Text += ", then " + w.what
 	}
-	if before[0].canGiveUp {
+	if before[0].canGiveUp && !mine.urgent { // that has done so
 		m.Hint = env.Command("rollback") + " gives that one up"
 	}
 	return m

@@ -33,7 +33,7 @@ func (e *Engine) deployRelease(ctx context.Context, req api.DeployRequest, sink 
 		return e.plan(ctx, d, sink)
 	}
 	if req.Rollback && req.Release != "" {
-		if err := e.makeWay(ctx, d, sink); err != nil {
+		if err := e.makeWay(d, sink); err != nil {
 			return err
 		}
 	}
