@@ -46,6 +46,12 @@ func newBudget(makeRoom func(), logger *log.Logger) *budget {
 	return b
 }
 
+// forRest is the memory that is taken beside that of connections.
+const forRest = 64 << 20
+
+// Memory is what the proxy may take when as much is open as may be.
+func (p *Proxy) Memory() int64 { return forRest + p.budget.size*perConnection }
+
 // share is what one port, or one replica, has of the budget.
 type share struct{ open atomic.Int64 }
 

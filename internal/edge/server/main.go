@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -51,8 +51,6 @@ func Main(args []string) int {
 		fmt.Fprintln(os.Stderr, "edge:", err)
 		return 2
 	}
-	// The heap is small and most of it lives briefly: collecting at twice 4 MB would be most of the work.
-	debug.SetGCPercent(400)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, o, logger); err != nil {
@@ -67,6 +65,7 @@ func run(ctx context.Context, o options, logger *log.Logger) error {
 		return fmt.Errorf("start edge: %w", err)
 	}
 	s := newServer(o, logger)
+	defer runtime.KeepAlive(boundMemory(s.proxy.Memory()))
 	ctx, s.end = context.WithCancel(ctx)
 	defer s.end()
 	office, leave := context.WithCancel(ctx)
