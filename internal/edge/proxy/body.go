@@ -42,7 +42,7 @@ func (b *movingBody) setDeadline(at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.ended {
-		b.conn.SetReadDeadline(at) //nolint:errcheck // the connection has ended; reading tells
+		b.conn.SetReadDeadline(at) // where it has ended, reading tells
 	}
 }
 
