@@ -25,6 +25,22 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
 )
 
+// TestMain has temporary files lie where they go with the tests, as the engine has them: BuildKit leaves some of builds that end
+// with their process.
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "sw-build-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		if err := os.Setenv("TMPDIR", dir); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
+}
+
 // yard is a place to build in: a store that has busybox, and a builder on it.
 type yard struct {
 	*build.Builder
