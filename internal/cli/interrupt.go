@@ -50,7 +50,7 @@ func (s *begunSink) hint() string {
 
 // canBeGivenUp reports whether rollback takes back the deployment while it is under way.
 func canBeGivenUp(d release.Deployment) bool {
-	return d.Result == release.Running && d.Cause != release.CauseDown && d.Cause != release.CauseRollback
+	return d.Result == release.Running && d.Cause.CanBeGivenUp()
 }
 
 // interrupted is the error of a call that its user has ended.

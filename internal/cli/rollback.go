@@ -21,7 +21,8 @@ func (a *app) rollback() *cobra.Command {
 			"serve; others are those of the checkout, if there is one, else those that were handed over last.",
 			"",
 			"While a deployment is under way, rollback without a RELEASE gives that one up: what served before serves again, as after a",
-			"failure, and nothing is held. A rollback under way is waited for."),
+			"failure, and nothing is held. A rollback under way is waited for. With a RELEASE it gives up whatever is under way, a rollback",
+			"too, and then goes there."),
 		Example: lines(
 			"  seaworthy rollback",
 			"  seaworthy rollback local#3 --plan"),

@@ -38,7 +38,7 @@ type deployment struct {
 // work says for what others wait.
 func (d deployment) work() work {
 	return work{
-		what: fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor), canGiveUp: canBeGivenUp(d.cause),
+		what: fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor), canGiveUp: d.cause.CanBeGivenUp(),
 		urgent: d.cause == release.CauseRollback, // what waits finds the environment held then
 	}
 }

@@ -85,11 +85,6 @@ func (e *Engine) run(ctx context.Context, u *underWay, desired rollout.Desired, 
 	return release.Cancelled, why
 }
 
-// canBeGivenUp says which deployments a plain rollback gives up. A rollback leads back already: another one waits for it.
-func canBeGivenUp(cause release.Cause) bool {
-	return cause != release.CauseDown && cause != release.CauseRollback
-}
-
 // takeBack gives up the deployment that is under way in an environment, and returns when what served before serves again. A
 // rollback under way is waited for. It is false where there is neither: then it is for a deployment to lead back.
 func (e *Engine) takeBack(ctx context.Context, req api.DeployRequest, sink event.Sink) (done bool, err error) {
@@ -103,7 +98,7 @@ func (e *Engine) takeBack(ctx context.Context, req api.DeployRequest, sink event
 	if req.PlanOnly {
 		return true, e.planReturn(ctx, u, sink)
 	}
-	if dep := u.intent.Deployment; canBeGivenUp(dep.Cause) {
+	if dep := u.intent.Deployment; dep.Cause.CanBeGivenUp() {
 		if given, err := e.giveUp(u, req.Actor, sink); err != nil || !given {
 			return false, err
 		}
@@ -173,7 +168,7 @@ func (e *Engine) wasTakenBack(env release.Environment, sink event.Sink) (bool, e
 // planReturn says what giving up would do at this moment.
 func (e *Engine) planReturn(ctx context.Context, u *underWay, sink event.Sink) error {
 	dep := u.intent.Deployment
-	if !canBeGivenUp(dep.Cause) {
+	if !dep.Cause.CanBeGivenUp() {
 		say(sink, fmt.Sprintf("%s: %s, a rollback by %s, is under way: it would be waited for", dep.Environment, dep.Name(), dep.Actor))
 		return nil
 	}

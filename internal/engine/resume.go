@@ -40,7 +40,7 @@ func (e *Engine) goOn(s state.Environment) (w work, do func() error) {
 	switch {
 	case s.Pending != nil:
 		u := e.rollouts.begin(*s.Pending)
-		w = work{what: s.Pending.Deployment.Name() + ", which was interrupted", canGiveUp: canBeGivenUp(s.Pending.Deployment.Cause)}
+		w = work{what: s.Pending.Deployment.Name() + ", which was interrupted", canGiveUp: s.Pending.Deployment.Cause.CanBeGivenUp()}
 		return w, func() error { return e.resumeDeployment(u, s.Held) }
 	case !isWhole(s.Serving):
 		return work{what: "a restart, which was interrupted"}, func() error { return e.makeWhole(e.life, s.Environment, event.Discard) }

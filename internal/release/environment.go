@@ -86,6 +86,10 @@ const (
 	CauseDown     Cause = "down"     // stopped and removed
 )
 
+// CanBeGivenUp reports whether a plain rollback gives up a deployment with this cause while it is under way. A rollback leads back
+// already: another one waits for it.
+func (c Cause) CanBeGivenUp() bool { return c != CauseDown && c != CauseRollback }
+
 // Deployment is a release put into an environment.
 type Deployment struct {
 	Environment Environment `json:"environment"`     // where

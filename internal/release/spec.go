@@ -8,7 +8,8 @@ import (
 
 // Spec is the digest of what a replica of the service runs. Replicas of equal Spec are interchangeable, whatever release
 // made them. It covers every field but those that say how many replicas there are, how they are replaced, restarted and
-// stopped, in which order services start, when they count as well without a health test and where traffic comes from; an image counts by its digest alone.
+// stopped, in which order services start, when they count as well without a health test, and where traffic comes from; an image
+// counts by its digest alone.
 func (s Service) Spec() Digest {
 	b, err := json.Marshal(s.Inner())
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 )
 
 // The OCI runtimes that replicas can be run with: programs that make one container and go
-// (https://github.com/opencontainers/runtime-spec/blob/main/runtime.md). crun starts a replica, and each health check, in half the
-// time of runc, so it is preferred where it is installed.
+// (https://github.com/opencontainers/runtime-spec/blob/main/runtime.md). crun makes a container, and runs a health check in it, in
+// half of runc's time, so it is preferred where it is installed.
 const (
 	runc = "runc"
 	crun = "crun"

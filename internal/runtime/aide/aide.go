@@ -1,6 +1,6 @@
 // Package aide is what small help a replica has at its side: the process that writes its log, the init that may run inside it,
-// what keeps its standard input open, and runc and crun where they need
-// a hand. They are one program, told apart by the name it is run as.
+// what keeps its standard input open, and runc and crun where they need a hand. They are one program, told apart by the name it
+// is run as.
 //
 // There are as many as there are replicas, and each start waits for one: nothing here may import more than it needs.
 package aide
