@@ -86,7 +86,7 @@ func (r *Runtime) findCrun(ctx context.Context, chroot bool) (ociRuntime, error)
 	if err != nil {
 		return ociRuntime{}, missing(crun, crun, err)
 	}
-	if err := checkCrun(ctx, path); err != nil {
+	if err := r.checkCrun(ctx, path); err != nil {
 		return ociRuntime{}, err
 	}
 	if chroot {
@@ -109,8 +109,8 @@ func missing(name, debian string, err error) error {
 var crunVersion = regexp.MustCompile(`^crun version (\d+)\.(\d+)`)
 
 // checkCrun says whether this crun is one that replicas can be run with.
-func checkCrun(ctx context.Context, path string) error {
-	out, err := exec.CommandContext(ctx, path, "--version").Output()
+func (r *Runtime) checkCrun(ctx context.Context, path string) error {
+	out, err := r.command(ctx, path, "--version").Output()
 	if err != nil {
 		return fmt.Errorf("ask crun for its version: %w", err)
 	}
@@ -129,6 +129,17 @@ func checkCrun(ctx context.Context, path string) error {
 	return nil
 }
 
+// command runs an OCI runtime.
+func (r *Runtime) command(ctx context.Context, path string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), r.crunScratch())
+	return cmd
+}
+
+// crunScratch is the variable that tells crun where to have its temporary file, otherwise in /tmp: in the words of runc, which it
+// has that from (https://github.com/containers/crun/blob/main/src/libcrun/cloned_binary.c).
+func (r *Runtime) crunScratch() string { return "_LIBCONTAINER_STATEDIR=" + r.dir.scratch() }
+
 // runtimeRoot is where an OCI runtime keeps what it knows of its containers.
 func (l layout) runtimeRoot(name string) string { return filepath.Join(l.run, name) }
 
@@ -139,7 +150,7 @@ func (r *Runtime) deleteContainer(ctx context.Context, id string) error {
 		if _, err := os.Stat(filepath.Join(root, id)); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		if out, err := exec.CommandContext(ctx, path, "--root", root, "delete", "--force", id).CombinedOutput(); err != nil {
+		if out, err := r.command(ctx, path, "--root", root, "delete", "--force", id).CombinedOutput(); err != nil {
 			return fmt.Errorf("delete container %s: %w: %s", id, err, out)
 		}
 	}

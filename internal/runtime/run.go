@@ -55,7 +55,7 @@ func (r *Runtime) spawn(id string) (*run, error) {
 	defer output.Close()
 	cmd := exec.Command(r.programs.shim)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = r.shimDir(id), output, output, []*os.File{socket}
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), r.crunScratch()}
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true} // what stops the engine's group does not stop it
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start shim: %w", err)

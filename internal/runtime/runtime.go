@@ -95,6 +95,9 @@ func (l layout) log(e release.Environment, id string) string {
 }
 func (l layout) fifos() string { return filepath.Join(l.run, "io") }
 
+// scratch is where crun has a file for a moment whenever it starts. One that is killed leaves it.
+func (l layout) scratch() string { return filepath.Join(l.run, "tmp") }
+
 // socket is a path of fixed length: a socket's may have 108 characters.
 func (l layout) socket(id string) string {
 	sum := sha256.Sum256([]byte(id))
@@ -124,10 +127,12 @@ func New(ctx context.Context, s *store.Store, cfg Config) (*Runtime, error) {
 		containers: map[string]*container{}, watchers: map[*watcher]struct{}{},
 	}
 	r.closing, r.close = context.WithCancel(context.WithoutCancel(ctx))
-	if err := os.RemoveAll(dir.fifos()); err != nil { // of callers that have gone with the former engine
-		return nil, fmt.Errorf("lay out runtime: %w", err)
+	for _, left := range []string{dir.fifos(), dir.scratch()} { // by callers that have gone with the former engine
+		if err := os.RemoveAll(left); err != nil {
+			return nil, fmt.Errorf("lay out runtime: %w", err)
+		}
 	}
-	for _, path := range []string{dir.containers(), dir.logs(), dir.fifos(), filepath.Dir(dir.socket("")), dir.runtimeRoot(runc), dir.runtimeRoot(crun), r.volumes.root} {
+	for _, path := range []string{dir.containers(), dir.logs(), dir.fifos(), dir.scratch(), filepath.Dir(dir.socket("")), dir.runtimeRoot(runc), dir.runtimeRoot(crun), r.volumes.root} {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, fmt.Errorf("lay out runtime: %w", err)
 		}
