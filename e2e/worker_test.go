@@ -21,12 +21,22 @@ func TestAServiceThatMayEndHasDoneItsWork(t *testing.T) {
 	s.edit("compose.yaml", `"done once"]`, `"done once"], restart: "no"`)
 	s.up(0)
 	s.serves("1")
-	if out := s.run(0, "status"); strings.Count(out, "completed") != 2 {
+	if out := s.run(0, "status"); strings.Count(out, "completed") != 2 || strings.Contains(out, "0/1") {
 		t.Errorf("status does not say that two have completed:\n%s", out)
 	}
 	s.run(0, "plan", "--exit-code")
 
 	before := s.replicas("once")[0]
+	s.refused(0, []string{"restart"}, "restart web")
+	if now := s.replicas("once")[0]; now.Started != before.Started {
+		t.Error("a restart of all did again what was done")
+	}
+	s.refused(0, []string{"restart", "once"}, "restart once")
+	if now := s.replicas("once")[0]; now.Started == before.Started {
+		t.Error("a restart of what is done does not do it again")
+	}
+
+	before = s.replicas("once")[0]
 	s.edit("compose.yaml", `VERSION: "1"`, `VERSION: "2"`)
 	s.edit("compose.yaml", `"echo", "done"`, `"false"`)
 	s.refused(6, []string{"up"}, "maybe 1", "exited with code 1")

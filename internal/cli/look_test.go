@@ -82,6 +82,21 @@ db       1/1       healthy              0123456789ab  1 hour ago
 `, got)
 }
 
+func TestStatusTellsWhatIsDoneFromWhatFailed(t *testing.T) {
+	ended := func(code int) []release.Replica {
+		return []release.Replica{{Index: 1, State: release.StateExited, ExitKnown: true, ExitCode: code}}
+	}
+	for want, s := range map[string]api.ServiceStatus{
+		"1/1 completed":               {Desired: 1, Completed: 1, Replicas: ended(0)},
+		"2/2 completed":               {Desired: 2, OneShot: true}, // collected
+		"1/1 running":                 {Desired: 1, Healthy: 1, OneShot: true, Replicas: []release.Replica{{State: release.StateRunning}}},
+		"0/1 replica 1 exited with 7": {Desired: 1, OneShot: true, Replicas: ended(7)},
+	} {
+		state, _ := stateOf(s)
+		differs(t, want, counts(s)+" "+state)
+	}
+}
+
 func TestHistoryShowsWhyByWhomHowLongWithWhatResult(t *testing.T) {
 	var entries []api.HistoryEntry
 	for _, d := range deployments() {

@@ -149,8 +149,19 @@ func writeServices(out tui.Output, e api.EnvironmentStatus, now time.Time) error
 	return table.Write(out)
 }
 
+// hasCompleted reports whether a service has done its work. Of a one-shot whose replica is gone nothing else is known: what serves
+// has waited for it.
+func hasCompleted(s api.ServiceStatus) bool {
+	return s.Completed == s.Desired || s.OneShot && len(s.Replicas) == 0
+}
+
+// counts has the replicas that are as they should be: well, or done.
 func counts(s api.ServiceStatus) string {
-	text := fmt.Sprintf("%d/%d", s.Healthy, s.Desired)
+	good := s.Healthy + s.Completed
+	if hasCompleted(s) {
+		good = s.Desired
+	}
+	text := fmt.Sprintf("%d/%d", good, s.Desired)
 	if s.Scaled && s.Desired > 0 { // the state says it
 		text += " (scaled)"
 	}
@@ -174,17 +185,15 @@ func withRestarts(s api.ServiceStatus) (string, tui.Tone) {
 }
 
 func stateOf(s api.ServiceStatus) (string, tui.Tone) {
-	if s.OneShot {
-		return "ran to its end", tui.Dim
-	}
-	if s.Healthy == s.Desired {
-		if s.Desired == 0 {
-			return "scaled to 0", tui.Dim
-		}
-		return "healthy", tui.Good
-	}
-	if s.Completed > 0 && s.Healthy+s.Completed == s.Desired {
+	switch {
+	case s.Desired == 0:
+		return "scaled to 0", tui.Dim
+	case hasCompleted(s):
 		return "completed", tui.Dim
+	case s.Healthy+s.Completed == s.Desired && s.OneShot:
+		return "running", tui.Warning
+	case s.Healthy+s.Completed == s.Desired:
+		return "healthy", tui.Good
 	}
 	for _, r := range s.Replicas {
 		switch {

@@ -11,18 +11,25 @@ import (
 
 // PlanRestart restarts the replicas of services that serve, one after the other: out of the traffic, drained, stopped,
 // started, well, back. No names mean all services but one-shots. A service that is to restart with one it depends on
-// does so. The only replica of a service has its requests held meanwhile. It is pure.
+// does so. What has done its work runs again only where its service is named. The only replica of a service has its requests held
+// meanwhile. It is pure.
 func PlanRestart(o Observed, env release.Environment, services []string) Plan {
 	r := &restarter{planner: newPlanner(o, Desired{Environment: env, Generation: o.Serving.generation()})}
 	config := o.Serving.generation().Config
 	chosen := restarted(config, services)
-	var before []string
+	var names, before []string
 	for _, name := range dependencyOrder(config) {
-		if slices.Contains(chosen, name) {
-			before = r.service(*config.Service(name), before)
+		if !slices.Contains(chosen, name) {
+			continue
 		}
+		mine := r.restartable(name, slices.Contains(services, name))
+		if len(mine) == 0 {
+			continue
+		}
+		names = append(names, name)
+		before = r.service(name, mine, before)
 	}
-	title := "restart " + strings.Join(chosen, ", ")
+	title := "restart " + strings.Join(names, ", ")
 	if len(r.operations) == 0 {
 		title = "nothing to restart"
 	}
@@ -71,10 +78,17 @@ func restarted(c release.Config, named []string) []string {
 	return chosen
 }
 
-// service restarts the replicas of one service; it returns what the next one waits for.
-func (r *restarter) service(s release.Service, before []string) []string {
-	c := r.changes[s.Name]
-	mine := slices.DeleteFunc(r.replicasOf(s.Name), func(o release.Replica) bool { return o.Spec != c.spec })
+// restartable are the replicas of a service that restart.
+func (r *restarter) restartable(service string, named bool) []release.Replica {
+	c := r.changes[service]
+	return slices.DeleteFunc(r.replicasOf(service), func(o release.Replica) bool {
+		return o.Spec != c.spec || !named && c.want.Completed(o)
+	})
+}
+
+// service restarts replicas of one service; it returns what the next one waits for.
+func (r *restarter) service(name string, mine []release.Replica, before []string) []string {
+	c := r.changes[name]
 	for _, replica := range mine {
 		if r.serving.routes(replica) {
 			before = r.routed(c, replica, before)
@@ -82,9 +96,9 @@ func (r *restarter) service(s release.Service, before []string) []string {
 			before = r.replica(c, replica, before)
 		}
 	}
-	change := Change{Service: s.Name, Action: "restart " + replicas(len(mine))}
-	if w, held := r.held[s.Name]; held {
-		change.Interruption = fmt.Sprintf("requests to %s wait while it restarts, at most %s", s.Name, people(w.forth))
+	change := Change{Service: name, Action: "restart " + replicas(len(mine))}
+	if w, held := r.held[name]; held {
+		change.Interruption = fmt.Sprintf("requests to %s wait while it restarts, at most %s", name, people(w.forth))
 	}
 	r.changed = append(r.changed, change)
 	return before
