@@ -84,6 +84,7 @@ type EnvironmentStatus struct {
 	Origin      release.Origin      `json:"origin,omitzero"`      // where the release came from
 	Deployment  *release.Deployment `json:"deployment,omitempty"` // the one that serves
 	Pending     *release.Deployment `json:"pending,omitempty"`    // the one under way
+	Busy        string              `json:"busy,omitempty"`       // what is under way, a deployment or not, and for whom
 	Waiting     []string            `json:"waiting,omitempty"`    // what has not begun, and for whom: the next one first
 	Last        *release.Deployment `json:"last,omitempty"`       // the last one, whatever became of it
 	Held        string              `json:"held,omitempty"`       // why a rollback holds it; empty: nothing does

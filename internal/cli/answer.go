@@ -34,8 +34,21 @@ func (a *app) renderer() tui.Renderer {
 
 // render runs a call whose events are shown as they come.
 func (a *app) render(ctx context.Context, call func(event.Sink) error) error {
+	return a.rendered(ctx, nil, call)
+}
+
+// change renders a call that changes an environment, which the engine begins at once and finishes without its caller; where it is
+// only planned nothing is changed.
+func (a *app) change(ctx context.Context, env release.Environment, planOnly bool, call func(event.Sink) error) error {
+	if planOnly {
+		return a.render(ctx, call)
+	}
+	return a.rendered(ctx, &env, call)
+}
+
+func (a *app) rendered(ctx context.Context, changes *release.Environment, call func(event.Sink) error) error {
 	r := a.renderer()
-	sink := &begunSink{Sink: a.typed(r)}
+	sink := &begunSink{Sink: a.typed(r), changes: changes}
 	err := call(sink)
 	if err != nil && ctx.Err() != nil {
 		err = interrupted(sink.hint())

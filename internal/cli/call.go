@@ -18,10 +18,11 @@ func (a *app) reachTarget(ctx context.Context) (*api.Client, release.Environment
 	return client, env, err
 }
 
-func (a *app) onTarget(ctx context.Context, call func(*api.Client, release.Environment, event.Sink) error) error {
+// onTarget changes the environment that the verb is about, or says what would change.
+func (a *app) onTarget(ctx context.Context, planOnly bool, call func(*api.Client, release.Environment, event.Sink) error) error {
 	client, env, err := a.reachTarget(ctx)
 	if err != nil {
 		return err
 	}
-	return a.render(ctx, func(sink event.Sink) error { return call(client, env, sink) })
+	return a.change(ctx, env, planOnly, func(sink event.Sink) error { return call(client, env, sink) })
 }

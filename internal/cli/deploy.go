@@ -24,7 +24,7 @@ func (a *app) deploy() *cobra.Command {
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return a.onTarget(ctx, func(c *api.Client, env release.Environment, sink event.Sink) error {
+			return a.onTarget(ctx, plan, func(c *api.Client, env release.Environment, sink event.Sink) error {
 				req := api.DeployRequest{Environment: env, Release: args[0], Actor: actor(), Force: force, PlanOnly: plan, Secrets: a.secretsOf(ctx, env)}
 				return c.Deploy(ctx, req, sink)
 			})

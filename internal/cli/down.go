@@ -45,7 +45,7 @@ func (a *app) takeDown(ctx context.Context, req api.ServicesRequest) error {
 			return err
 		}
 	}
-	return a.render(ctx, func(sink event.Sink) error { return client.Down(ctx, req, sink) })
+	return a.change(ctx, env, req.PlanOnly, func(sink event.Sink) error { return client.Down(ctx, req, sink) })
 }
 
 // confirmDown asks whether the volumes may go, if there are any: after it has been shown what happens.

@@ -11,18 +11,21 @@ import (
 // begunSink notes whether the engine has begun what it finishes without its caller.
 type begunSink struct {
 	event.Sink
-	begun atomic.Bool
-	waits atomic.Bool                        // for its turn: who goes now takes back what is asked for
-	last  atomic.Pointer[release.Deployment] // that was told of
+	changes *release.Environment // what the call asks for begins at once; nil: an event tells when
+	begun   atomic.Bool
+	waits   atomic.Bool                        // for its turn: who goes now takes back what is asked for
+	gaveUp  atomic.Bool                        // what others had begun, for its turn
+	last    atomic.Pointer[release.Deployment] // that was told of
 }
 
 // Emit passes the event on.
 func (s *begunSink) Emit(e event.Event) {
+	s.waits.Store(e.Message != nil && e.Message.Waiting)
 	switch {
 	case e.Type == event.TypeRelease, e.Type == event.TypeDeployment, e.Plan != nil && !e.Plan.Only:
 		s.begun.Store(true)
-	case e.Message != nil:
-		s.waits.Store(e.Message.Waiting)
+	case e.Message != nil && e.Message.Begun:
+		s.gaveUp.Store(true)
 	}
 	if e.Type == event.TypeDeployment {
 		s.last.Store(e.Deployment)
@@ -32,20 +35,27 @@ func (s *begunSink) Emit(e event.Event) {
 
 // hint says what becomes of a call that its user has ended.
 func (s *begunSink) hint() string {
-	if s.waits.Load() {
-		return "it waited for its turn and is withdrawn: nothing was deployed"
+	last := s.last.Load()
+	status := "seaworthy status"
+	switch {
+	case last != nil:
+		status = last.Environment.Command("status")
+	case s.changes != nil:
+		status = s.changes.Command("status")
 	}
-	if d := s.last.Load(); d != nil {
-		hint := "the engine finishes what it has begun: " + d.Environment.Command("status") + " shows how far it is"
-		if canBeGivenUp(*d) {
-			hint += "; " + d.Environment.Command("rollback") + " gives it up"
-		}
-		return hint
+	switch {
+	case s.waits.Load() && s.gaveUp.Load():
+		return "it waited for its turn and is withdrawn; what it gave up stays given up: " + status + " shows what serves"
+	case s.waits.Load():
+		return "it waited for its turn and is withdrawn: what runs stays as it is"
+	case last == nil && s.changes == nil && !s.begun.Load():
+		return "nothing was changed; run the same command again: it goes on where this one stopped"
 	}
-	if s.begun.Load() {
-		return "the engine finishes what it has begun: seaworthy status shows how far it is"
+	hint := "the engine finishes what it has begun: " + status + " shows how far it is"
+	if last != nil && canBeGivenUp(*last) {
+		hint += "; " + last.Environment.Command("rollback") + " gives it up"
 	}
-	return "nothing was changed; run the same command again: it goes on where this one stopped"
+	return hint
 }
 
 // canBeGivenUp reports whether rollback takes back the deployment while it is under way.

@@ -16,7 +16,7 @@ func (a *app) restart() *cobra.Command {
 			"done their work, which run again only where they are named. What has begun the engine finishes, also after Ctrl-C."),
 		Example: "  seaworthy restart web",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.onTarget(cmd.Context(), func(c *api.Client, env release.Environment, sink event.Sink) error {
+			return a.onTarget(cmd.Context(), false, func(c *api.Client, env release.Environment, sink event.Sink) error {
 				return c.Restart(cmd.Context(), api.ServicesRequest{Environment: env, Services: args, Actor: actor()}, sink)
 			})
 		},

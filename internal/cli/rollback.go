@@ -29,7 +29,7 @@ func (a *app) rollback() *cobra.Command {
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.Actor, req.Release = actor(), strings.Join(args, "")
-			return a.onTarget(cmd.Context(), func(c *api.Client, env release.Environment, sink event.Sink) error {
+			return a.onTarget(cmd.Context(), req.PlanOnly, func(c *api.Client, env release.Environment, sink event.Sink) error {
 				req.Environment, req.Secrets = env, a.secretsOf(cmd.Context(), env)
 				return c.Deploy(cmd.Context(), req, sink)
 			})

@@ -27,7 +27,7 @@ func (a *app) scale() *cobra.Command {
 				}
 				counts[name] = n
 			}
-			return a.onTarget(cmd.Context(), func(c *api.Client, env release.Environment, sink event.Sink) error {
+			return a.onTarget(cmd.Context(), plan, func(c *api.Client, env release.Environment, sink event.Sink) error {
 				return c.Scale(cmd.Context(), api.ScaleRequest{Environment: env, Replicas: counts, Actor: actor(), PlanOnly: plan}, sink)
 			})
 		},

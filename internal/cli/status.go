@@ -110,12 +110,15 @@ func originOf(o release.Origin) string {
 
 func (a *app) notes(e api.EnvironmentStatus) []string {
 	var all []string
-	if p := e.Pending; p != nil {
+	switch p := e.Pending; {
+	case p != nil:
 		note := fmt.Sprintf("under way: %s of %s by %s", p.Name(), p.Release.Short(), tui.Clean(p.Actor))
 		if canBeGivenUp(*p) {
 			note += "; " + a.asTyped(e.Environment.Command("rollback")) + " gives it up"
 		}
 		all = append(all, note)
+	case e.Busy != "":
+		all = append(all, "under way: "+tui.Clean(e.Busy))
 	}
 	for _, next := range e.Waiting {
 		all = append(all, "then: "+tui.Clean(next))

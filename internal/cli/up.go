@@ -110,7 +110,7 @@ func (a *app) runPlan(ctx context.Context, path string, force bool) error {
 	}
 	req := f.request()
 	req.Force = force
-	return a.render(ctx, func(sink event.Sink) error { return client.Deploy(ctx, req, sink) })
+	return a.change(ctx, req.Environment, false, func(sink event.Sink) error { return client.Deploy(ctx, req, sink) })
 }
 
 // make runs the way from the directory to goal.

@@ -103,7 +103,9 @@ func (e *Engine) takeBack(ctx context.Context, req api.DeployRequest, sink event
 			return false, err
 		}
 	} else {
-		say(sink, fmt.Sprintf("%s: waiting for %s, a rollback by %s", dep.Environment, dep.Name(), dep.Actor))
+		sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{
+			Level: event.Info, Text: fmt.Sprintf("%s: waiting for %s, a rollback by %s", dep.Environment, dep.Name(), dep.Actor), Waiting: true,
+		}})
 	}
 	if err := u.await(ctx); err != nil {
 		return true, err
@@ -133,7 +135,8 @@ func (e *Engine) giveUp(u *underWay, actor string, sink event.Sink) (bool, error
 		return false, err
 	}
 	u.giveUp(givenUp(dep, actor))
-	say(sink, fmt.Sprintf("%s: giving up %s, %s of %s by %s", dep.Environment, dep.Name(), dep.Cause, dep.Release.Short(), dep.Actor))
+	text := fmt.Sprintf("%s: giving up %s, %s of %s by %s", dep.Environment, dep.Name(), dep.Cause, dep.Release.Short(), dep.Actor)
+	sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Level: event.Info, Text: text, Begun: true}})
 	return true, nil
 }
 

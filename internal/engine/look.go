@@ -32,7 +32,8 @@ func (e *Engine) status(env release.Environment) ([]api.EnvironmentStatus, error
 }
 
 func (e *Engine) statusOf(tx state.Tx, s state.Environment) api.EnvironmentStatus {
-	out := api.EnvironmentStatus{Environment: s.Environment, Held: s.Held, Waiting: e.turns.waiting(s.Environment)}
+	out := api.EnvironmentStatus{Environment: s.Environment, Held: s.Held}
+	out.Busy, out.Waiting = e.turns.line(s.Environment)
 	if s.Pending != nil {
 		out.Pending = &s.Pending.Deployment
 	}

@@ -96,16 +96,18 @@ func (t *turns) leave(env release.Environment, mine *turn) {
 	}
 }
 
-// waiting says who waits for the environment's turn, the next one first.
-func (t *turns) waiting(env release.Environment) []string {
+// line says who has the environment's turn, and who waits for it, the next one first.
+func (t *turns) line(env release.Environment) (now string, then []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	queue := t.queues[env]
-	var all []string
-	for _, w := range queue[min(1, len(queue)):] {
-		all = append(all, w.what)
+	for i, w := range t.queues[env] {
+		if i == 0 {
+			now = w.what
+			continue
+		}
+		then = append(then, w.what)
 	}
-	return all
+	return now, then
 }
 
 // busy says what is going on, for people.

@@ -39,8 +39,9 @@ func TestTurnsComeInOrderBehindWhatIsUrgent(t *testing.T) {
 	_, gone := queued(withdrawn, turns, env, work{what: "withdrawn"})
 	last, _ := queued(t.Context(), turns, env, work{what: "last"})
 	urgent, _ := queued(t.Context(), turns, env, work{what: "rollback", urgent: true})
-	if diff := cmp.Diff([]string{"rollback", "first", "withdrawn", "last"}, turns.waiting(env)); diff != "" {
-		t.Errorf("who waits (-want +got):\n%s", diff)
+	now, then := turns.line(env)
+	if diff := cmp.Diff([]string{"holder", "rollback", "first", "withdrawn", "last"}, append([]string{now}, then...)); diff != "" {
+		t.Errorf("who stands in line (-want +got):\n%s", diff)
 	}
 	withdraw(why)
 	if err := <-gone; !errors.Is(err, why) {
@@ -50,7 +51,7 @@ func TestTurnsComeInOrderBehindWhatIsUrgent(t *testing.T) {
 		give()
 		give = <-next
 	}
-	if left := turns.waiting(env); len(left) > 0 {
+	if _, left := turns.line(env); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 	give()

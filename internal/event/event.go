@@ -134,6 +134,8 @@ type Message struct {
 	Hint  string `json:"hint,omitempty"` // what to do about it, best with a command
 	// Waiting means that the call waits for others, and that nothing of it has begun: ended now, it is withdrawn.
 	Waiting bool `json:"waiting,omitempty"`
+	// Begun means that the engine finishes this, whatever becomes of the call.
+	Begun bool `json:"begun,omitempty"`
 }
 
 // Plan is what a rollout is about to do, as text and as data.
