@@ -17,12 +17,12 @@ import (
 // gather does what does not depend on each other at the same time: it reads the project, asks git, and reaches the engine.
 func (a *app) gather(ctx context.Context, o upOptions) (p *project.Project, origin release.Origin, client *api.Client, err error) {
 	var src git.Source
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) { p, err = a.load(ctx, o.profiles); return err })
-	group.Go(func() error { src = git.Look(ctx, a.dir, session.State+"/"); return nil })
-	group.Go(func() (err error) { client, err = a.connect(ctx); return err })
+	group, all := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { p, err = a.load(all, o.profiles); return err })
+	group.Go(func() error { src = git.Look(all, a.dir, session.State+"/"); return nil })
+	group.Go(func() (err error) { client, err = a.connect(all); return err })
 	if err = group.Wait(); err == nil {
-		origin, err = originOfProject(p, src)
+		origin, err = originOfProject(ctx, p, src)
 	}
 	return p, origin, client, err
 }

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/user"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -13,18 +15,24 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// originOfProject says where a release of the project comes from. What git ignores and ships all the same differs from the commit, too.
-func originOfProject(p *project.Project, src git.Source) (release.Origin, error) {
-	ignored, err := shipped(p, src.Ignored)
+// originOfProject says where a release of the project comes from. What git ignores and ships all the same differs from the commit,
+// too, and so does what ships from beyond the project's directory and is not committed there.
+func originOfProject(ctx context.Context, p *project.Project, src git.Source) (release.Origin, error) {
+	contexts, err := contextsOf(p)
 	if err != nil {
 		return release.Origin{}, err
 	}
+	ignored := shipped(p, contexts, src.Ignored)
+	dirtyBeyond, ignoredBeyond := beyond(ctx, p, contexts)
 	o := release.Origin{
-		Commit: src.Commit, Tag: src.Tag, Branch: src.Branch, Remote: src.Remote, Dirty: src.Dirty, Ignored: len(ignored),
-		Actor: actor(), Time: time.Now().UTC(),
+		Commit: src.Commit, Tag: src.Tag, Branch: src.Branch, Remote: src.Remote, Dirty: src.Dirty,
+		Ignored: len(ignored) + len(ignoredBeyond), Actor: actor(), Time: time.Now().UTC(),
 	}
-	for _, path := range ignored {
-		o.Dirty = append(o.Dirty, src.Prefix+path)
+	for _, place := range ignored {
+		o.Dirty = append(o.Dirty, src.Prefix+place)
+	}
+	for _, place := range append(dirtyBeyond, ignoredBeyond...) {
+		o.Dirty = append(o.Dirty, path.Join(src.Prefix, place))
 	}
 	slices.Sort(o.Dirty)
 	return o, nil

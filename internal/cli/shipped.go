@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,20 +18,13 @@ import (
 
 // shipped are those of the paths, as seen from the project's directory, that a release has something of: builds are sent it, or
 // replicas mount it. Files of variables and secrets are values and do not count.
-func shipped(p *project.Project, paths []string) ([]string, error) {
-	if len(paths) == 0 {
-		return nil, nil
-	}
-	contexts, err := contextsOf(p)
-	if err != nil {
-		return nil, err
-	}
+func shipped(p *project.Project, contexts []buildContext, paths []string) []string {
 	carried := p.CarriedPaths()
 	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
 		path = filepath.Join(p.Dir, path)
 		mounted := slices.ContainsFunc(carried, func(file string) bool { return within(path, file) })
 		return !mounted && !slices.ContainsFunc(contexts, func(c buildContext) bool { return c.takes(path, p.GivesValues) })
-	}), nil
+	})
 }
 
 // buildContext is a folder that a build is sent, but for what its ignore file names.
@@ -91,6 +85,9 @@ func (c buildContext) takes(path string, apart func(string) bool) bool {
 		return false
 	}
 	found := false
+	if _, err := os.Lstat(path); err != nil { // what was removed is not sent: that is a difference, too
+		return !c.ignores(path)
+	}
 	_ = filepath.WalkDir(path, func(at string, e fs.DirEntry, err error) error { // what cannot be read, the build will say
 		if err != nil || at == filepath.Join(c.dir, session.State) {
 			return fs.SkipDir

@@ -35,6 +35,10 @@ secrets: {token: {file: ./private/token}}
 	if err != nil {
 		t.Fatal(err)
 	}
+	shippedOf := func(paths []string) ([]string, error) {
+		contexts, err := contextsOf(p)
+		return shipped(p, contexts, paths), err
+	}
 	for _, c := range []struct{ paths, want []string }{
 		{nil, nil},
 		{[]string{"out.txt", "x.tmp"}, []string{"out.txt"}},
@@ -45,7 +49,7 @@ secrets: {token: {file: ./private/token}}
 		{[]string{"old/", ".seaworthy/"}, []string{}},
 		{[]string{"conf/"}, []string{"conf/"}},
 	} {
-		got, err := shipped(p, c.paths)
+		got, err := shippedOf(c.paths)
 		if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
 			t.Errorf("of %q: %v (-want +got):\n%s", c.paths, err, diff)
 		}
@@ -55,7 +59,7 @@ secrets: {token: {file: ./private/token}}
 		if err := os.WriteFile(filepath.Join(dir, ".dockerignore"), []byte("*\n!**/*.go\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := shipped(p, []string{"gen/", "logs/", "out.txt"})
+		got, err := shippedOf([]string{"gen/", "logs/", "out.txt"})
 		if diff := cmp.Diff([]string{"gen/"}, got); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
@@ -64,7 +68,7 @@ secrets: {token: {file: ./private/token}}
 		if err := os.WriteFile(filepath.Join(dir, ".dockerignore"), []byte("*\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := shipped(p, []string{"conf/", "gen/", "out.txt"})
+		got, err := shippedOf([]string{"conf/", "gen/", "out.txt"})
 		if diff := cmp.Diff([]string{"conf/"}, got); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}

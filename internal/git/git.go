@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,13 +29,7 @@ type Source struct {
 func Look(ctx context.Context, dir string, apart ...string) Source {
 	var src Source
 	var wait sync.WaitGroup
-	wait.Go(func() {
-		out := run(ctx, dir, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching", "--", ".")
-		src.parseStatus(out)
-	})
-	wait.Go(func() { // git's paths are relative to the top of the work tree
-		src.Prefix = strings.TrimSpace(string(run(ctx, dir, "rev-parse", "--show-prefix")))
-	})
+	wait.Go(func() { src.lookFor(ctx, dir, ".") })
 	wait.Go(func() {
 		tags := strings.Fields(string(run(ctx, dir, "tag", "--points-at", "HEAD", "--sort=version:refname")))
 		if len(tags) > 0 {
@@ -56,12 +51,40 @@ func Look(ctx context.Context, dir string, apart ...string) Source {
 	return src
 }
 
+// Changes are the paths of what is named in a directory, "." for all in it, that differ from the commit that it is at, and those
+// that are hidden, as in Source. All are absolute.
+func Changes(ctx context.Context, dir string, names ...string) (dirty, ignored []string) {
+	var src Source
+	src.lookFor(ctx, dir, names...)
+	absolute := func(paths []string) []string {
+		for i, path := range paths {
+			paths[i] = filepath.Join(dir, strings.TrimPrefix(path, src.Prefix))
+		}
+		return paths
+	}
+	return absolute(src.Dirty), absolute(src.Ignored)
+}
+
+// lookFor asks for the status of what is named in a directory, and where that lies: git's paths are relative to the top of the
+// work tree.
+func (src *Source) lookFor(ctx context.Context, dir string, names ...string) {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	wait.Go(func() {
+		status := []string{"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching", "--"}
+		src.parseStatus(run(ctx, dir, append(status, names...)...))
+	})
+	wait.Go(func() {
+		src.Prefix = strings.TrimSpace(string(run(ctx, dir, "rev-parse", "--show-prefix")))
+	})
+}
+
 // run returns what git prints, nothing where it fails.
 func run(ctx context.Context, dir string, args ...string) []byte {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
 	// A status must not take the index's lock from the user who is at work in the tree.
-	cmd.Env = append(cmd.Environ(), "GIT_OPTIONAL_LOCKS=0")
+	cmd.Env = append(cmd.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1")
 	out, err := cmd.Output()
 	if err != nil {
 		return nil

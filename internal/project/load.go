@@ -51,7 +51,7 @@ func begin(ctx context.Context, o Options) (*load, error) {
 	}
 	l := &load{
 		ctx: ctx, options: o, dir: dir, findings: &findings{}, builds: &builds{dir: dir}, known: map[string]map[string]string{},
-		project: &Project{Dir: dir, contents: map[release.Digest]content{}, values: map[string]bool{}},
+		project: &Project{Dir: dir, contents: map[release.Digest]content{}, values: map[string]bool{}, sources: map[string]bool{}},
 	}
 	l.settings = readSettings(dir, l.findings)
 	return l, nil
@@ -161,7 +161,7 @@ func (l *load) environment(name string, asked bool) (*Environment, error) {
 			findings: l.findings, dir: l.dir, name: l.project.Name, variables: variables, shell: l.options.Variables,
 			profiles: l.profiles(name, variables),
 		},
-		env: env, asked: asked, builds: l.builds, contents: l.project.contents, values: l.project.values,
+		env: env, asked: asked, builds: l.builds, contents: l.project.contents, values: l.project.values, sources: l.project.sources,
 	}
 	if v, ok := variables["COMPOSE_FILE"]; ok && asked {
 		l.add(Problem{Severity: Warning, Message: fmt.Sprintf("COMPOSE_FILE=%s is ignored", v), Hint: "name the files in " + SettingsFile + ": environments." + name + ".compose"})
@@ -170,6 +170,9 @@ func (l *load) environment(name string, asked bool) (*Environment, error) {
 		c.dockerfileAlone(l.project.Name)
 	} else {
 		c.fromCompose(l.ctx, files)
+		for _, doc := range c.all {
+			c.sources[doc.path] = true
+		}
 	}
 	if len(env.Services) > 0 {
 		c.adjust(l.settings)

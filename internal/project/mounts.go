@@ -171,7 +171,7 @@ func (c *converter) file(source, target string) (release.File, error) {
 		return release.File{}, err
 	}
 	f := release.File{Target: target, Digest: release.DigestOf(b), Size: int64(len(b)), Mode: uint32(info.Mode().Perm() &^ 0o222)}
-	c.contents[f.Digest] = content{path: source}
+	c.contents[f.Digest], c.sources[source] = content{path: source}, true
 	return f, nil
 }
 

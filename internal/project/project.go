@@ -5,6 +5,7 @@ package project
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 
@@ -32,6 +33,7 @@ type Project struct {
 
 	contents map[release.Digest]content
 	values   map[string]bool // files of variables, by their absolute paths
+	sources  map[string]bool // what else it is made of, by absolute paths
 	lookup   func(name string) (string, bool)
 }
 
@@ -153,6 +155,20 @@ func (p *Project) CarriedPaths() []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// Sources are the absolute paths of the files that the project is made of, but for what builds are sent. Only the
+// process that loaded the project can be asked.
+func (p *Project) Sources() []string {
+	all := slices.Collect(maps.Keys(p.sources))
+	all = slices.AppendSeq(all, maps.Keys(p.values))
+	for _, d := range p.Dockerfiles {
+		if d.Path != "" {
+			all = append(all, d.Path)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // GivesValues reports whether a file, by its absolute path, is there for the values of variables or of a secret. Only the

@@ -21,7 +21,8 @@ type converter struct {
 	asked    bool // it is the one that was asked for
 	builds   *builds
 	contents map[release.Digest]content
-	values   map[string]bool // of the project
+	values   map[string]bool // of the project, and so sources
+	sources  map[string]bool
 }
 
 func (c *converter) convert() {
@@ -112,6 +113,7 @@ func (c *converter) resolveFiles() {
 			}
 		}
 		for _, f := range s.LabelFiles {
+			c.sources[f] = true
 			if err := regular(f); err != nil {
 				c.add(c.item(servicePath(s.Name, "label_file"), baseName(f), whyNot(c.dir, f, err), "make it, or remove the line"))
 			}
