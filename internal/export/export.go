@@ -124,11 +124,7 @@ func (x *exporter) networks() {
 
 func (x *exporter) volumes() {
 	for _, v := range x.Config.Volumes {
-		config := types.VolumeConfig{External: types.External(v.External)}
-		if v.External {
-			config.Name = v.Name
-		}
-		x.project.Volumes[v.Name] = config
+		x.project.Volumes[v.Name] = types.VolumeConfig{External: types.External(v.External)}
 	}
 }
 

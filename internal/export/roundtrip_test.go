@@ -110,7 +110,7 @@ func anyConfig(rnd *rand.Rand) release.Config {
 			}
 		}
 		if i > 0 && some() {
-			s.DependsOn = []release.Dependency{{Service: "a", Condition: pick(rnd, release.Started, release.Healthy), Required: true, Restart: some()}}
+			s.DependsOn = []release.Dependency{{Service: "a", Condition: pick(rnd, release.Started, release.Healthy), Required: some(), Restart: some()}}
 		}
 		c.Services = append(c.Services, s)
 	}

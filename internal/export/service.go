@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,7 +87,10 @@ func dependsOn(dependencies []release.Dependency) types.DependsOnConfig {
 func ports(s release.Service) []types.ServicePortConfig {
 	var all []types.ServicePortConfig
 	for _, p := range s.Ports {
-		out := types.ServicePortConfig{HostIP: p.HostIP, Target: uint32(p.Target), Protocol: p.Protocol, AppProtocol: p.AppProtocol}
+		out := types.ServicePortConfig{HostIP: p.HostIP, Target: uint32(p.Target), AppProtocol: p.AppProtocol}
+		if p.Protocol != "tcp" {
+			out.Protocol = p.Protocol
+		}
 		if out.AppProtocol == "" {
 			out.AppProtocol = s.AppProtocol
 		}
@@ -193,8 +197,15 @@ func (x *exporter) deploy(s release.Service) *types.DeployConfig {
 		x.Notes = append(x.Notes, fmt.Sprintf("%s has 1 replica instead of %d: with Docker, a port of the host leads to one container", s.Name, n))
 		n = 1
 	}
-	return &types.DeployConfig{
-		Replicas: &n, Resources: resources(s.Resources), UpdateConfig: updatePolicy(s.Update), RollbackConfig: updatePolicy(s.Rollback),
+	out := &types.DeployConfig{
+		Resources: resources(s.Resources), UpdateConfig: updatePolicy(s.Update), RollbackConfig: updatePolicy(s.Rollback),
 		RestartPolicy: restartPolicy(s.Restart),
 	}
+	if n != 1 {
+		out.Replicas = &n
+	}
+	if reflect.ValueOf(*out).IsZero() {
+		return nil
+	}
+	return out
 }

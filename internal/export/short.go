@@ -31,6 +31,22 @@ func field(mapping *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
+// leaveOutRequired takes out of dependencies what holds anyway, and what docker-compose 1 refuses.
+func leaveOutRequired(dependencies *yaml.Node) {
+	if dependencies == nil {
+		return
+	}
+	for i := 1; i < len(dependencies.Content); i += 2 {
+		fields := &dependencies.Content[i].Content
+		for at := 0; at+1 < len(*fields); at += 2 {
+			if (*fields)[at].Value == "required" && (*fields)[at+1].Value == "true" {
+				*fields = slices.Delete(*fields, at, at+2)
+				break
+			}
+		}
+	}
+}
+
 // shorten replaces the entries of a list for which there is a short form.
 func shorten(list *yaml.Node, short func(map[string]string) string) {
 	if list == nil {

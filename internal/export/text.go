@@ -20,6 +20,7 @@ func (x *exporter) text() ([]byte, error) {
 	eachService(&doc, func(service *yaml.Node) {
 		shorten(field(service, "ports"), shortPort)
 		shorten(field(service, "volumes"), shortVolume)
+		leaveOutRequired(field(service, "depends_on"))
 	})
 	literal(&doc)
 	var b bytes.Buffer
