@@ -23,7 +23,8 @@ func main() {
 	}
 	os.Exit(cli.Main(version, os.Args[1:], cli.Engine{
 		Run: runEngine, WriteUnit: engine.WriteUnit, UnitName: engine.UnitName, Installed: engine.Installed,
-		SystemdRuns: engine.SystemdRuns, SettingsPath: engine.SettingsPath,
+		InstalledWith: engine.InstalledWith,
+		SystemdRuns:   engine.SystemdRuns, SettingsPath: engine.SettingsPath,
 	}))
 }
 

@@ -19,12 +19,13 @@ import (
 
 // Engine is what the CLI needs of the engine it may have to become. It is handed in, since everything else goes through the API.
 type Engine struct {
-	Run          func(ctx context.Context, root, settings string, onDemand bool) error
-	WriteUnit    func(dir, binary, root, settings string) (path string, err error)
-	UnitName     string
-	Installed    func(root string) bool // whether systemd starts the engine of that state root
-	SystemdRuns  func() bool
-	SettingsPath string
+	Run           func(ctx context.Context, root, settings string, onDemand bool) error
+	WriteUnit     func(dir, binary, root, settings string) (path string, err error)
+	UnitName      string
+	Installed     func(root string) bool           // whether systemd starts the engine of that state root
+	InstalledWith func(root, settings string) bool // and its unit names this file
+	SystemdRuns   func() bool
+	SettingsPath  string
 }
 
 func (a *app) engine() *cobra.Command {

@@ -32,7 +32,7 @@ func (a *app) engineRestart() *cobra.Command {
 
 func (a *app) restartEngine(ctx context.Context) error {
 	if a.installed() && a.systemctl(ctx, "is-active") == nil {
-		if err := a.systemctl(ctx, "restart"); err != nil {
+		if err := a.startInstalled(ctx, "restart"); err != nil {
 			return err
 		}
 	} else if err := tui.Busy(a.err, "stopping the engine", func() error { return stopEngine(ctx, api.NewClient(a.root)) }); err != nil && !errors.Is(err, api.ErrNoEngine) {

@@ -53,7 +53,7 @@ func (a *app) startEngine(ctx context.Context, client *api.Client) error {
 
 func (a *app) startOnce(ctx context.Context, client *api.Client) error {
 	if a.installed() { // one beside it would keep it from starting
-		if err := a.systemctl(ctx, "start"); err != nil {
+		if err := a.startInstalled(ctx, "start"); err != nil {
 			return err
 		}
 		return client.WaitReady(ctx)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -31,6 +32,33 @@ func TestAnInstalledEngineIsStartedBySystemd(t *testing.T) {
 	}
 	if _, err := os.Stat(a.root); err == nil {
 		t.Error("another engine was started beside it")
+	}
+}
+
+// systemd starts the unit as it is written: the settings of the shell do not reach it.
+func TestAnInstalledEngineDoesNotTakeTheSettingsOfTheShell(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "systemctl"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	for name, warned := range map[string]bool{"": false, "units.yaml": false, "other.yaml": true} {
+		var said bytes.Buffer
+		a := &app{root: dir, err: &said}
+		a.engineParts = Engine{InstalledWith: func(root, settings string) bool {
+			return root == dir && settings == filepath.Join(dir, "units.yaml")
+		}}
+		settings := ""
+		if name != "" {
+			settings = filepath.Join(dir, name)
+		}
+		t.Setenv("SEAWORTHY_CONFIG", settings)
+		if err := a.startInstalled(t.Context(), "start"); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(said.String(), "is not used: systemd starts the engine"); got != warned {
+			t.Errorf("with %q it says %q", settings, said.String())
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"syscall"
 
 	"github.com/goccy/go-yaml"
 	"golang.org/x/sys/unix"
@@ -84,14 +85,22 @@ func LoadSettings(path string) (Settings, error) {
 	return s, nil
 }
 
-// readRegular reads a file, and nothing that might never end, as a pipe or a device.
+// readRegular reads a file, and nothing that might never end, as a pipe or a device. /dev/null has nothing in it.
 func readRegular(path string) ([]byte, error) {
 	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("it is not a regular file")}
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case isNull(info):
+		return nil, nil
+	case !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is not a regular file")}
 	}
 	return os.ReadFile(path)
+}
+
+// isNull reports whether a file is the null device (null(4)), wherever it lies.
+func isNull(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.Mode()&fs.ModeCharDevice != 0 && st.Rdev == unix.Mkdev(1, 3)
 }

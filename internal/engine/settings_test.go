@@ -48,22 +48,39 @@ func TestSettingsNameTrustedProxies(t *testing.T) {
 	}
 }
 
-func TestSettingsAreNotReadFromAPipe(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "engine.yaml")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
+func TestSettingsMayBeEmpty(t *testing.T) {
+	empty, link := filepath.Join(t.TempDir(), "empty"), filepath.Join(t.TempDir(), "link")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	read := make(chan error, 1)
-	go func() {
-		_, err := LoadSettings(path)
-		read <- err
-	}()
-	select {
-	case err := <-read:
-		if release.KindOf(err) != release.KindUsage || !strings.Contains(err.Error(), "it is not a regular file") {
-			t.Errorf("got %v", err)
+	if err := os.Symlink(os.DevNull, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{empty, os.DevNull, link} {
+		if s, err := LoadSettings(path); err != nil || s.KeepReleases != 5 {
+			t.Errorf("%s: %+v, %v", path, s, err)
 		}
-	case <-time.After(10 * time.Second):
-		t.Error("it waits for somebody who writes")
+	}
+}
+
+func TestSettingsAreNotReadFromWhatMightNeverEnd(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "engine.yaml")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, "/dev/zero", "/dev/tty"} {
+		read := make(chan error, 1)
+		go func() {
+			_, err := LoadSettings(path)
+			read <- err
+		}()
+		select {
+		case err := <-read:
+			if release.KindOf(err) != release.KindUsage || !strings.Contains(err.Error(), "it is not a regular file") {
+				t.Errorf("%s: %v", path, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: it waits for somebody who writes", path)
+		}
 	}
 }

@@ -14,6 +14,9 @@ var unitDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/loca
 // Installed reports whether systemd runs here and starts the engine of that state root.
 func Installed(root string) bool { return SystemdRuns() && installed(unitDirs, root) }
 
+// InstalledWith reports whether the unit of that state root names this file of settings.
+func InstalledWith(root, settings string) bool { return installedWith(unitDirs, root, settings) }
+
 // SystemdRuns reports whether systemd is this machine's first process.
 func SystemdRuns() bool {
 	_, err := os.Stat("/run/systemd/system") // sd_booted(3)
@@ -22,9 +25,17 @@ func SystemdRuns() bool {
 
 // installed says whether one of the directories has the unit, for this state root.
 func installed(dirs []string, root string) bool {
+	return unitHas(dirs, " --root "+argument(root)+"\n")
+}
+
+func installedWith(dirs []string, root, settings string) bool {
+	return unitHas(dirs, " "+command(root, settings)+"\n") || settings == SettingsPath && unitHas(dirs, " "+command(root, "")+"\n")
+}
+
+func unitHas(dirs []string, text string) bool {
 	for _, dir := range dirs {
 		content, err := os.ReadFile(filepath.Join(dir, UnitName))
-		if err == nil && bytes.Contains(content, []byte(" --root "+argument(root)+"\n")) {
+		if err == nil && bytes.Contains(content, []byte(text)) {
 			return true
 		}
 	}

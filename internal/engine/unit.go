@@ -26,7 +26,7 @@ RequiresMountsFor=%s
 
 [Service]
 Type=notify
-ExecStart=%s engine run%s --root %s
+ExecStart=%s %s
 Restart=on-failure
 RestartSec=1
 TimeoutStartSec=infinity
@@ -43,11 +43,16 @@ WantedBy=multi-user.target
 // WriteUnit writes the systemd unit for this binary, a state root and, unless it is empty, a file of settings into dir. It
 // returns the unit's path.
 func WriteUnit(dir, binary, root, settings string) (string, error) {
+	path := filepath.Join(dir, UnitName)
+	return path, atomicfile.Write(path, fmt.Appendf(nil, unit, word(root), word(binary), command(root, settings)), 0o644)
+}
+
+// command is what the unit has the binary do.
+func command(root, settings string) string {
 	if settings != "" {
 		settings = " --config " + argument(settings)
 	}
-	path := filepath.Join(dir, UnitName)
-	return path, atomicfile.Write(path, fmt.Appendf(nil, unit, word(root), word(binary), settings, argument(root)), 0o644)
+	return "engine run" + settings + " --root " + argument(root)
 }
 
 // argument writes a word of a command line in which systemd puts no variable's value (systemd.service(5)).
