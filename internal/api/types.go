@@ -237,4 +237,6 @@ type EngineInfo struct {
 	Busy     []string  `json:"busy"`     // what it is doing for whom
 	Replicas int       `json:"replicas"` // that run
 	Runtime  string    `json:"runtime"`  // what new ones are run with: runc or crun
+	// NotCrun is why that is not crun, where it is installed and nobody has chosen otherwise.
+	NotCrun string `json:"notCrun,omitempty"`
 }

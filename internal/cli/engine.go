@@ -233,6 +233,9 @@ func (a *app) engineStatus() *cobra.Command {
 			return a.result(info, func(out tui.Output) error {
 				fmt.Fprintf(out, "engine %s, process %d, since %s\n", info.Version, info.PID, tui.Ago(info.Started, time.Now()))
 				fmt.Fprintf(out, "root %s, edge process %d, %s running, new ones with %s\n", info.Root, info.Edge, tui.Count(info.Replicas, "replica"), info.Runtime)
+				if info.NotCrun != "" {
+					fmt.Fprintln(out, "crun is not used:", tui.Clean(info.NotCrun))
+				}
 				for _, b := range info.Busy {
 					fmt.Fprintln(out, "busy:", b)
 				}

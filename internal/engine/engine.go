@@ -113,6 +113,9 @@ func (e *Engine) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if why := e.runtime.PassedOver(); why != nil {
+		e.log.Warn("crun is not used", "error", why, "instead", e.runtime.OCIRuntime())
+	}
 	e.keepReserve()
 	if err := e.knowsWhatRuns(); err != nil {
 		return err

@@ -132,6 +132,9 @@ func (e *Engine) info(ctx context.Context) (api.EngineInfo, error) {
 		Version: e.cfg.Version, PID: os.Getpid(), Root: e.cfg.Root, Started: e.started, Busy: append(e.builds.busy(), e.turns.busy()...),
 		Runtime: e.runtime.OCIRuntime(),
 	}
+	if why := e.runtime.PassedOver(); why != nil {
+		out.NotCrun = why.Error()
+	}
 	if s, err := e.edge.Status(ctx); err == nil {
 		out.Edge = s.PID
 	}

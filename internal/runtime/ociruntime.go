@@ -29,12 +29,17 @@ const oldestCrun = 8
 
 // ociRuntime is the program that makes containers.
 type ociRuntime struct {
-	name string // runc or crun
-	path string
+	name       string // runc or crun
+	path       string
+	passedOver error // why it is not crun, which is installed
 }
 
 // OCIRuntime is the name of what new replicas are run with, runc or crun.
 func (r *Runtime) OCIRuntime() string { return r.oci.name }
+
+// PassedOver is why new replicas are not run with crun, where that is installed and nobody has chosen otherwise; nil: they are, or it
+// is not.
+func (r *Runtime) PassedOver() error { return r.oci.passedOver }
 
 // findTools says what replicas need of the machine, besides crun, and is not there. Instructions of builds run with runc always.
 func findTools() error {
@@ -56,10 +61,14 @@ func (r *Runtime) chooseRuntime(ctx context.Context, name string) (ociRuntime, e
 	}
 	switch name {
 	case "":
-		if oci, err := r.findCrun(ctx, chroot); err == nil {
+		oci, notCrun := r.findCrun(ctx, chroot)
+		if notCrun == nil {
 			return oci, nil
 		}
-		return r.findRunc(chroot)
+		if oci, err = r.findRunc(chroot); !errors.Is(notCrun, exec.ErrNotFound) {
+			oci.passedOver = notCrun
+		}
+		return oci, err
 	case runc:
 		return r.findRunc(chroot)
 	case crun:
