@@ -33,7 +33,7 @@ func (e *executors) Run(ctx context.Context, id string, root executor.Mount, mou
 	}
 	defer e.running.Go(group.remove)
 	process.Meta.CgroupParent = group.path
-	defer limitOutput(&process)()
+	defer limitOutput(ctx, &process)()
 	rec, err := e.Executor.Run(ctx, id, root, mounts, process, started)
 	if err != nil {
 		err = group.explain(err)

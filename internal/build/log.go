@@ -16,22 +16,33 @@ const longestLine = 16 << 10
 
 func (p *progress) log(l *client.VertexLog) {
 	v := p.vertex(l.Vertex)
+	if l.Stream != inPieces {
+		p.logData(v, l.Stream, l.Data)
+		return
+	}
+	for rest := pieces(l.Data); len(rest) > 0; {
+		stream, data, after := rest.next()
+		p.logData(v, int(stream), data)
+		rest = after
+	}
+}
+
+func (p *progress) logData(v *vertex, stream int, rest []byte) {
 	if v.partial == nil {
 		v.partial = map[int]*partialLine{}
 	}
-	line := v.partial[l.Stream]
+	line := v.partial[stream]
 	if line == nil {
 		line = &partialLine{}
-		v.partial[l.Stream] = line
+		v.partial[stream] = line
 	}
-	rest := l.Data
 	for {
 		part, after, found := bytes.Cut(rest, []byte("\n"))
 		line.add(part, longestLine+p.hide.Longest())
 		if !found {
 			return
 		}
-		p.logLine(v, l.Stream, line)
+		p.logLine(v, stream, line)
 		line.restart()
 		rest = after
 	}

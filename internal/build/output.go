@@ -3,41 +3,55 @@ package build
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"reflect"
 	"sync"
 	"time"
 
+	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/executor"
+	"github.com/moby/buildkit/identity"
+	progresswriter "github.com/moby/buildkit/util/progress"
 	"github.com/moby/buildkit/util/progress/logs"
 )
 
-// BuildKit keeps all that steps write until the build ends, and each line is an event. So of each stream of a step the beginning
-// is told as it comes and the end when the step has ended; what is between them is left out.
+// BuildKit keeps all that steps write until the build ends, and each line is an event. So of what a step writes the beginning is
+// told as it comes and the end when the step has ended; what is between them is left out.
 const (
 	toldAtOnce = 8 << 20
 	toldAtEnd  = 1 << 20 // at least, and at most twice as much
-	// longestBreak is how far the line that reaches the limit goes on, so that a secret in it can be recognised: one may have 500 KiB,
+	// longestBreak is how far a line that reaches the limit goes on, so that a secret in it can be recognised: one may have 500 KiB,
 	// in hexadecimal twice as much.
 	longestBreak = 1 << 20
-	// Of each write BuildKit keeps half a KiB more than was written, so what comes within a moment is handed over as one.
+	// For each write BuildKit keeps half a KiB more than was written, so what comes within a moment is handed over at once.
 	gatherFor   = 50 * time.Millisecond
 	gatherBytes = 32 << 10
 )
 
-// output is a stream of a RUN step on its way to BuildKit.
+// output is what a RUN step writes, on its way to BuildKit. What its streams write keeps its order.
 type output struct {
-	io.WriteCloser
+	handOver func(pieces)
 
-	mu       sync.Mutex // guards the rest; held while handing over, so that the order is kept
-	gathered []byte
-	later    *time.Timer // hands over what was gathered
-	told     int         // bytes
-	full     bool        // the beginning is told
-	broken   bool        // in the middle of a line
-	end      []byte
-	left     int // bytes before the end
+	mu       sync.Mutex // guards the rest, streams too; held while handing over
+	told     int        // bytes
+	full     byte       // the stream that reached the limit, and is between two lines; 0: none did
+	gathered pieces
+	later    *time.Timer
+	end      pieces
+	left     int     // bytes before the end
+	cut      [3]bool // the streams of which the end does not begin with a line
+}
+
+// stream is one that a step writes to.
+type stream struct {
+	io.Closer
+	of     *output
+	number byte
+	inLine bool // what was told ends within a line
+	over   int  // bytes of that line behind the limit
+	ended  bool // the beginning is told
 }
 
 // logStream is the type by which BuildKit takes in what becomes a step's log. Other streams are programs talking to each other.
@@ -47,109 +61,150 @@ var logStream = func() reflect.Type {
 }()
 
 // limitOutput holds what a process writes to what is told of it. The function it returns tells the end.
-func limitOutput(process *executor.ProcessInfo) (finish func()) {
-	var all []*output
-	for _, stream := range []*io.WriteCloser{&process.Stdout, &process.Stderr} {
-		if reflect.TypeOf(*stream) == logStream {
-			o := newOutput(*stream)
-			*stream = o
-			all = append(all, o)
+func limitOutput(ctx context.Context, process *executor.ProcessInfo) (finish func()) {
+	to, _, _ := progresswriter.NewFromContext(ctx)
+	o := newOutput(func(ps pieces) {
+		_ = to.Write(identity.NewID(), client.VertexLog{Stream: inPieces, Data: ps}) // it fails where nobody listens any more
+	})
+	for i, s := range []*io.WriteCloser{&process.Stdout, &process.Stderr} {
+		if reflect.TypeOf(*s) == logStream {
+			*s = &stream{Closer: *s, of: o, number: byte(i + 1)}
 		}
 	}
 	return func() {
-		for _, o := range all {
-			o.finish()
-		}
+		o.finish()
+		_ = to.Close() // it has nothing to write
 	}
 }
 
-func newOutput(to io.WriteCloser) *output {
-	o := &output{WriteCloser: to}
-	o.later = time.AfterFunc(gatherFor, o.handOver)
+func newOutput(handOver func(pieces)) *output {
+	o := &output{handOver: handOver}
+	o.later = time.AfterFunc(gatherFor, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.flush()
+	})
 	return o
 }
 
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n := o.beginning(p)
-	o.keep(p[n:])
-	if n == 0 {
-		return len(p), nil
+func (s *stream) Write(p []byte) (int, error) {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	n := s.beginning(p)
+	s.tell(p[:n])
+	if s.over > longestBreak && !s.ended {
+		s.tell([]byte("\n"))
+		s.ended, s.of.cut[s.number] = true, true
 	}
-	if len(o.gathered) == 0 {
-		o.later.Reset(gatherFor)
+	if s.ended && s.of.full == 0 {
+		s.of.full = s.number
+		s.tell(fmt.Appendf(nil, "[%d MiB written: the end follows when the step has ended]\n", toldAtOnce>>20))
 	}
-	o.gathered = append(o.gathered, p[:n]...)
-	if o.full {
-		o.announce()
-	}
-	if len(o.gathered) >= gatherBytes || o.full {
-		o.flush()
-	}
+	s.of.keep(s.number, p[n:])
 	return len(p), nil
 }
 
 // beginning is how many bytes of p are told at once: all until the limit, and the line that reaches it.
-func (o *output) beginning(p []byte) int {
-	if o.full {
+func (s *stream) beginning(p []byte) int {
+	if s.ended {
 		return 0
 	}
-	o.told += len(p)
-	over := o.told - toldAtOnce
-	if over <= 0 {
-		return len(p)
-	}
-	from := max(0, len(p)-over)
-	if at := bytes.IndexByte(p[from:], '\n'); at >= 0 {
-		o.full = true
+	from := max(0, min(len(p), toldAtOnce-s.of.told))
+	switch at := bytes.IndexByte(p[from:], '\n'); {
+	case from == len(p):
+		return from
+	case from == 0 && !s.inLine:
+		s.ended = true
+		return 0
+	case at >= 0:
+		s.ended = true
 		return from + at + 1
 	}
-	o.broken = over > longestBreak
-	o.full = o.broken
+	s.over += len(p) - from
 	return len(p)
 }
 
-// keep has p for the end.
-func (o *output) keep(p []byte) {
-	o.end = append(o.end, p...)
-	if over := len(o.end) - toldAtEnd; over > toldAtEnd {
-		o.left += over
-		o.end = append(o.end[:0], o.end[over:]...)
+func (s *stream) tell(p []byte) {
+	if len(p) == 0 {
+		return
 	}
+	s.inLine = p[len(p)-1] != '\n'
+	s.of.told += len(p)
+	s.of.gather(s.number, p)
 }
 
-func (o *output) announce() {
-	if o.broken {
-		o.gathered = append(o.gathered, '\n')
+func (o *output) gather(number byte, p []byte) {
+	if len(o.gathered) == 0 {
+		o.later.Reset(gatherFor)
 	}
-	o.gathered = fmt.Appendf(o.gathered, "[%d MiB written: the end follows when the step has ended]\n", toldAtOnce>>20)
-}
-
-func (o *output) handOver() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.flush()
+	o.gathered = o.gathered.with(number, p)
+	if len(o.gathered) >= gatherBytes {
+		o.flush()
+	}
 }
 
 func (o *output) flush() {
 	if len(o.gathered) > 0 {
-		_, _ = o.WriteCloser.Write(o.gathered) // BuildKit takes all, and a copy
+		o.handOver(o.gathered)
 	}
-	o.gathered = o.gathered[:0]
+	o.gathered = nil
 }
 
-// finish tells the end, from where a line begins: of a secret that was cut nobody would recognise the rest.
+// keep has p for the end.
+func (o *output) keep(number byte, p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	o.end = o.end.with(number, p)
+	if len(o.end) <= 2*toldAtEnd {
+		return
+	}
+	rest := o.end
+	for len(rest) > toldAtEnd {
+		number, data, after := rest.next()
+		o.left += len(data)
+		o.cut[number] = true
+		rest = after
+	}
+	o.end = append(o.end[:0], rest...)
+}
+
+// finish tells the end, of each stream from where a line begins: of a secret that was cut nobody would recognise the rest.
 func (o *output) finish() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.later.Stop()
-	end := o.end
-	if o.broken || o.left > 0 {
-		_, end, _ = bytes.Cut(o.end, []byte("\n"))
-		o.gathered = fmt.Appendf(o.gathered, "[… %.1f MB left out]\n", float64(o.left+len(o.end)-len(end))/1e6)
+	var end pieces
+	for rest := o.end; len(rest) > 0; {
+		number, data, after := rest.next()
+		if o.cut[number] {
+			_, line, found := bytes.Cut(data, []byte("\n"))
+			o.left += len(data) - len(line)
+			o.cut[number] = !found
+			data = line
+		}
+		end, rest = end.with(number, data), after
 	}
-	o.gathered = append(o.gathered, end...)
-	o.end = nil
+	if o.left > 0 {
+		o.gather(o.full, fmt.Appendf(nil, "[… %.1f MB left out]\n", float64(o.left)/1e6))
+	}
+	o.gathered, o.end = append(o.gathered, end...), nil
 	o.flush()
+}
+
+// pieces are what streams wrote, in order: each with the number of its stream and its length before it.
+type pieces []byte
+
+// inPieces is the number of a stream that is a step's both, in pieces.
+const inPieces = 0
+
+const pieceHead = 5
+
+func (ps pieces) with(number byte, data []byte) pieces {
+	return append(binary.BigEndian.AppendUint32(append(ps, number), uint32(len(data))), data...)
+}
+
+func (ps pieces) next() (number byte, data []byte, rest pieces) {
+	end := pieceHead + binary.BigEndian.Uint32(ps[1:])
+	return ps[0], ps[pieceHead:end], ps[end:]
 }

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,33 +8,41 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// taker takes what BuildKit would.
+// taker is where output goes.
 type taker struct {
-	bytes.Buffer
-	writes int
+	told  strings.Builder
+	parts int
 }
 
-func (l *taker) Write(p []byte) (int, error) {
-	l.writes++
-	return l.Buffer.Write(p)
+func (k *taker) take(ps pieces) {
+	k.parts++
+	for len(ps) > 0 {
+		_, data, rest := ps.next()
+		k.told.Write(data)
+		ps = rest
+	}
 }
 
-func (l *taker) Close() error { return nil }
-
-// written is what is told of a text that comes in pieces.
-func written(t *testing.T, text string, piece int) *taker {
+// write writes a text in pieces.
+func write(t *testing.T, s *stream, text string, piece int) {
 	t.Helper()
-	l := &taker{}
-	o := newOutput(l)
 	for rest := []byte(text); len(rest) > 0; {
-		n, err := o.Write(rest[:min(piece, len(rest))])
+		n, err := s.Write(rest[:min(piece, len(rest))])
 		if err != nil {
 			t.Fatal(err)
 		}
 		rest = rest[n:]
 	}
+}
+
+// written is what is told of a text that comes in pieces on one stream, and in how many parts.
+func written(t *testing.T, text string, piece int) (told string, parts int) {
+	t.Helper()
+	var k taker
+	o := newOutput(k.take)
+	write(t, &stream{of: o, number: 1}, text, piece)
 	o.finish()
-	return l
+	return k.told.String(), k.parts
 }
 
 func TestOfMuchOutputTheBeginningAndTheEndAreTold(t *testing.T) {
@@ -59,13 +66,13 @@ func TestOfMuchOutputTheBeginningAndTheEndAreTold(t *testing.T) {
 		"a line without an end": {endless + "the rest of a secret\nthe end\n", len(endless), endless + "\n" + announced + "[… 0.0 MB left out]\nthe end\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := written(t, tc.text, tc.piece).String(); got != tc.want {
+			if got, _ := written(t, tc.text, tc.piece); got != tc.want {
 				t.Errorf("told %d bytes, want %d: …%q", len(got), len(tc.want), got[max(0, len(got)-200):])
 			}
 		})
 	}
 	t.Run("much", func(t *testing.T) {
-		got := written(t, lines(1_000_000)+"the end", 32<<10).String()
+		got, _ := written(t, lines(1_000_000)+"the end", 32<<10)
 		end, ok := strings.CutPrefix(got, atOnce+announced)
 		note, end, _ := strings.Cut(end, "\n")
 		if want := fmt.Sprintf("[… %.1f MB left out]", float64(100_000_007-len(atOnce)-len(end))/1e6); !ok || note != want {
@@ -78,7 +85,25 @@ func TestOfMuchOutputTheBeginningAndTheEndAreTold(t *testing.T) {
 }
 
 func TestSmallWritesAreHandedOverTogether(t *testing.T) {
-	if l := written(t, strings.Repeat("x\n", 100_000), 2); l.writes > 1000 || l.Len() != 200_000 {
-		t.Errorf("%d writes of %d bytes", l.writes, l.Len())
+	if told, parts := written(t, strings.Repeat("x\n", 100_000), 2); parts > 1000 || len(told) != 200_000 {
+		t.Errorf("%d bytes in %d parts", len(told), parts)
+	}
+}
+
+func TestWhatIsWrittenLastIsToldLastWhicheverTheStream(t *testing.T) {
+	for name, much := range map[string]string{"little": "much\n", "more than is told": strings.Repeat("much\n", 4<<20)} {
+		t.Run(name, func(t *testing.T) {
+			var k taker
+			o := newOutput(k.take)
+			stdout, stderr := &stream{of: o, number: 1}, &stream{of: o, number: 2}
+			write(t, stdout, much, 32<<10)
+			write(t, stderr, "why\n", 4)
+			write(t, stdout, "one\n", 4)
+			write(t, stderr, "two\n", 4)
+			o.finish()
+			if told := k.told.String(); !strings.HasSuffix(told, "much\nwhy\none\ntwo\n") {
+				t.Errorf("told …%q", told[max(0, len(told)-100):])
+			}
+		})
 	}
 }
