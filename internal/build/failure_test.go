@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -139,6 +140,33 @@ func TestAFileOfTheContextThatCannotBeSentIsNamed(t *testing.T) {
 			write(t, filepath.Join(dir, ".dockerignore"), "caf*\nlink\n")
 			y.build(t, y.request(t, dir, "=web"))
 		})
+	}
+}
+
+func TestAFileOfTheContextThatCannotBeReadEndsTheBuild(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounts need root")
+	}
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nCOPY . /c/\n", "data": "", "more": strings.Repeat("more\n", 1<<20)})
+	broken := filepath.Join(dir, "data")
+	if err := unix.Mount("/proc/self/mem", broken, "", unix.MS_BIND, ""); err != nil { // of which no byte can be read
+		t.Fatal(err)
+	}
+	mend := func() { _ = unix.Unmount(broken, unix.MNT_DETACH) }
+	t.Cleanup(mend)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err := y.Build(ctx, y.request(t, dir, "=web"), nil)
+	if u, ok := errors.AsType[*release.UserError](err); !ok || u.Kind != release.KindBuild ||
+		!strings.Contains(u.Error(), "load build context: data cannot be read: input/output error") || u.Hint == "" {
+		t.Errorf("error %v", err)
+	}
+	mend()
+	write(t, broken, "whole\n")
+	res, _ := y.build(t, y.request(t, dir, "=web"))
+	if got := y.read(t, res.Images["stage:web"], "c/data"); got != "whole\n" {
+		t.Errorf("the image has %q", got)
 	}
 }
 

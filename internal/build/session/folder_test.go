@@ -45,3 +45,32 @@ func TestAFileThatCannotBeReadIsNotSentAsAnEmptyOne(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestAFileThatGoesWhileTheContextIsReadIsNoSilence(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b", "c"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := openFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "b was removed while the build read it"
+	err = f.Walk(t.Context(), "/", func(path string, e fs.DirEntry, _ error) error {
+		if path == "a" {
+			return os.Remove(filepath.Join(dir, "b"))
+		}
+		_, err := e.Info()
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("walk: %v", err)
+	}
+	var told error
+	f.failed = func(err error) { told = err }
+	if _, err := f.Open("b"); err == nil || told == nil || !strings.Contains(told.Error(), want) {
+		t.Errorf("open: %v, told: %v", err, told)
+	}
+}

@@ -22,7 +22,6 @@ import (
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/auth/authprovider"
 	sessioncontent "github.com/moby/buildkit/session/content"
-	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 )
@@ -121,7 +120,7 @@ func (src Sources) attachables() ([]session.Attachable, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []session.Attachable{filesync.NewFSSyncProvider(dirs), secretsprovider.FromMap(src.Secrets), src.auth()}
+	all := []session.Attachable{dirs, secretsprovider.FromMap(src.Secrets), src.auth()}
 	if len(src.SSH) > 0 {
 		agents, err := src.agents()
 		if err != nil {
@@ -139,14 +138,14 @@ func (src Sources) attachables() ([]session.Attachable, error) {
 	return all, nil
 }
 
-func (src Sources) dirs() (filesync.StaticDirSource, error) {
-	dirs := filesync.StaticDirSource{}
+func (src Sources) dirs() (folders, error) {
+	dirs := folders{}
 	for name, dir := range src.Dirs {
-		fs, err := openFolder(dir)
+		f, err := openFolder(dir)
 		if err != nil {
 			return nil, fmt.Errorf("open context %s: %w", name, err)
 		}
-		dirs[name] = fs
+		dirs[name] = f
 	}
 	return dirs, nil
 }
