@@ -89,7 +89,7 @@ func (p *progress) place(in *instruction, n node) {
 func (p *progress) find(n node) (line int, text string) {
 	for _, at := range n.places {
 		written := p.lines(at)
-		if n.source != "" && !isFrom(written) || line > 0 && line <= at.first {
+		if n.source != "" && !IsFrom(written) || line > 0 && line <= at.first {
 			continue
 		}
 		if line, text = at.first, n.trigger(); text == "" {
@@ -99,7 +99,8 @@ func (p *progress) find(n node) (line int, text string) {
 	return line, text
 }
 
-func isFrom(text string) bool {
+// IsFrom reports whether an instruction begins a stage.
+func IsFrom(text string) bool {
 	word, _, _ := strings.Cut(text, " ")
 	return strings.EqualFold(word, command.From)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/atomicfile"
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -76,7 +77,7 @@ const maxPlan = 16 << 20
 
 var errNoPlan = errors.New("it is not a plan")
 
-// planAt reads the plan at path, of whichever version. What cannot be one is not read: a pipe or a device might never end.
+// planAt reads the plan at path, of whichever version.
 func planAt(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -84,11 +85,11 @@ func planAt(path string) ([]byte, error) {
 		return nil, err
 	case info.IsDir():
 		return nil, &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
-	case !info.Mode().IsRegular() || info.Size() > maxPlan:
+	case info.Size() > maxPlan:
 		return nil, errNoPlan
 	}
-	b, err := os.ReadFile(path)
-	if err == nil && !isPlan(b) {
+	b, err := plainfile.Read(path)
+	if errors.Is(err, plainfile.ErrNotRegular) || err == nil && !isPlan(b) {
 		err = errNoPlan
 	}
 	return b, err

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
@@ -33,7 +32,7 @@ func (m *makings) note(name string, sink event.Sink) (event.Sink, func(*pipeline
 	var mu sync.Mutex
 	var one making
 	noting := event.SinkFunc(func(e event.Event) {
-		if in := e.Instruction; in != nil && in.State == event.Done && in.Line > 0 && !isFrom(in.Text) {
+		if in := e.Instruction; in != nil && in.State == event.Done && in.Line > 0 && !build.IsFrom(in.Text) { // a base is looked up in each build
 			mu.Lock()
 			one.ran = append(one.ran, *in)
 			mu.Unlock()
@@ -53,12 +52,6 @@ func (m *makings) note(name string, sink event.Sink) (event.Sink, func(*pipeline
 		m.all[name] = append(m.all[name], one)
 		m.all[name] = m.all[name][max(0, len(m.all[name])-maxMakings):]
 	}
-}
-
-// isFrom reports whether an instruction begins a stage: that is looked up in each build.
-func isFrom(text string) bool {
-	word, _, _ := strings.Cut(text, " ")
-	return strings.EqualFold(word, "FROM")
 }
 
 // between is what lies between two images.

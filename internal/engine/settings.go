@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"os"
-	"syscall"
 
 	"github.com/goccy/go-yaml"
 	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -63,7 +62,7 @@ func LoadSettings(path string) (Settings, error) {
 	s := Settings{KeepReleases: 5}
 	named := path != ""
 	path = cmp.Or(path, SettingsPath)
-	raw, err := readRegular(path)
+	raw, err := plainfile.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !named:
 		return s, nil
@@ -83,24 +82,4 @@ func LoadSettings(path string) (Settings, error) {
 		s.KeepReleases = 5
 	}
 	return s, nil
-}
-
-// readRegular reads a file, and nothing that might never end, as a pipe or a device. /dev/null has nothing in it.
-func readRegular(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case isNull(info):
-		return nil, nil
-	case !info.Mode().IsRegular():
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is not a regular file")}
-	}
-	return os.ReadFile(path)
-}
-
-// isNull reports whether a file is the null device (null(4)), wherever it lies.
-func isNull(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && info.Mode()&fs.ModeCharDevice != 0 && st.Rdev == unix.Mkdev(1, 3)
 }

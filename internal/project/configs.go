@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -83,7 +84,7 @@ func (c *converter) checkSecret(name string, secret types.SecretConfig) {
 	case secret.File != "":
 		if message := c.astray(secret.File); message != "" {
 			c.add(c.at(trail{"secrets", name, "file"}, message, astrayHint))
-		} else if err := regular(secret.File); err != nil {
+		} else if err := plainfile.Check(secret.File); err != nil {
 			c.add(c.at(trail{"secrets", name, "file"}, whyNot(c.dir, secret.File, err), "make it; it should not be in git"))
 		}
 	case secret.Environment != "":

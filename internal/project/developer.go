@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+
+	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 )
 
 // Files of other tools that build stages for developers. What they target is no check.
@@ -19,7 +21,7 @@ var targetWritten = regexp.MustCompile(`(?m)(?:^|[\s{,])"?target"?\s*[:=]\s*["']
 // developers finds the stages that those files target.
 func (l *load) developers() {
 	for _, name := range developerFiles {
-		text, err := readFile(filepath.Join(l.dir, name))
+		text, err := plainfile.Read(filepath.Join(l.dir, name))
 		if err != nil {
 			continue // almost always: it is not there
 		}

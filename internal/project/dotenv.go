@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
+
+	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 )
 
 // variables are what the compose files of an environment may interpolate. Those of the shell count for local only, also
@@ -35,7 +37,7 @@ func (l *load) variables(environment string) map[string]string {
 // variablesOf reads a file of variables; it may be missing where nobody named it.
 func (l *load) variablesOf(file string, named trail, shell map[string]string) map[string]string {
 	l.project.values[file] = true
-	b, err := readFile(file)
+	b, err := plainfile.Read(file)
 	if errors.Is(err, fs.ErrNotExist) && named == nil {
 		return nil
 	}

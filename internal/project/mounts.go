@@ -13,6 +13,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/go-units"
 
+	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -166,7 +167,7 @@ func (c *converter) file(source, target string) (release.File, error) {
 	if info.Size() > maxFolderBytes {
 		return release.File{}, fmt.Errorf("it is larger than %s", units.BytesSize(maxFolderBytes))
 	}
-	b, err := readFile(source)
+	b, err := plainfile.Read(source)
 	if err != nil {
 		return release.File{}, err
 	}

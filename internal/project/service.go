@@ -11,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -106,7 +107,7 @@ func (c *converter) resolveFiles() {
 	for _, s := range c.project.Services {
 		for _, f := range s.EnvFiles {
 			c.values[f.Path] = true
-			if err := regular(f.Path); errors.Is(err, errNotRegular) || err != nil && bool(f.Required) {
+			if err := plainfile.Check(f.Path); errors.Is(err, plainfile.ErrNotRegular) || err != nil && bool(f.Required) {
 				c.add(c.item(servicePath(s.Name, "env_file"), baseName(f.Path), whyNot(c.dir, f.Path, err), "make it, or write {path: …, required: false}"))
 			} else if _, p := readSource(c.dir, f.Path); err == nil && p != nil {
 				c.add(*p)
@@ -114,7 +115,7 @@ func (c *converter) resolveFiles() {
 		}
 		for _, f := range s.LabelFiles {
 			c.sources[f] = true
-			if err := regular(f); err != nil {
+			if err := plainfile.Check(f); err != nil {
 				c.add(c.item(servicePath(s.Name, "label_file"), baseName(f), whyNot(c.dir, f, err), "make it, or remove the line"))
 			}
 		}

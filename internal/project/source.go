@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 )
 
 // source is the text of one of the project's files.
@@ -24,7 +25,7 @@ func newSource(dir, path string, text []byte) *source {
 
 // readSource reads a file; the problem says what to do where it cannot be read.
 func readSource(dir, path string) (*source, *Problem) {
-	text, err := readFile(path)
+	text, err := plainfile.Read(path)
 	if err != nil {
 		return nil, unreadable(dir, path, err)
 	}
@@ -42,24 +43,6 @@ func (s *source) noText() *Problem {
 		Severity: Error, File: s.name, Line: 1 + bytes.Count(s.text[:i], []byte{'\n'}),
 		Message: "a NUL character stands here", Hint: "remove it; if the file is UTF-16, save it as UTF-8",
 	}
-}
-
-var errNotRegular = errors.New("it is not a regular file")
-
-// readFile reads a regular file. What else there may be, a pipe or a device, might never end.
-func readFile(path string) ([]byte, error) {
-	if err := regular(path); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-}
-
-func regular(path string) error {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: path, Err: errNotRegular}
-	}
-	return err
 }
 
 func unreadable(dir, path string, err error) *Problem {

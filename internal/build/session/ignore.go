@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
+	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -14,15 +14,14 @@ import (
 // beside the Dockerfile, otherwise .dockerignore in the context. Without one the content is empty, but never nil.
 func Ignore(contextDir, dockerfile string) ([]byte, error) {
 	for _, path := range []string{dockerfile + ".dockerignore", filepath.Join(contextDir, ".dockerignore")} {
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe might never end
-			return nil, &release.UserError{
-				Kind: release.KindProject, Err: fmt.Errorf("read ignore file %s: it is not a regular file", path), Hint: "make it one, or remove it",
-			}
-		}
-		b, err := os.ReadFile(path)
+		b, err := plainfile.Read(path)
 		switch {
 		case err == nil:
 			return append([]byte{}, b...), nil
+		case errors.Is(err, plainfile.ErrNotRegular):
+			return nil, &release.UserError{
+				Kind: release.KindProject, Err: fmt.Errorf("read ignore file %s: %w", path, plainfile.ErrNotRegular), Hint: "make it one, or remove it",
+			}
 		case !errors.Is(err, fs.ErrNotExist):
 			return nil, fmt.Errorf("read ignore file %s: %w", path, err)
 		}
