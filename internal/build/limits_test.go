@@ -5,10 +5,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containerd/cgroups/v3"
+
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
 )
+
+// memoryReached is what the kernel's control groups let us say of a limit of 32 MiB.
+var memoryReached = func() string {
+	if cgroups.Mode() == cgroups.Unified {
+		return "it was killed at the limit of 32 MiB of memory for all builds"
+	}
+	return "all builds together had reached their limit of 32 MiB of memory while it ran"
+}()
 
 func TestRUNThatReachesALimitSaysSo(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -19,13 +29,13 @@ func TestRUNThatReachesALimitSaysSo(t *testing.T) {
 		"memory": {
 			limits:  build.Limits{MemoryBytes: 32 << 20, CPUs: 1},
 			run:     "dd if=/dev/zero of=/dev/null bs=256M count=1",
-			message: "exited with code 137: builds had reached their limit of 32 MiB of memory",
+			message: "exited with code 137: " + memoryReached,
 			hint:    "build.memoryBytes",
 		},
 		"memory of a child": {
 			limits:  build.Limits{MemoryBytes: 32 << 20},
 			run:     "dd if=/dev/zero of=/dev/null bs=256M count=1 || exit 3",
-			message: "exited with code 3: builds had reached their limit of 32 MiB of memory",
+			message: "exited with code 3: " + memoryReached,
 			hint:    "build.memoryBytes",
 		},
 		"processes": {
@@ -56,6 +66,25 @@ func TestRUNThatReachesALimitSaysSo(t *testing.T) {
 			}
 			noGroups(t, root)
 		})
+	}
+}
+
+func TestALimitThatAnotherRUNReachedIsNotTheReason(t *testing.T) {
+	s := storetest.Open(t)
+	storetest.Busybox(t, s, storetest.Image{Ref: "docker.io/library/busybox:latest"})
+	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Limits: build.Limits{MemoryBytes: 32 << 20}})}
+	dir := project(t, map[string]string{"Dockerfile": `FROM busybox AS glutton
+RUN --mount=type=cache,target=/shared dd if=/dev/zero of=/dev/null bs=256M count=1; touch /shared/killed; sleep 600
+FROM busybox AS web
+RUN --mount=type=cache,target=/shared until [ -e /shared/killed ]; do sleep 0.01; done; exit 7
+`})
+	u, _ := y.fail(t, y.request(t, dir, "=glutton", "=web"))
+	want := "exited with code 7"
+	if cgroups.Mode() != cgroups.Unified { // there the kernel does not tell whose it was
+		want += ": " + memoryReached
+	}
+	if !strings.HasSuffix(u.Error(), want) {
+		t.Errorf("error %v", u)
 	}
 }
 

@@ -38,7 +38,7 @@ func newRunGroup(parent, id string, limits Limits) (*runGroup, error) {
 		if _, err := cgroup2.NewManager(cgroupRoot, g.path, cgroup2.ToResources(resources)); err != nil {
 			return nil, fmt.Errorf("limit RUN: %w", err)
 		}
-		g.oomsBefore = g.ooms()
+		g.oomsBefore = memoryEvents(g.parent, "oom")
 		return g, nil
 	}
 	group, err := cgroup1.New(cgroup1.StaticPath(g.path), resources, only(cgroup1.Memory, cgroup1.Pids))
@@ -51,20 +51,22 @@ func newRunGroup(parent, id string, limits Limits) (*runGroup, error) {
 	return g, nil
 }
 
-// explain adds to a step's failure the limit that was reached while it ran, where one was.
+// explain adds to a step's failure the limit that was reached while it ran, where one was and may be the reason.
 func (g *runGroup) explain(err error) error {
 	switch {
 	case g.limits.MemoryBytes > 0 && g.ranOutOfMemory():
-		return &limitError{err, fmt.Sprintf("builds had reached their limit of %d MiB of memory", g.limits.MemoryBytes>>20), "build.memoryBytes"}
+		return &limitError{err, fmt.Sprintf(g.memoryReached(), g.limits.MemoryBytes>>20), "build.memoryBytes"}
 	case g.limits.PIDs > 0 && g.mostPIDs() >= g.limits.PIDs:
 		return &limitError{err, fmt.Sprintf("it had reached the limit of %d processes and threads", g.limits.PIDs), "build.pids"}
 	}
 	return err
 }
 
+// ranOutOfMemory reports whether all builds together reached their limit while the step ran, and took a process of the step where the
+// kernel tells whose it took. In cgroup v1 it tells that of groups that are gone by now.
 func (g *runGroup) ranOutOfMemory() bool {
 	if g.oom < 0 {
-		return g.ooms() > g.oomsBefore
+		return memoryEvents(g.parent, "oom") > g.oomsBefore && memoryEvents(g.path, "oom_kill") > 0
 	}
 	var count [8]byte
 	if unix.SetNonblock(g.oom, true) != nil {
@@ -74,11 +76,18 @@ func (g *runGroup) ranOutOfMemory() bool {
 	return n == len(count)
 }
 
-// ooms is how often the limit of all builds kept a process from going on, in cgroup v2.
-func (g *runGroup) ooms() int {
-	events, _ := os.ReadFile(filepath.Join(cgroupRoot, g.parent, "memory.events")) // there is none in v1
+func (g *runGroup) memoryReached() string {
+	if g.oom < 0 {
+		return "it was killed at the limit of %d MiB of memory for all builds"
+	}
+	return "all builds together had reached their limit of %d MiB of memory while it ran"
+}
+
+// memoryEvents is how often something happened to a group and all in it, in cgroup v2.
+func memoryEvents(group, what string) int {
+	events, _ := os.ReadFile(filepath.Join(cgroupRoot, group, "memory.events")) // there is none in v1
 	for line := range strings.Lines(string(events)) {
-		if value, ok := strings.CutPrefix(line, "oom "); ok {
+		if value, ok := strings.CutPrefix(line, what+" "); ok {
 			n, _ := strconv.Atoi(strings.TrimSpace(value)) // the kernel writes a number
 			return n
 		}
