@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
@@ -15,74 +13,11 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
-// rollouts are those under way, one in an environment, so that each can be given up.
-type rollouts struct {
-	mu  sync.Mutex // guards all
-	all map[release.Environment]*underWay
-}
-
-// underWay is a deployment from its beginning on record to its end.
-type underWay struct {
-	intent state.Pending
-	given  context.Context // ends, with the reason as its cause, when the deployment is given up
-	giveUp context.CancelCauseFunc
-	ended  chan struct{}
-}
-
-// begin is called with the transaction that records the deployment: who finds it there can give it up.
-func (r *rollouts) begin(p state.Pending) *underWay {
-	u := &underWay{intent: p, ended: make(chan struct{})}
-	u.given, u.giveUp = context.WithCancelCause(context.Background())
-	if p.GivenUp != "" { // by an engine before this one
-		u.giveUp(givenUp(p.Deployment, p.GivenUp))
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.all == nil {
-		r.all = map[release.Environment]*underWay{}
-	}
-	r.all[p.Deployment.Environment] = u
-	return u
-}
-
-func (r *rollouts) end(u *underWay) {
-	r.mu.Lock()
-	delete(r.all, u.intent.Deployment.Environment)
-	r.mu.Unlock()
-	u.giveUp(nil)
-	close(u.ended)
-}
-
-func (r *rollouts) in(env release.Environment) *underWay {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all[env]
-}
-
 func givenUp(dep release.Deployment, actor string) error {
 	return &release.UserError{
 		Kind: release.KindRollout, Err: fmt.Errorf("%s/%s was given up by %s", dep.Environment.Project, dep.Name(), actor),
 		Hint: dep.Environment.Command("status") + " shows what serves",
 	}
-}
-
-// run rolls out and, when the deployment is given up, lets what served before serve again: as after a failure.
-func (e *Engine) run(ctx context.Context, u *underWay, desired rollout.Desired, sink event.Sink) (release.Result, error) {
-	site := e.machine.Site(desired.Environment)
-	if u.given.Err() == nil {
-		forth, cut := context.WithCancelCause(ctx)
-		defer cut(nil)
-		defer context.AfterFunc(u.given, func() { cut(context.Cause(u.given)) })()
-		outcome, err := rollout.Run(forth, site, desired, sink)
-		if err == nil || ctx.Err() != nil || u.given.Err() == nil {
-			return cmp.Or(outcome.Result, release.Failed), err
-		}
-	}
-	why := context.Cause(u.given)
-	if _, err := rollout.Return(ctx, site, desired, sink); err != nil {
-		return release.Failed, errors.Join(why, err)
-	}
-	return release.Cancelled, why
 }
 
 // takeBack gives up the deployment that is under way in an environment, and returns when what served before serves again. A

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/rollout"
 	"github.com/seaworthyhq/seaworthy/internal/state"
@@ -201,4 +202,25 @@ func address(p release.Port) netip.Addr {
 		return a.Unmap()
 	}
 	return netip.IPv6Unspecified()
+}
+
+func announceAddresses(config release.Config, sink event.Sink) {
+	for _, s := range config.Services {
+		if s.Replicas == 0 && len(s.Ports) > 0 {
+			text := s.Name + ": 0 replicas, nothing answers"
+			sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Level: event.Info, Text: text}})
+			continue
+		}
+		for _, p := range s.Ports {
+			host := p.HostIP
+			if host == "" {
+				host = "localhost"
+			}
+			text := fmt.Sprintf("%s: http://%s", s.Name, net.JoinHostPort(host, strconv.Itoa(p.Published)))
+			if p.Protocol == "udp" {
+				text = fmt.Sprintf("%s: udp://%s", s.Name, net.JoinHostPort(host, strconv.Itoa(p.Published)))
+			}
+			sink.Emit(event.Event{Type: event.TypeMessage, Message: &event.Message{Level: event.Info, Text: text}})
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -184,47 +183,6 @@ func (c *converter) environment(s types.ServiceConfig) map[string]string {
 	return values
 }
 
-func (c *converter) privileges(s types.ServiceConfig) release.Privileges {
-	p := release.Privileges{CapAdd: capabilities(s.CapAdd), CapDrop: capabilities(s.CapDrop)}
-	for _, opt := range s.SecurityOpt {
-		name, value, _ := strings.Cut(strings.Replace(opt, "=", ":", 1), ":")
-		switch {
-		case name == "no-new-privileges" && (value == "" || value == "true" || value == "false"), opt == "seccomp=unconfined", opt == "seccomp:unconfined":
-			p.SecurityOpt = append(p.SecurityOpt, strings.Replace(opt, "=", ":", 1))
-		case name == "label" || name == "apparmor" && value == "unconfined":
-			c.warn(c.item(servicePath(s.Name, "security_opt"), opt, fmt.Sprintf("security_opt %s is ignored", opt), "replicas run without SELinux and AppArmor profiles"))
-		default:
-			c.add(c.item(servicePath(s.Name, "security_opt"), opt, fmt.Sprintf("security_opt %s is refused", opt), "no-new-privileges and seccomp=unconfined can be set"))
-		}
-	}
-	return p
-}
-
-// capabilities are written as Docker lists them: in upper case, without CAP_.
-func capabilities(names []string) []string {
-	var all []string
-	for _, name := range names {
-		all = append(all, strings.TrimPrefix(strings.ToUpper(name), "CAP_"))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-func ulimits(in map[string]*types.UlimitsConfig) map[string]release.Ulimit {
-	if len(in) == 0 {
-		return nil
-	}
-	out := map[string]release.Ulimit{}
-	for name, u := range in {
-		if u.Single != 0 {
-			out[name] = release.Ulimit{Soft: int64(u.Single), Hard: int64(u.Single)}
-		} else {
-			out[name] = release.Ulimit{Soft: int64(u.Soft), Hard: int64(u.Hard)}
-		}
-	}
-	return out
-}
-
 func (c *converter) health(s types.ServiceConfig) *release.Health {
 	h := s.HealthCheck
 	if h == nil {
@@ -251,66 +209,6 @@ func duration(d *types.Duration) release.Duration {
 		return 0
 	}
 	return release.Duration(*d)
-}
-
-// dependencies are sorted by name. Those on services that no profile has chosen count only if they are required.
-func (c *converter) dependencies(s types.ServiceConfig) []release.Dependency {
-	var all []release.Dependency
-	for _, name := range slices.Sorted(maps.Keys(s.DependsOn)) {
-		d := s.DependsOn[name]
-		if _, runs := c.project.Services[name]; !runs {
-			if d.Required {
-				c.reportDependency(s, name)
-			}
-			continue
-		}
-		all = append(all, release.Dependency{
-			Service: name, Condition: release.Condition(cmp.Or(d.Condition, types.ServiceConditionStarted)), Required: d.Required, Restart: d.Restart,
-		})
-	}
-	return all
-}
-
-func (c *converter) reportDependency(s types.ServiceConfig, name string) {
-	at := c.item(servicePath(s.Name, "depends_on"), name, "", "")
-	if doc, n := c.locate(servicePath(s.Name, "depends_on", name)); doc != nil && n != nil && n.Value == name {
-		at = doc.problemAt(n, "", "")
-	}
-	at.Message = fmt.Sprintf("%s depends on %q, which is no service", s.Name, name)
-	at.Hint = "name one of the services" + didYouMean(name, slices.Sorted(maps.Keys(c.project.Services)))
-	if other, ok := c.project.DisabledServices[name]; ok {
-		at.Message = fmt.Sprintf("%s depends on %q, which no chosen profile has", s.Name, name)
-		at.Hint = fmt.Sprintf("choose the profile %s, or write required: false", oneOf(other.Profiles))
-	}
-	c.add(at)
-}
-
-// markOneShots finds the services that others wait for to end.
-func (c *converter) markOneShots() {
-	for _, s := range c.env.Services {
-		for _, d := range s.DependsOn {
-			if d.Condition != release.Completed {
-				continue
-			}
-			one := c.env.Service(d.Service)
-			one.OneShot = true
-			if one.Restart.Condition == "" {
-				one.Restart.Condition = "none"
-			}
-		}
-	}
-}
-
-func (c *converter) checkCycles() {
-	after := map[string][]string{}
-	for _, s := range c.env.Services {
-		for _, d := range s.DependsOn {
-			after[s.Name] = append(after[s.Name], d.Service)
-		}
-	}
-	if found := findCycle(after); found != nil {
-		c.add(c.at(servicePath(found[0], "depends_on"), "services wait for each other: "+strings.Join(found, " → "), "remove one of these dependencies"))
-	}
 }
 
 func hostMappings(hosts types.HostsList) []release.HostMapping {
