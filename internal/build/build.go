@@ -96,9 +96,6 @@ func Open(ctx context.Context, cfg Config) (_ *Builder, err error) {
 	if err := os.MkdirAll(cfg.Root, 0o711); err != nil {
 		return nil, fmt.Errorf("make build root: %w", err)
 	}
-	if err := allowLongLogs(); err != nil {
-		return nil, err
-	}
 	if err := reap(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("reap builds that were cut off: %w", err)
 	}
@@ -162,20 +159,6 @@ func (b *Builder) open(ctx context.Context) error {
 	}
 	b.closers = append(b.closers, b.solver.Close)
 	b.gc = startSweeper(b.worker)
-	return nil
-}
-
-// allowLongLogs lifts the limits that BuildKit has for what a step writes, which it takes from its environment alone: 2 MiB, and
-// 200 KiB a second, is less than a chatty test suite says. Ours is toldAtOnce.
-func allowLongLogs() error {
-	for _, name := range []string{"BUILDKIT_STEP_LOG_MAX_SIZE", "BUILDKIT_STEP_LOG_MAX_SPEED"} {
-		if os.Getenv(name) != "" {
-			continue
-		}
-		if err := os.Setenv(name, "-1"); err != nil {
-			return fmt.Errorf("lift log limits: %w", err)
-		}
-	}
 	return nil
 }
 
