@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
 )
 
 func TestReplicasThatEndAreRestartedAsTheirPolicySays(t *testing.T) {
@@ -204,4 +206,31 @@ func TestARestartThatFailsOfTheOnlyReplicaHoldsNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.eventually("it is back by itself", func() bool { return s.fetch("version") == "1" })
+}
+
+func TestARestartMakesWayForARollbackAndForADown(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, strings.Replace(patientPair, "stop_grace_period: 1s", "stop_signal: SIGWINCH\n    stop_grace_period: 1s", 1)) // it does not stop at once
+	s.up(0)
+	s.setEnvironment(`VERSION: "1"`, `VERSION: "2"`)
+	s.up(0)
+	load := s.load("version")
+	for _, c := range []struct {
+		verb, serves string
+	}{{"rollback", "1"}, {"down", ""}} {
+		restart := s.start("restart")
+		restart.until("it stops a replica", reaches("rollout:stop", event.Started))
+		s.refused(0, []string{c.verb}, "ending restart by")
+		if r := restart.ends(6); !strings.Contains(r.out, "was cut short for "+c.verb) {
+			t.Errorf("it does not say why it ended:\n%s%s", r.out, r.err)
+		}
+		if c.serves != "" {
+			s.serves(c.serves)
+			s.whole(2)
+			s.noneFailed(load)
+		}
+	}
+	if left := s.engine().Replicas; left != 0 {
+		t.Errorf("%d replicas are left", left)
+	}
 }

@@ -33,7 +33,7 @@ type deployment struct {
 func (d deployment) work() work {
 	return work{
 		what: fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor), canGiveUp: d.cause.CanBeGivenUp(),
-		urgent: d.cause == release.CauseRollback, // what waits finds the environment held then
+		urgent: d.cause == release.CauseRollback, hurries: d.cause == release.CauseRollback, // what waits finds the environment held then
 	}
 }
 

@@ -25,7 +25,9 @@ type turn struct {
 type work struct {
 	what      string // for whom others wait
 	canGiveUp bool
-	urgent    bool // it goes before all that wait
+	urgent    bool                    // it goes before all that wait
+	hurries   bool                    // what can be cut short is, where this comes next
+	cutShort  context.CancelCauseFunc // ends it early; nil: it is waited for
 }
 
 func newTurns() *turns { return &turns{queues: map[release.Environment][]*turn{}} }
@@ -39,7 +41,12 @@ func (t *turns) take(ctx context.Context, env release.Environment, w work, sink 
 	if len(before) == 0 {
 		return give, nil
 	}
-	sink.Emit(event.Event{Type: event.TypeMessage, Message: waiting(env, before, w)})
+	m := waiting(env, before, w)
+	if now := before[0]; len(before) == 1 && w.hurries && now.cutShort != nil {
+		now.cutShort(cutShortFor(env, now, w))
+		m.Text, m.Begun = fmt.Sprintf("%s: ending %s", env, now.what), true
+	}
+	sink.Emit(event.Event{Type: event.TypeMessage, Message: m})
 	select {
 	case <-ctx.Done():
 		give()
@@ -48,6 +55,12 @@ func (t *turns) take(ctx context.Context, env release.Environment, w work, sink 
 	}
 	say(sink, env.String()+": its turn has come")
 	return give, nil
+}
+
+func cutShortFor(env release.Environment, now, w work) error {
+	return &release.UserError{
+		Kind: release.KindRollout, Err: fmt.Errorf("%s was cut short for %s", now.what, w.what), Hint: env.Command("status") + " shows what serves",
+	}
 }
 
 // waiting says for whom.

@@ -59,3 +59,27 @@ func TestTurnsComeInOrderBehindWhatIsUrgent(t *testing.T) {
 		t.Errorf("busy with %v", busy)
 	}
 }
+
+func TestWhatCanBeCutShortIsForWhoHurriesAndComesNext(t *testing.T) {
+	env := release.Environment{Project: "shop", Name: "local"}
+	for _, c := range []struct {
+		hurries, behindAnother, cut bool
+	}{
+		{hurries: true, cut: true},
+		{hurries: true, behindAnother: true},
+		{},
+	} {
+		turns := newTurns()
+		given, cutShort := context.WithCancelCause(t.Context())
+		if _, err := turns.take(t.Context(), env, work{what: "restart", cutShort: cutShort}, event.Discard); err != nil {
+			t.Fatal(err)
+		}
+		if c.behindAnother {
+			queued(t.Context(), turns, env, work{what: "up"})
+		}
+		queued(t.Context(), turns, env, work{what: "down", hurries: c.hurries})
+		if cut := given.Err() != nil; cut != c.cut {
+			t.Errorf("%+v: cut short: %v", c, cut)
+		}
+	}
+}

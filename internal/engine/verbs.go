@@ -131,11 +131,16 @@ func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink even
 	if err := e.knowService(s, req.Services...); err != nil {
 		return err
 	}
-	return e.inTurn(ctx, req.Environment, work{what: "restart by " + req.Actor}, sink, func(ctx context.Context) error {
+	given, cutShort := context.WithCancelCause(context.Background())
+	w := work{what: "restart by " + req.Actor, cutShort: cutShort}
+	return e.inTurn(ctx, req.Environment, w, sink, func(ctx context.Context) error {
 		if err := e.makeWhole(ctx, req.Environment, sink); err != nil {
 			return err
 		}
-		out, err := rollout.RunRestart(ctx, e.machine.Site(req.Environment), req.Environment, req.Services, sink)
+		until, end := context.WithCancelCause(ctx)
+		defer end(nil)
+		defer context.AfterFunc(given, func() { end(context.Cause(given)) })()
+		out, err := rollout.RunRestart(ctx, until, e.machine.Site(req.Environment), req.Environment, req.Services, sink)
 		return errors.Join(err, e.recordRestart(req, out.Plan, err))
 	})
 }
@@ -193,7 +198,7 @@ func (e *Engine) down(ctx context.Context, req api.ServicesRequest, sink event.S
 		}
 		return e.planVolumes(req.Environment, sink)
 	}
-	return e.deploy(ctx, request{env: req.Environment, work: work{what: "down by " + req.Actor}, decide: func() (deployment, error) {
+	return e.deploy(ctx, request{env: req.Environment, work: work{what: "down by " + req.Actor, hurries: true}, decide: func() (deployment, error) {
 		if err := e.endOneOffs(e.life, req.Environment); err != nil {
 			return deployment{}, err
 		}

@@ -207,7 +207,7 @@ func TestWhatCannotBeRemovedIsSaidAndNoFailure(t *testing.T) {
 func TestRestartKeepsAWholeGeneration(t *testing.T) {
 	s, g := newSite(), web(1, 3, "sha256:aa", release.UpdatePolicy{})
 	mustRun(t, s, g)
-	out, err := RunRestart(t.Context(), s, env, nil, event.Discard)
+	out, err := RunRestart(t.Context(), t.Context(), s, env, nil, event.Discard)
 	if err != nil || out.Result != release.Succeeded || len(s.broken) > 0 {
 		t.Errorf("%s, %v, %v", out.Result, err, s.broken)
 	}
@@ -225,7 +225,7 @@ func TestRestartThatFailsAnywhereLeavesTheOthersServing(t *testing.T) {
 			}
 			return nil
 		}
-		out, err := RunRestart(t.Context(), s, env, []string{"web"}, event.Discard)
+		out, err := RunRestart(t.Context(), t.Context(), s, env, []string{"web"}, event.Discard)
 		if len(s.broken) > 0 {
 			t.Errorf("operation %d: %v", n, s.broken)
 		}
@@ -237,6 +237,34 @@ func TestRestartThatFailsAnywhereLeavesTheOthersServing(t *testing.T) {
 			t.Errorf("operation %d: %s", n, out.Result)
 		}
 		mustRun(t, s, g)
+	}
+}
+
+func TestRestartThatIsCutShortLeavesAWholeGeneration(t *testing.T) {
+	why := errors.New("a rollback came")
+	for n := 1; ; n++ {
+		s, g := newSite(), web(1, 2, "sha256:aa", release.UpdatePolicy{})
+		mustRun(t, s, g)
+		s.calls = nil
+		until, cut := context.WithCancelCause(t.Context())
+		s.at = func(i int, _ string) error {
+			if i == n {
+				cut(why)
+			}
+			return nil
+		}
+		_, err := RunRestart(t.Context(), until, s, env, nil, event.Discard)
+		if len(s.broken) > 0 {
+			t.Errorf("operation %d: %v", n, s.broken)
+		}
+		s.at = nil
+		mustServe(t, s, g)
+		if until.Err() == nil {
+			return
+		}
+		if err != nil && !errors.Is(err, why) {
+			t.Errorf("operation %d: %v", n, err)
+		}
 	}
 }
 

@@ -68,16 +68,16 @@ func planBack(o Observed, env release.Environment, to Generation) Plan {
 }
 
 // RunRestart restarts services of what serves, replica by replica; no names mean all. When one does not come back well, the
-// others have the traffic, and it belongs to what serves as before: what becomes of it is as if it had ended by itself.
-func RunRestart(ctx context.Context, site Site, env release.Environment, services []string, sink event.Sink) (Outcome, error) {
+// others have the traffic, and it belongs to what serves as before: what becomes of it is as if it had ended by itself. The same
+// goes for the one under way when until, which is a part of ctx, ends before it has come to the last.
+func RunRestart(ctx, until context.Context, site Site, env release.Environment, services []string, sink event.Sink) (Outcome, error) {
 	a := attempt{site: site, environment: env, sink: sink}
 	observed, err := a.observe(ctx)
 	if err != nil {
 		return Outcome{Result: release.Failed}, err
 	}
 	out := Outcome{Plan: PlanRestart(observed, env, services)}
-	out.Result, err = a.execute(ctx, out.Plan)
-	if _, failed := errors.AsType[*OperationError](err); !failed {
+	if out.Result, err = a.execute(until, out.Plan); err == nil || ctx.Err() != nil {
 		return out, err
 	}
 	left, backErr := a.observe(ctx)
