@@ -161,9 +161,16 @@ func (f *duplexFlight) CloseWrite() error {
 	return nil
 }
 
-type destinationKey struct{}
+type clientKey struct{}
+
+func clientOf(ctx context.Context) *client {
+	c, _ := ctx.Value(clientKey{}).(*client)
+	return c
+}
 
 func destinationOf(ctx context.Context) destination {
-	d, _ := ctx.Value(destinationKey{}).(destination)
-	return d
+	if c := clientOf(ctx); c != nil {
+		return c.to
+	}
+	return destination{}
 }

@@ -15,12 +15,12 @@ var errCrowded = errors.New("too many connections")
 // What a budget leaves to others: descriptors for orders, listening sockets, queries and files; most of the memory.
 const (
 	mostReserved  = 4096
-	perConnection = 32 << 10 // bytes that an open one takes with its buffers, roughly
+	perConnection = 32 << 10 // bytes that an open one takes with its buffers, or a request of HTTP/2, roughly
 	shareOfMemory = 4
 )
 
-// budget limits the connections that are open, of clients and to upstreams, so that however many the world opens, the edge
-// lives and hears its orders.
+// budget limits what is open, connections of clients and to upstreams, and requests in HTTP/2, so that however many the world
+// opens, the edge lives and hears its orders.
 type budget struct {
 	size     int64
 	open     atomic.Int64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -57,12 +58,18 @@ func (u *upstream) exchangeOver(w *wire, req *http.Request) (resp *http.Response
 		w.Close()
 		return nil, answered, err
 	}
-	body := &answer{ReadCloser: resp.Body, wire: w, asked: req.Context(), stop: stop, keep: !resp.Close}
+	body := &answer{ReadCloser: resp.Body, wire: w, asked: req.Context(), stop: stop, keep: !resp.Close && !tellsOfBody(resp)}
 	resp.Body = body
 	if resp.ContentLength == 0 {
 		body.finish(true)
 	}
 	return resp, true, nil
+}
+
+// tellsOfBody reports whether an answer that cannot have a body has the length of one. It comes behind then, who knows when.
+func tellsOfBody(resp *http.Response) bool {
+	length := resp.Header.Get("Content-Length")
+	return resp.StatusCode == http.StatusNoContent && (length != "" && length != "0" || resp.TransferEncoding != nil)
 }
 
 func (w *wire) roundTrip(req *http.Request) (resp *http.Response, answered bool, err error) {
@@ -72,6 +79,8 @@ func (w *wire) roundTrip(req *http.Request) (resp *http.Response, answered bool,
 	if err := w.out.Flush(); err != nil {
 		return nil, false, err
 	}
+	w.said.N = longestAnswerHead
+	defer func() { w.said.N = math.MaxInt64 }()
 	if _, err := w.in.Peek(1); err != nil {
 		return nil, false, err
 	}

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 // newFront makes the server that client connections are handed to once they are known to speak HTTP.
@@ -22,25 +21,39 @@ func newFront(p *Proxy, logger *log.Logger) *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           &front{proxy: p, forward: newForwarder(p, logger), stalled: stalled},
+		Handler:           &front{proxy: p, forward: newForwarder(p, logger)},
 		Protocols:         protocols,
-		ReadHeaderTimeout: time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		IdleTimeout:       2 * time.Minute,
+		HTTP2:             &multiplexed,
+		ReadHeaderTimeout: p.limits.head,
+		MaxHeaderBytes:    longestHead,
+		IdleTimeout:       p.limits.idle,
 		ErrorLog:          logger,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, destinationKey{}, c.(*client).to)
+			return context.WithValue(ctx, clientKey{}, c.(*client))
 		},
 	}
+}
+
+// serveHTTP serves a connection on which HTTP is spoken.
+func (p *Proxy) serveHTTP(c *client) {
+	endStill(c.Conn, p.limits.still)
+	p.accept.give(c)
 }
 
 type front struct {
 	proxy   *Proxy
 	forward http.Handler
-	stalled time.Duration
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.ProtoMajor == 2 { // one connection has many, each with buffers of its own
+		budget, port := f.proxy.budget, clientOf(req.Context()).port
+		if !budget.take(port) {
+			answerError(w, req, errCrowded)
+			return
+		}
+		defer budget.give(port)
+	}
 	if f.proxy.retired.Load() {
 		// The successor is where the next request belongs. Closing an idle connection instead would race with a request.
 		w.Header().Set("Connection", "close")
@@ -48,18 +61,23 @@ func (f *front) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Header.Get("Expect") != "" {
 		w = continued{w}
 	}
+	var body *movingBody
+	if req.ContentLength != 0 && !f.proxy.converses(req) {
+		req, body = keepMoving(w, req, f.proxy.limits.still)
+		defer body.end()
+	}
 	if problem, status := refuse(req); status != 0 {
 		http.Error(w, fmt.Sprintf("%d %s", status, problem), status)
 		return
 	}
 	takeBackUpgrade(req.Header)
 	switch {
+	case req.ProtoMajor == 2:
+		s := &stream{w, http.NewResponseController(w), f.proxy.limits.still, body}
+		defer s.end(req.Context())
+		w = s
 	case req.Header["Upgrade"] != nil:
 		w = upgradable{w}
-	case req.Body != http.NoBody && req.ProtoMajor == 1:
-		var end func()
-		req, end = keepMoving(w, req, f.stalled)
-		defer end()
 	}
 	f.forward.ServeHTTP(w, req)
 }
@@ -103,6 +121,7 @@ func (u upgradable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	said, err := rw.Peek(rw.Reader.Buffered())
 	c := conn.(*client)
+	endStill(c.Conn, 0)
 	c.prefix = append(slices.Clone(said), c.prefix...)
 	return conn, rw, err
 }
@@ -148,6 +167,7 @@ func answerError(w http.ResponseWriter, req *http.Request, err error) {
 type client struct {
 	net.Conn
 	to     destination
+	port   *share
 	prefix []byte
 	closed sync.Once
 	onEnd  func()

@@ -24,15 +24,32 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	p := New(log.New(io.Discard, "", 0))
+	return newRigWith(t, usual)
+}
+
+func newRigWith(t *testing.T, l limits) *rig {
+	t.Helper()
+	return serveRig(t, newProxy(log.New(io.Discard, "", 0), l))
+}
+
+// newSmallRig has room for so much.
+func newSmallRig(t *testing.T, size int64) *rig {
+	t.Helper()
+	p := newProxy(log.New(io.Discard, "", 0), usual)
+	p.budget.size = size
+	return serveRig(t, p)
+}
+
+func serveRig(t *testing.T, p *Proxy) *rig {
+	t.Helper()
 	t.Cleanup(p.Close)
-	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	port, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
-	addr := l.Addr().(*net.TCPAddr).AddrPort()
-	go p.ServeTCP(l, addr, nil)
+	t.Cleanup(func() { port.Close() })
+	addr := port.Addr().(*net.TCPAddr).AddrPort()
+	go p.ServeTCP(port, addr, nil)
 	return &rig{Proxy: p, t: t, addr: addr, port: freePort(t)}
 }
 

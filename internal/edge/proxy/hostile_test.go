@@ -235,10 +235,9 @@ func TestTextThatIsNotHTTPPassesInPieces(t *testing.T) {
 }
 
 func TestCrowdIsRefusedAndLeavesNoTrace(t *testing.T) {
-	r := newRig(t)
+	r := newSmallRig(t, 20)
 	u := r.named("a")
 	r.route("", nil, u)
-	r.budget.size = 20
 	var crowd []*net.TCPConn
 	for range 4 {
 		conn := r.dial()
@@ -277,9 +276,8 @@ func TestCrowdIsRefusedAndLeavesNoTrace(t *testing.T) {
 }
 
 func TestNoRoomForAConnectionIsNoFaultOfTheReplica(t *testing.T) {
-	r := newRig(t)
+	r := newSmallRig(t, 1)
 	r.route("tcp", nil, r.serveTCP(func(c *net.TCPConn) { io.Copy(c, c) }))
-	r.budget.size = 1
 	if conn, err := net.Dial("tcp", r.addr.String()); err == nil { // else it was reset before we knew it
 		defer conn.Close()
 		if _, err := conn.Read(make([]byte, 1)); err == nil {
@@ -293,9 +291,8 @@ func TestNoRoomForAConnectionIsNoFaultOfTheReplica(t *testing.T) {
 }
 
 func TestIdleClientsMakeRoom(t *testing.T) {
-	r := newRig(t)
+	r := newSmallRig(t, 20)
 	r.route("", nil, r.named("a"))
-	r.budget.size = 20
 	for range 13 { // and one to the replica
 		conn := r.dial()
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -316,9 +313,8 @@ func TestIdleClientsMakeRoom(t *testing.T) {
 }
 
 func TestSilentClientsMakeRoom(t *testing.T) {
-	r := newRig(t)
+	r := newSmallRig(t, 20)
 	r.route("", nil, r.named("a"))
-	r.budget.size = 20
 	for range 20 { // with as many connections to the replica
 		if conn, err := net.Dial("tcp", r.addr.String()); err == nil { // else it was reset before we knew it
 			defer conn.Close()
@@ -336,7 +332,7 @@ func TestSilentClientsMakeRoom(t *testing.T) {
 }
 
 func TestNoPortTakesAllConnectionsFromOthers(t *testing.T) {
-	r := newRig(t)
+	r := newSmallRig(t, 20)
 	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -352,7 +348,6 @@ func TestNoPortTakesAllConnectionsFromOthers(t *testing.T) {
 			{Addr: other, Protocol: edge.TCP, Pool: "quiet", Port: r.port},
 		},
 	})
-	r.budget.size = 20
 	full := false
 	for range 20 {
 		conn, err := net.Dial("tcp", r.addr.String())
@@ -375,24 +370,9 @@ func TestNoPortTakesAllConnectionsFromOthers(t *testing.T) {
 	}
 }
 
-func TestBodyThatStandsStillIsCut(t *testing.T) {
-	r := newRig(t)
-	r.front.Handler.(*front).stalled = 50 * time.Millisecond
-	r.route("", nil, r.serve(func(_ http.ResponseWriter, req *http.Request) { io.Copy(io.Discard, req.Body) }))
-	for _, head := range []string{"Content-Length: 9", "Transfer-Encoding: chunked"} {
-		conn := r.dial()
-		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\n"+head+"\r\n\r\n5\r\n")
-		all, err := io.ReadAll(conn) // its end, too
-		if !strings.HasPrefix(string(all), "HTTP/1.1 400 ") || err != nil {
-			t.Errorf("%s: %.40q, %v", head, all, err)
-		}
-	}
-}
-
 func TestConnectionIsKeptAfterABodyThatCame(t *testing.T) {
-	r := newRig(t)
 	const limit = 200 * time.Millisecond
-	r.front.Handler.(*front).stalled = limit
+	r := newRigWith(t, limits{still: limit})
 	r.route("", nil, r.serve(func(w http.ResponseWriter, req *http.Request) {
 		all, _ := io.ReadAll(req.Body)
 		time.Sleep(2 * limit) // the client has nothing to send meanwhile
@@ -414,7 +394,7 @@ func TestConnectionIsKeptAfterABodyThatCame(t *testing.T) {
 }
 
 func TestInventedAddressesDoNotTakeAllConnections(t *testing.T) {
-	r := newRig(t)
+	r := newSmallRig(t, 40)
 	a := r.nextAddr()
 	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -423,7 +403,6 @@ func TestInventedAddressesDoNotTakeAllConnections(t *testing.T) {
 	at := socket.LocalAddr().(*net.UDPAddr).AddrPort()
 	served := make(chan struct{})
 	go func() { defer close(served); r.ServeUDP(socket, at) }()
-	r.budget.size = 40
 	u := edge.Upstream{ID: "a", Addr: a}
 	sink, err := net.ListenUDP("udp4", &net.UDPAddr{IP: a.AsSlice(), Port: r.port})
 	if err != nil {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"sync"
 	"syscall"
@@ -19,6 +20,7 @@ const (
 type wire struct {
 	*tracked
 	port   int
+	said   io.LimitedReader // by the upstream; limited until the body of an answer
 	in     *bufio.Reader
 	out    *bufio.Writer
 	raw    syscall.RawConn
@@ -31,10 +33,9 @@ func newWire(conn *tracked, port int) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wire{
-		tracked: conn, port: port, raw: raw,
-		in: bufio.NewReaderSize(conn, 4096), out: bufio.NewWriterSize(conn, 2048),
-	}, nil
+	w := &wire{tracked: conn, port: port, raw: raw, said: io.LimitedReader{R: conn}}
+	w.in, w.out = bufio.NewReaderSize(&w.said, 4096), bufio.NewWriterSize(conn, 2048)
+	return w, nil
 }
 
 // quiet reports whether the upstream has neither said anything nor ended its side. What it says unasked, the body of an answer

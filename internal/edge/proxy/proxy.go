@@ -20,6 +20,7 @@ type Proxy struct {
 	current atomic.Pointer[table]
 	retired atomic.Bool
 	clients atomic.Int64 // open client connections and UDP flows
+	limits  limits
 	front   *http.Server
 	accept  *handedOver
 	budget  *budget
@@ -31,8 +32,10 @@ type Proxy struct {
 }
 
 // New makes a proxy without routes. It serves HTTP until Close.
-func New(logger *log.Logger) *Proxy {
-	p := &Proxy{log: logger, upstreams: map[edge.Upstream]*upstream{}, accept: newHandedOver()}
+func New(logger *log.Logger) *Proxy { return newProxy(logger, usual) }
+
+func newProxy(logger *log.Logger, l limits) *Proxy {
+	p := &Proxy{log: logger, limits: l, upstreams: map[edge.Upstream]*upstream{}, accept: newHandedOver()}
 	p.current.Store(newTable(edge.Routes{}, nil))
 	p.front = newFront(p, logger)
 	p.budget = newBudget(p.closeIdleClients, logger)

@@ -109,7 +109,7 @@ func (p *Proxy) spoke(c *client, l *link, said, greeting []byte) {
 	c.prefix = said
 	if len(said) > 0 && len(greeting) == 0 && p.listen(c, said) == isHTTP {
 		l.end()
-		p.accept.give(c)
+		p.serveHTTP(c)
 		return
 	}
 	l.join(c, greeting)

@@ -45,7 +45,7 @@ func (p *Proxy) take(conn *net.TCPConn, port *share, addr netip.AddrPort, origin
 		return
 	}
 	p.clients.Add(1)
-	c := &client{Conn: conn, onEnd: func() {
+	c := &client{Conn: conn, port: port, onEnd: func() {
 		p.clients.Add(-1)
 		p.budget.give(port)
 	}}
@@ -70,7 +70,7 @@ func (p *Proxy) serveConn(c *client, conn *net.TCPConn, addr netip.AddrPort, ori
 	}
 	switch p.judge(c, r.appProtocol) {
 	case isHTTP:
-		p.accept.give(c)
+		p.serveHTTP(c)
 	case notHTTP:
 		p.tunnel(c)
 	case unsure:

@@ -15,16 +15,18 @@ type transports struct {
 
 func newTransports(u *upstream) transports {
 	fresh := &http.Transport{
-		DialContext:           u.dialTracked,
-		DisableCompression:    true,
-		DisableKeepAlives:     true,
-		ExpectContinueTimeout: time.Second,
+		DialContext:            u.dialTracked,
+		DisableCompression:     true,
+		DisableKeepAlives:      true,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: longestAnswerHead,
 	}
 	h2c := &http.Transport{
-		DialContext:        u.dialTracked,
-		DisableCompression: true,
-		IdleConnTimeout:    idleTime,
-		Protocols:          new(http.Protocols),
+		DialContext:            u.dialTracked,
+		DisableCompression:     true,
+		IdleConnTimeout:        idleTime,
+		MaxResponseHeaderBytes: longestAnswerHead,
+		Protocols:              new(http.Protocols),
 	}
 	h2c.Protocols.SetUnencryptedHTTP2(true)
 	return transports{fresh, h2c}

@@ -18,6 +18,8 @@ const (
 func TestWhatAReplicaSaysUnaskedIsNobodysAnswer(t *testing.T) {
 	for name, tt := range map[string]struct{ method, answer, soon, late string }{
 		"after an answer without a body":       {"GET", "HTTP/1.1 204 No Content\r\n\r\n", poison, ""},
+		"the body that cannot be, when asked":  {"GET", "HTTP/1.1 204 No Content\r\nContent-Length: 99\r\n\r\n", "", poison},
+		"the same in chunks":                   {"GET", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", "", poison},
 		"a part of an answer":                  {"GET", right, "H", ""},
 		"that it has waited for too long":      {"GET", right, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n", ""},
 		"that, when it is asked":               {"GET", right, "", "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"},
@@ -74,4 +76,25 @@ func TestWhatAReplicaSaysUnaskedIsNobodysAnswer(t *testing.T) {
 func asked(in *bufio.Reader) bool {
 	_, err := http.ReadRequest(in)
 	return err == nil
+}
+
+func TestAnswerOfAReplicaNeedsAnEndOfItsHead(t *testing.T) {
+	r := newRig(t)
+	r.route("http", nil, r.serveTCP(func(c *net.TCPConn) {
+		if asked(bufio.NewReader(c)) {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+			for {
+				if _, err := io.WriteString(c, "X-More: "+strings.Repeat("a", 4<<10)+"\r\n"); err != nil {
+					return
+				}
+			}
+		}
+	}))
+	for _, request := range []string{ // the short way, the long one
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
+	} {
+		if got := r.says(request); got != 502 {
+			t.Errorf("%q: answer %d", request, got)
+		}
+	}
 }
