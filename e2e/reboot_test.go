@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -34,17 +35,28 @@ func TestARestartedMachineBringsItsEnvironmentsBack(t *testing.T) {
     command: ["sh", "-c", "wget -q -O - http://db:8080/version > /saw; cat /run/secrets/key >> /saw; exec httpd -f -p 8080 -h /www"]
     depends_on: {db: {condition: service_healthy}}
     secrets: [key]
+    configs: [motd]
     ports: ["127.0.0.1:{{port}}:8080"]
     stop_grace_period: 1s
+  clock:
+    image: busybox
+    command: ["sleep", "infinity"]
+    stop_grace_period: 1s
+    stop_signal: SIGKILL
 secrets: {key: {file: key.txt}}
+configs: {motd: {file: motd.txt}}
 volumes: {data: {}}
 `,
-		"key.txt": "a secret value",
+		"key.txt":  "a secret value",
+		"motd.txt": "ahoy",
 	})
+	s.up(0)
+	s.edit("Dockerfile", "echo one", "echo two")
 	s.up(0)
 	s.run(0, "exec", "db", "--", "sh", "-c", "echo kept > /data/file")
 	before := s.deployments()
 
+	s.comesToRest()
 	s.restartMachine()
 	s.eventually("the shop answers again", func() bool {
 		resp, err := http.Get(s.url() + "version")
@@ -59,11 +71,11 @@ volumes: {data: {}}
 		for _, service := range s.status().Services {
 			healthy += service.Healthy
 		}
-		return healthy == 2
+		return healthy == 3
 	})
-	s.answers("one")
+	s.answers("two")
 	saw := strings.TrimSpace(s.run(0, "exec", "shop", "--", "cat", "/saw"))
-	if want := "one\na secret value"; saw != want {
+	if want := "two\na secret value"; saw != want {
 		t.Errorf("the shop saw %q when it started, want %q", saw, want)
 	}
 	if got := strings.TrimSpace(s.run(0, "exec", "db", "--", "cat", "/data/file")); got != "kept" {
@@ -75,6 +87,21 @@ volumes: {data: {}}
 	s.up(0) // nothing to do
 	if after := s.deployments(); len(after) != len(before) {
 		t.Errorf("there was something left to deploy: %+v", after)
+	}
+	s.run(0, "rollback")
+	s.answers("one")
+
+	s.restartMachine()
+	s.eventually("the shop answers after the next restart", func() bool {
+		resp, err := http.Get(s.url() + "version")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	if got := s.run(0, "exec", "shop", "--", "cat", "/motd"); got != "ahoy" {
+		t.Errorf("the config has %q", got)
 	}
 }
 
@@ -95,6 +122,8 @@ func TestAMachineRestartedDuringARollout(t *testing.T) {
 			s.lastEnded(release.Succeeded)
 			s.answers("two")
 			s.whole(replicas)
+			s.run(0, "rollback") // to what was built before the power went
+			s.answers("one")
 		})
 	}
 }
@@ -110,7 +139,7 @@ func (s *site) restartMachine() {
 	go func() { _ = engine.Wait() }() // it is ended when the site is taken down
 }
 
-// losePower leaves of the site what a machine that loses its power leaves: what is on its disk.
+// losePower leaves of the site what a machine that loses its power leaves: what has reached its disk.
 func (s *site) losePower() {
 	s.t.Helper()
 	edge := s.engine().Edge
@@ -145,6 +174,54 @@ func (s *site) losePower() {
 	cgroups, _ := filepath.Glob("/sys/fs/cgroup/*/seaworthy/" + tag)
 	for _, dir := range append(cgroups, "/sys/fs/cgroup/seaworthy/"+tag) {
 		_ = exec.Command("find", dir, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";").Run() // what is left matters to nobody
+	}
+	s.tearIndex()
+}
+
+// indexSeal is what the engine has on its disk of whether all of its index is.
+type indexSeal struct {
+	Index string `json:"index"`
+	Boot  string `json:"boot,omitempty"`
+}
+
+func (s *site) indexSeal() (seal indexSeal) {
+	s.t.Helper()
+	b, err := os.ReadFile(filepath.Join(s.root, "containerd", "index.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &seal)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return seal
+}
+
+// comesToRest waits until all that the engine has written is on its disk.
+func (s *site) comesToRest() {
+	s.t.Helper()
+	s.eventually("the index is sealed", func() bool { return s.indexSeal().Boot == "" })
+}
+
+// tearIndex spoils what may not have reached the disk, and has the machine be in another boot.
+func (s *site) tearIndex() {
+	s.t.Helper()
+	seal := s.indexSeal()
+	if seal.Boot == "" {
+		return // all has
+	}
+	seal.Boot = "another"
+	b, err := json.Marshal(seal)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	torn := make([]byte, 1<<16)
+	for name, content := range map[string][]byte{
+		"containerd/index.json": b, "containerd/metadata.db": torn, "containerd/snapshots/metadata.db": torn,
+		"build/worker/metadata_v2.db": torn, "build/cache.db": torn,
+	} {
+		if err := os.WriteFile(filepath.Join(s.root, name), content, 0o600); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 }
 

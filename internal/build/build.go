@@ -116,9 +116,16 @@ func Open(ctx context.Context, cfg Config) (_ *Builder, err error) {
 }
 
 func (b *Builder) open(ctx context.Context) error {
-	var err error
+	release, err := b.cfg.Store.Hold()
+	if err != nil {
+		return err
+	}
+	defer release()
 	if b.pins, err = openPins(filepath.Join(b.cfg.Root, "bases")); err != nil {
 		return err
+	}
+	if err := tieCache(b.cfg.Root, b.cfg.Store.Index()); err != nil {
+		return fmt.Errorf("tie cache to the store: %w", err)
 	}
 	if b.worker, err = newWorker(ctx, b.cfg, &b.runs); err != nil {
 		return err
@@ -131,7 +138,7 @@ func (b *Builder) open(ctx context.Context) error {
 	if b.sessions, err = session.NewManager(); err != nil {
 		return err
 	}
-	cache, err := bboltcachestorage.NewStore(filepath.Join(b.cfg.Root, "cache.db"))
+	cache, err := bboltcachestorage.NewStore(filepath.Join(b.cfg.Root, keysFile))
 	if err != nil {
 		return fmt.Errorf("open cache keys: %w", err)
 	}
@@ -158,7 +165,7 @@ func (b *Builder) open(ctx context.Context) error {
 		return err
 	}
 	b.closers = append(b.closers, b.solver.Close)
-	b.gc = startSweeper(b.worker)
+	b.gc = startSweeper(b)
 	return nil
 }
 

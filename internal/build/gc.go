@@ -10,7 +10,6 @@ import (
 
 	"github.com/containerd/log"
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/worker/base"
 )
 
 // CachePolicy says how much the build cache may keep. It is about the cache alone: what an image of a release needs is
@@ -49,7 +48,7 @@ type PruneOptions struct {
 // Prune gives up build cache that no build is using and returns how many bytes that freed. Images stay whole: what they
 // share with the cache is not freed.
 func (b *Builder) Prune(ctx context.Context, opts PruneOptions) (freed int64, err error) {
-	freed, err = prune(ctx, b.worker, client.PruneInfo{All: opts.All, KeepDuration: opts.KeepFor, MaxUsedSpace: opts.Keep})
+	freed, err = b.prune(ctx, client.PruneInfo{All: opts.All, KeepDuration: opts.KeepFor, MaxUsedSpace: opts.Keep})
 	if err != nil {
 		return freed, fmt.Errorf("prune build cache: %w", err)
 	}
@@ -68,6 +67,11 @@ type Usage struct {
 
 // DiskUsage measures the build cache.
 func (b *Builder) DiskUsage(ctx context.Context) (Usage, error) {
+	release, err := b.cfg.Store.Hold() // what was measured is kept
+	if err != nil {
+		return Usage{}, err
+	}
+	defer release()
 	records, err := b.worker.DiskUsage(ctx, client.DiskUsageInfo{})
 	if err != nil {
 		return Usage{}, fmt.Errorf("measure build cache: %w", err)
@@ -82,7 +86,12 @@ func (b *Builder) DiskUsage(ctx context.Context) (Usage, error) {
 	return u, nil
 }
 
-func prune(ctx context.Context, w *base.Worker, infos ...client.PruneInfo) (int64, error) {
+func (b *Builder) prune(ctx context.Context, infos ...client.PruneInfo) (int64, error) {
+	release, err := b.cfg.Store.Hold()
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	freed := make(chan client.UsageInfo)
 	total := make(chan int64)
 	go func() {
@@ -94,7 +103,7 @@ func prune(ctx context.Context, w *base.Worker, infos ...client.PruneInfo) (int6
 		}
 		total <- sum
 	}()
-	err := w.Prune(ctx, freed, infos...)
+	err = b.worker.Prune(ctx, freed, infos...)
 	close(freed)
 	return <-total, err
 }
@@ -107,15 +116,15 @@ const idlePause = 3 * time.Second
 
 // sweeper keeps the cache within its policy, some time after builds.
 type sweeper struct {
-	worker *base.Worker
-	wake   chan struct{}
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	builder *Builder
+	wake    chan struct{}
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
 }
 
-func startSweeper(w *base.Worker) *sweeper {
+func startSweeper(b *Builder) *sweeper {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &sweeper{worker: w, wake: make(chan struct{}, 1), cancel: cancel}
+	s := &sweeper{builder: b, wake: make(chan struct{}, 1), cancel: cancel}
 	s.done.Go(func() { s.run(ctx) })
 	return s
 }
@@ -139,7 +148,7 @@ func (s *sweeper) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if _, err := prune(ctx, s.worker, s.worker.GCPolicy()...); err != nil && ctx.Err() == nil {
+		if _, err := s.builder.prune(ctx, s.builder.worker.GCPolicy()...); err != nil && ctx.Err() == nil {
 			log.G(ctx).WithError(err).Warn("sweep build cache")
 		}
 		debug.FreeOSMemory() // the engine may be idle for days now

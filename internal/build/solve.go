@@ -34,6 +34,7 @@ type running struct {
 	bases         *bases
 	foreignSyntax bool // the Dockerfile is in a language of its own, that only its own frontend reads
 	cancel        context.CancelCauseFunc
+	release       func() // of the store's index
 
 	mu       sync.Mutex
 	images   map[string]Image
@@ -97,6 +98,10 @@ func (b *Builder) start(r *running) error {
 	if b.closed {
 		return &release.UserError{Kind: release.KindEngine, Err: errClosed, Hint: "run it again when the engine is up: seaworthy engine status"}
 	}
+	var err error
+	if r.release, err = b.cfg.Store.Hold(); err != nil {
+		return err
+	}
 	b.builds[r.id] = r
 	b.active.Add(1)
 	return nil
@@ -108,6 +113,7 @@ func (b *Builder) end(r *running) {
 	b.mu.Unlock()
 	b.active.Done()
 	b.gc.built()
+	r.release()
 }
 
 func (b *Builder) running(id string) (*running, error) {

@@ -13,7 +13,6 @@ import (
 	"github.com/containerd/containerd/v2/pkg/gc"
 	"github.com/containerd/containerd/v2/plugins/diff/walking"
 	"github.com/containerd/platforms"
-	"github.com/moby/buildkit/cache/metadata"
 	"github.com/moby/buildkit/executor/oci"
 	"github.com/moby/buildkit/executor/resources"
 	"github.com/moby/buildkit/executor/runcexecutor"
@@ -35,7 +34,7 @@ func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Wor
 	if _, err := exec.LookPath("runc"); err != nil {
 		return nil, &release.UserError{Kind: release.KindEngine, Err: fmt.Errorf("find runc: %w", err), Hint: "install it: apt-get install runc"}
 	}
-	root := filepath.Join(cfg.Root, "worker")
+	root := filepath.Join(cfg.Root, workerDir)
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("make worker root: %w", err)
 	}
@@ -59,7 +58,7 @@ func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Wor
 	if err != nil {
 		return nil, fmt.Errorf("make executor: %w", err)
 	}
-	index, err := metadata.NewStore(filepath.Join(root, "metadata_v2.db"))
+	index, err := openCacheIndex(filepath.Join(root, "metadata_v2.db"))
 	if err != nil {
 		return nil, fmt.Errorf("open cache metadata: %w", err)
 	}

@@ -89,7 +89,7 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	quietLibraries()
 	var err error
-	if e.store, err = store.Open(ctx, store.Config{Root: e.cfg.Root}); err != nil {
+	if e.store, err = store.Open(ctx, store.Config{Root: e.cfg.Root, Restore: e.recallReleases}); err != nil {
 		return err
 	}
 	if err := e.useOwnTemp(); err != nil {

@@ -30,6 +30,14 @@ const (
 	releasePrefix  = "seaworthy.local/release/"
 )
 
+// imageRecord names what keeps an image for a release, fileRecord what keeps a file.
+func imageRecord(id release.ID, d release.Digest) string {
+	return releasePrefix + string(id) + "/" + d.Short()
+}
+func fileRecord(id release.ID, d release.Digest) string {
+	return releasePrefix + string(id) + "/file-" + d.Short()
+}
+
 // fileMediaType is that of the records of what is no image: contents that a release carries.
 const fileMediaType = "application/octet-stream"
 
@@ -85,13 +93,13 @@ func (i *images) keep(ctx context.Context, id release.ID, r release.Release, bui
 		if !ok {
 			return fmt.Errorf("keep image %s of %s: it is not in the store", img.Digest.Short(), id.Short())
 		}
-		if err := i.name(ctx, releasePrefix+string(id)+"/"+img.Digest.Short(), desc); err != nil {
+		if err := i.name(ctx, imageRecord(id, img.Digest), desc); err != nil {
 			return err
 		}
 	}
 	for d, b := range files {
 		desc := ocispec.Descriptor{MediaType: fileMediaType, Digest: digest.Digest(d), Size: int64(len(b))}
-		if err := i.keepFile(ctx, releasePrefix+string(id)+"/file-"+d.Short(), desc, b); err != nil {
+		if err := i.keepFile(ctx, fileRecord(id, d), desc, b); err != nil {
 			return err
 		}
 	}

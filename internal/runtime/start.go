@@ -104,7 +104,11 @@ func (r *Runtime) restore(ctx context.Context, c *container) error {
 	if mounted, err := mountinfo.Mounted(r.rootfs(c.id)); err != nil {
 		return err
 	} else if !mounted {
-		if err := r.mountRoot(ctx, c.id, ""); err != nil {
+		img, err := r.store.Unpack(ctx, rec.Spec.Service.Image.Digest)
+		if err != nil {
+			return err
+		}
+		if err := r.mountRoot(ctx, c.id, img.Chain); err != nil {
 			return fmt.Errorf("root file system: %w", err)
 		}
 	}

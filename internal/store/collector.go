@@ -19,20 +19,24 @@ const quiet = 2 * time.Second
 type collector struct {
 	db     *metadata.DB
 	dirty  chan struct{}
-	cancel context.CancelFunc
+	cancel context.CancelFunc // nil: it has not been started
 	done   sync.WaitGroup
 }
 
-func startCollector(db *metadata.DB) *collector {
-	ctx, cancel := context.WithCancel(context.Background())
-	c := &collector{db: db, dirty: make(chan struct{}, 1), cancel: cancel}
+func newCollector(db *metadata.DB) *collector {
+	c := &collector{db: db, dirty: make(chan struct{}, 1)}
 	db.RegisterMutationCallback(func(dirty bool) {
 		if dirty {
 			c.wake()
 		}
 	})
-	c.done.Go(func() { c.run(ctx) })
 	return c
+}
+
+func (c *collector) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	c.done.Go(func() { c.run(ctx) })
 }
 
 // wake never blocks: it is called from within the metadata's transactions.
@@ -69,6 +73,9 @@ func (c *collector) collect(ctx context.Context) error {
 }
 
 func (c *collector) stop(ctx context.Context) error {
+	if c.cancel == nil {
+		return nil
+	}
 	c.cancel()
 	stopped := make(chan struct{})
 	go func() { c.done.Wait(); close(stopped) }()

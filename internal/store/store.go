@@ -24,9 +24,6 @@ import (
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/containerd/containerd/v2/plugins/diff/walking"
-	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
-	"github.com/containerd/errdefs"
-	bolt "go.etcd.io/bbolt"
 )
 
 // Namespace is the containerd namespace that everything of Seaworthy's lives in.
@@ -39,12 +36,16 @@ const SnapshotterName = "overlayfs"
 type Config struct {
 	// Root is the engine's state root; the store uses Root/containerd and locks Root/lock.
 	Root string
+	// Restore recalls what must have a name when the index is laid out anew: at first, and when the machine went down
+	// without the store having been closed. Nil: nothing. Until it has succeeded, each Open begins anew.
+	Restore func(context.Context, *Store) error
 }
 
 // Store is the open state of one engine. There is one per state root at any time.
 type Store struct {
 	root        string
 	lock        *lock
+	seal        *seal
 	db          *metadata.DB
 	blobs       content.Store
 	snapshotter snapshots.Snapshotter // below the metadata; closed last
@@ -83,13 +84,13 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if err := s.open(s.Context(ctx)); err != nil {
+	if err := s.open(s.Context(ctx), cfg.Restore); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", s.root, err)
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context) error {
+func (s *Store) open(ctx context.Context, restore func(context.Context, *Store) error) error {
 	if err := os.MkdirAll(s.root, 0o700); err != nil {
 		return err
 	}
@@ -97,17 +98,10 @@ func (s *Store) open(ctx context.Context) error {
 	if s.blobs, err = local.NewStore(filepath.Join(s.root, "content")); err != nil {
 		return fmt.Errorf("content: %w", err)
 	}
-	// Removed snapshots are only renamed at first; the collector's cleanup deletes them outside any transaction.
-	if s.snapshotter, err = overlay.NewSnapshotter(filepath.Join(s.root, "snapshots"), overlay.AsynchronousRemove); err != nil {
-		return fmt.Errorf("snapshots: %w", err)
+	if err := s.openIndex(ctx); err != nil {
+		return err
 	}
-	if err := s.removeLeftFolders(ctx); err != nil {
-		return fmt.Errorf("remove folders of no snapshot: %w", err)
-	}
-	if s.db, err = openMetadata(ctx, filepath.Join(s.root, "metadata.db"), s.blobs, s.snapshotter, s.events); err != nil {
-		return fmt.Errorf("metadata: %w", err)
-	}
-	s.collector = startCollector(s.db)
+	s.collector = newCollector(s.db)
 	s.images = metadata.NewImageStore(s.db)
 	s.leases = collectingLeases{Manager: metadata.NewLeaseManager(s.db), collector: s.collector}
 	s.differ = differ{
@@ -123,36 +117,16 @@ func (s *Store) open(ctx context.Context) error {
 		containerd.WithDiffService(s.differ),
 		containerd.WithEventService(s.events),
 	))
-	return err
-}
-
-// removeLeftFolders removes what a process that was killed while it made a snapshot has left: a folder whose number the next
-// snapshot gets, which could not be made then.
-func (s *Store) removeLeftFolders(ctx context.Context) error {
-	err := s.snapshotter.(snapshots.Cleaner).Cleanup(ctx)
-	if !errdefs.IsNotFound(err) {
+	if err != nil {
 		return err
 	}
-	folders, err := filepath.Glob(filepath.Join(s.root, "snapshots", "snapshots", "*")) // there has never been a whole one
-	for _, folder := range folders {
-		err = errors.Join(err, os.RemoveAll(folder))
+	if s.Index() == "" {
+		if err := s.restoreIndex(ctx, restore); err != nil {
+			return err
+		}
 	}
-	return err
-}
-
-func openMetadata(ctx context.Context, path string, blobs content.Store, sn snapshots.Snapshotter, events *exchange.Exchange) (*metadata.DB, error) {
-	options := *bolt.DefaultOptions
-	options.NoFreelistSync = true // as containerd does: a torn freelist cannot keep the database from opening
-	options.NoStatistics = true
-	bdb, err := bolt.Open(path, 0o600, &options)
-	if err != nil {
-		return nil, err
-	}
-	db := metadata.NewDB(bdb, blobs, map[string]snapshots.Snapshotter{SnapshotterName: sn}, metadata.WithEventsPublisher(events))
-	if err := db.Init(ctx); err != nil {
-		return nil, errors.Join(err, bdb.Close())
-	}
-	return db, nil
+	s.collector.start() // not before: it takes content that nothing names
+	return nil
 }
 
 // Close closes everything and gives the state root free. Replicas go on running.
@@ -169,6 +143,9 @@ func (s *Store) Close(ctx context.Context) error {
 	}
 	if s.snapshotter != nil {
 		errs = append(errs, s.snapshotter.Close())
+	}
+	if s.seal != nil {
+		errs = append(errs, s.seal.close(errors.Join(errs...) == nil))
 	}
 	return errors.Join(append(errs, s.lock.release())...)
 }
