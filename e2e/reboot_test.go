@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -58,14 +60,7 @@ volumes: {data: {}}
 
 	s.comesToRest()
 	s.restartMachine()
-	s.eventually("the shop answers again", func() bool {
-		resp, err := http.Get(s.url() + "version")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	s.eventually("the shop answers again", s.responds)
 	s.eventually("all replicas are well", func() bool {
 		healthy := 0
 		for _, service := range s.status().Services {
@@ -92,14 +87,7 @@ volumes: {data: {}}
 	s.answers("one")
 
 	s.restartMachine()
-	s.eventually("the shop answers after the next restart", func() bool {
-		resp, err := http.Get(s.url() + "version")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	s.eventually("the shop answers after the next restart", s.responds)
 	if got := s.run(0, "exec", "shop", "--", "cat", "/motd"); got != "ahoy" {
 		t.Errorf("the config has %q", got)
 	}
@@ -126,6 +114,20 @@ func TestAMachineRestartedDuringARollout(t *testing.T) {
 			s.answers("one")
 		})
 	}
+}
+
+// responds says whether the site answers a request. One that gets no answer at all has gone astray.
+func (s *site) responds() bool {
+	client := http.Client{Timeout: 20 * time.Second}
+	resp, err := client.Get(s.url() + "version")
+	if err != nil {
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+			s.t.Errorf("a request gets no answer: %v", err)
+		}
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }
 
 // restartMachine takes the power away and has an engine run again, as systemd would.

@@ -167,7 +167,16 @@ func (e *Engine) openBuilder(ctx context.Context) error {
 }
 
 func (e *Engine) openMachine(ctx context.Context) error {
-	var err error
+	var all []state.Environment
+	err := e.db.View(func(tx state.Tx) (err error) { all, err = tx.Environments(); return err })
+	if err != nil {
+		return err
+	}
+	// Before there is an edge: it begins with the routes that it had, and where a network of theirs is not there, after a
+	// restart of the machine, it would look for replicas beyond this machine.
+	if err := e.ensureNetworks(ctx, all); err != nil {
+		return err
+	}
 	if e.launch, err = e.installEdge(); err != nil {
 		return err
 	}
@@ -181,26 +190,36 @@ func (e *Engine) openMachine(ctx context.Context) error {
 		return err
 	}
 	e.machine.TrustedProxies = e.cfg.Settings.TrustedProxies
-	return e.adopt(ctx)
-}
-
-// adopt takes over what runs: each environment with what serves in it, and with what a deployment left half done.
-func (e *Engine) adopt(ctx context.Context) error {
-	var all []state.Environment
-	err := e.db.View(func(tx state.Tx) (err error) { all, err = tx.Environments(); return err })
-	if err != nil {
-		return err
-	}
 	for _, env := range all {
-		var others []rollout.Generation
-		if env.Pending != nil {
-			others = generations(env.Pending.Desired)
-		}
-		if err := e.machine.Adopt(ctx, env.Environment, env.Serving, others...); err != nil {
-			return fmt.Errorf("adopt %s: %w", env.Environment, err)
-		}
+		e.machine.Adopt(env.Environment, env.Serving, others(env)...)
 	}
 	return e.machine.Apply(ctx)
+}
+
+// ensureNetworks has the networks be there of what serves, and of what a deployment has left half done.
+func (e *Engine) ensureNetworks(ctx context.Context, all []state.Environment) error {
+	for _, env := range all {
+		adopted := others(env)
+		if env.Serving != nil {
+			adopted = append(adopted, env.Serving.Generation)
+		}
+		for _, g := range adopted {
+			for _, n := range g.Config.Networks {
+				if _, err := e.runtime.EnsureNetwork(ctx, env.Environment, n); err != nil {
+					return fmt.Errorf("adopt %s: %w", env.Environment, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// others are the generations that an interrupted deployment was about, besides the one that serves.
+func others(env state.Environment) []rollout.Generation {
+	if env.Pending == nil {
+		return nil
+	}
+	return generations(env.Pending.Desired)
 }
 
 func (e *Engine) serve(ctx context.Context) error {

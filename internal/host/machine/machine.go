@@ -59,29 +59,16 @@ func New(ctx context.Context, rt *runtime.Runtime, client *edge.Client, keeper K
 }
 
 // Adopt adds an environment with what serves in it, and the generations that are coming or going.
-func (m *Machine) Adopt(ctx context.Context, env release.Environment, serving *rollout.Serving, others ...rollout.Generation) error {
+func (m *Machine) Adopt(env release.Environment, serving *rollout.Serving, others ...rollout.Generation) {
 	s := m.Site(env)
 	m.mu.Lock()
 	s.serving, s.others = serving, others
 	m.mu.Unlock()
-	var networks []release.Network
-	if serving != nil {
-		networks = serving.Generation.Config.Networks
-	}
-	for _, g := range others {
-		networks = append(networks, g.Config.Networks...)
-	}
-	for _, n := range networks {
-		if _, err := m.runtime.EnsureNetwork(ctx, env, n); err != nil {
-			return err
-		}
-	}
 	for _, r := range m.runtime.Replicas(env) {
 		if svc := s.service(r); svc != nil && r.State == release.StateRunning {
 			m.health.follow(r.ID, *svc, serving != nil && slices.Contains(serving.Replicas[r.Service], r.ID))
 		}
 	}
-	return nil
 }
 
 // Site is one environment on this machine.
