@@ -34,6 +34,7 @@ const (
 func imageRecord(id release.ID, d release.Digest) string {
 	return releasePrefix + string(id) + "/" + d.Short()
 }
+
 func fileRecord(id release.ID, d release.Digest) string {
 	return releasePrefix + string(id) + "/file-" + d.Short()
 }
