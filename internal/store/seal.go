@@ -46,6 +46,9 @@ type mark struct {
 	Boot  string `json:"boot,omitempty"` // of the machine, in which the seal was broken; empty: it is whole
 }
 
+// markSize is how long a mark always is, in bytes, filled up with spaces.
+const markSize = 256
+
 // openSeal reads the seal of a directory, and breaks it. Where there is none to be trusted, it has no id.
 func openSeal(dir string) (*seal, error) {
 	boot, err := bootID()
@@ -93,11 +96,25 @@ func (s *seal) write(broken bool) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Write(s.path(), append(b, '\n'), 0o600); err != nil {
-		return err
+	if err := overwrite(s.path(), fmt.Appendf(nil, "%-*s\n", markSize-1, b)); err != nil {
+		return fmt.Errorf("write seal: %w", err)
 	}
 	s.broken = broken
 	return nil
+}
+
+// overwrite writes a file of less than a sector in its place, which is whole or not at all, and works on a full disk, too: an
+// engine that does not start could not make room.
+func overwrite(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return atomicfile.Write(path, b, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, 0)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // hold breaks the seal until some time after release was called.
