@@ -63,7 +63,7 @@ fresh: ## make TARGET (test) in a fresh Debian that has Go, git and make only
 	@tools/packages mmdebstrap iproute2 iptables
 	@tools/fresh $(or $(TARGET),test)
 
-vm: ## Seaworthy under systemd in a virtual Debian, through a reboot; TESTS="internal/runtime internal/build" runs these there, too
+vm: ## Seaworthy under systemd in a virtual Debian, through a reboot and a power cut; TESTS="internal/runtime internal/build" runs these there, too
 	@tools/packages mmdebstrap qemu-system-x86 e2fsprogs
 	@$(MAKE) --no-print-directory build bases
 	@tools/vm/run $(filter-out ./...,$(TESTS))
