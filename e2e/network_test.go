@@ -90,6 +90,36 @@ networks: {inner: {internal: true}}
 	}
 }
 
+func TestFirewallRulesThatSomebodyFlushedComeBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{
+		"Dockerfile": shop["Dockerfile"],
+		"compose.yaml": `services:
+  db:
+    build: .
+    stop_grace_period: 1s
+  shop:
+    build: .
+    stop_grace_period: 1s
+    ports: ["127.0.0.1:{{port}}:8080"]
+`,
+	})
+	s.up(0)
+	asksDB := func() bool {
+		out := s.try("exec", "shop", "--", "timeout", "2", "wget", "-q", "-O", "-", "http://db:8080/version").out
+		return strings.TrimSpace(out) == "one" // without the rules it reaches whoever has that port on the machine, if any
+	}
+	if !asksDB() {
+		t.Fatal("one service does not reach the other")
+	}
+	forgetRules(t, s.engineID()[:4])
+	if asksDB() {
+		t.Fatal("names need no rules: this tests nothing")
+	}
+	s.answers("one")
+	s.eventually("one service reaches the other again", asksDB)
+}
+
 // hostListener answers at an address of this machine; it returns the port.
 func hostListener(t *testing.T, address string) string {
 	t.Helper()

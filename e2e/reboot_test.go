@@ -158,8 +158,7 @@ func (s *site) losePower() {
 			s.ended(pid)
 		}
 	}
-	sum := sha256.Sum256([]byte(s.root)) // as runtime names what is this engine's
-	id := hex.EncodeToString(sum[:])
+	id := s.engineID()
 	run, tag := "/run/seaworthy/"+id[:12], id[:4]
 	for _, dir := range []string{s.tmp, run} {
 		for _, m := range slices.Backward(mountsBelow(s.t, dir)) {
@@ -178,6 +177,12 @@ func (s *site) losePower() {
 		_ = exec.Command("find", dir, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";").Run() // what is left matters to nobody
 	}
 	s.tearIndex()
+}
+
+// engineID names what is this engine's, as runtime does.
+func (s *site) engineID() string {
+	sum := sha256.Sum256([]byte(s.root))
+	return hex.EncodeToString(sum[:])
 }
 
 // indexSeal is what the engine has on its disk of whether all of its index is.

@@ -232,6 +232,7 @@ func (e *Engine) serve(ctx context.Context) error {
 	e.work.Go(func() { e.machine.Supervise(e.life) })
 	e.work.Go(func() { e.superviseEdge(e.life) })
 	e.work.Go(func() { e.rotateLogs(e.life) })
+	e.work.Go(func() { e.keepFirewall(e.life) })
 	e.resumeAll()
 	server := &http.Server{
 		Handler:     api.WithVersion(e.cfg.Version, e.handler()),

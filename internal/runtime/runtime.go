@@ -216,6 +216,9 @@ func (r *Runtime) EnsureNetwork(ctx context.Context, env release.Environment, n 
 	return r.networks.Ensure(ctx, env, n)
 }
 
+// RepairNetworks writes the firewall rules of networks again where somebody else has flushed them, and reports whether that was so.
+func (r *Runtime) RepairNetworks(ctx context.Context) (bool, error) { return r.networks.Repair(ctx) }
+
 // RemoveNetwork removes a network; one that is not there is no error.
 func (r *Runtime) RemoveNetwork(ctx context.Context, env release.Environment, name string) error {
 	return r.networks.Remove(ctx, env, name)

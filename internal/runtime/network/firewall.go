@@ -56,6 +56,36 @@ func (f *firewall) apply(ctx context.Context, networks []Network) error {
 	return nil
 }
 
+// intact reports whether the kernel still has what was written last. Others flush whole tables: reloading nftables does.
+func (f *firewall) intact(ctx context.Context) (bool, error) {
+	out, err := exec.CommandContext(ctx, "iptables-save").Output()
+	if err != nil {
+		return false, fmt.Errorf("read firewall rules: %w", err)
+	}
+	found := countRules(string(out))
+	for _, h := range f.hooks() {
+		if !strings.Contains(string(out), fmt.Sprintf("-A %s -j %s\n", h.builtin, h.chain)) {
+			return false, nil
+		}
+		if found[h.chain] != countRules(f.applied)[h.chain] { // iptables-save words rules otherwise, but keeps each
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// countRules counts, by chain, the rules in what iptables-save writes and iptables-restore reads.
+func countRules(text string) map[string]int {
+	count := map[string]int{}
+	for line := range strings.Lines(text) {
+		if rule, ok := strings.CutPrefix(line, "-A "); ok {
+			chain, _, _ := strings.Cut(rule, " ")
+			count[chain]++
+		}
+	}
+	return count
+}
+
 // link leads the built-in chains to ours, before anything else: a policy of DROP, or another's rule, must not come first.
 func (f *firewall) link() error {
 	ipt, err := iptables.New()

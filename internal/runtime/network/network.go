@@ -131,6 +131,23 @@ func (m *Manager) realize(ctx context.Context, n Network) error {
 	return m.firewall.apply(ctx, m.List())
 }
 
+// Repair writes the firewall rules again where somebody else has flushed them, and reports whether that was so.
+func (m *Manager) Repair(ctx context.Context) (bool, error) {
+	m.change.Lock()
+	defer m.change.Unlock()
+	if m.firewall.applied == "" {
+		return false, nil
+	}
+	if intact, err := m.firewall.intact(ctx); intact || err != nil {
+		return false, err
+	}
+	m.firewall.applied = ""
+	if err := m.firewall.apply(ctx, m.List()); err != nil {
+		return false, fmt.Errorf("write firewall rules again: %w", err)
+	}
+	return true, nil
+}
+
 // Remove takes the network away: bridge, rules, record.
 func (m *Manager) Remove(ctx context.Context, env release.Environment, name string) error {
 	m.change.Lock()
