@@ -273,3 +273,38 @@ func askUDP(t *testing.T, port int) string {
 	}
 	return strings.TrimSpace(string(buf[:n]))
 }
+
+func TestRequestsThatWaitForAServiceGoOnWhenAllIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := newAppSite(t, `services:
+  web:
+    build: .
+    ports: ["127.0.0.1:{{port}}:8080"]
+    environment: {VERSION: web1}
+    healthcheck: {test: ["CMD", "/app", "health"], interval: 1s}
+    stop_grace_period: 10s
+    depends_on: [db]
+    deploy: {replicas: 2}
+  db:
+    build: .
+    environment: {VERSION: db1}
+    healthcheck: {test: ["CMD", "/app", "health"], interval: 1s}
+    stop_grace_period: 1s
+    volumes: ["data:/data"]
+volumes: {data: {}}
+`)
+	s.up(0)
+	asks := query("get", "url", "http://db:8080/version")
+	first, second := s.load(asks), s.load(asks)
+	for _, version := range []string{"2", "3", "4"} {
+		was := string(version[0] - 1)
+		s.edit("compose.yaml", "db"+was, "db"+version)
+		s.edit("compose.yaml", "web"+was, "web"+version)
+		s.up(0)
+	}
+	s.noneFailed(first)
+	s.noneFailed(second)
+	if got := s.fetch(asks); got != "db4" {
+		t.Errorf("db is %q", got)
+	}
+}

@@ -75,6 +75,34 @@ func leadsTo(r edge.Routes, asker, name string) string {
 	return ""
 }
 
+func TestWhatAGoingGenerationHasStoppedIsAnsweredForByWhatServes(t *testing.T) {
+	old := generationOf(1, service("db", "db1"), service("mail", "mail1"), service("web", "web1"))
+	now := generationOf(2, service("db", "db2"), service("web", "web2"))
+	stopped := running(old, "db", "db-old", "10.83.0.3")
+	stopped.State = release.StateExited
+	at := func(serving, other rollout.Generation, replicas map[string][]string) edge.Routes {
+		return routes([]scene{{
+			Environment: shop, Networks: defaultNetwork(), Others: []rollout.Generation{other},
+			Serving: &rollout.Serving{Generation: serving, Replicas: replicas},
+			Replicas: []release.Replica{
+				stopped, running(old, "web", "web-old", "10.83.0.4"),
+				running(now, "db", "db-new", "10.83.0.5"), running(now, "web", "web-new", "10.83.0.6"),
+			},
+		}}, newVIPTable(edge.Routes{}), time.Time{})
+	}
+	after := at(now, old, map[string][]string{"db": {"db-new"}, "web": {"web-new"}})
+	if got := leadsTo(after, "10.83.0.4", "db"); got != "shop/local/serving/db" {
+		t.Errorf("after the swap the old web finds db at %q", got)
+	}
+	if got := leadsTo(after, "10.83.0.4", "mail"); got != "shop/local/1/mail" {
+		t.Errorf("after the swap the old web finds what is no more at %q", got)
+	}
+	before := at(old, now, map[string][]string{"db": {"db-old"}, "web": {"web-old"}})
+	if got := leadsTo(before, "10.83.0.6", "db"); got != "shop/local/2/db" {
+		t.Errorf("before the swap the new web finds db at %q", got)
+	}
+}
+
 func TestANameLeadsIntoTheGenerationOfWhoAsks(t *testing.T) {
 	old := generationOf(1, service("api", "api1"), service("db", "db1"), service("web", "web1"))
 	coming := generationOf(2, service("api", "api2"), service("db", "db1"), service("web", "web2"))

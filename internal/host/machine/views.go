@@ -62,10 +62,24 @@ func (s scene) targets(g generation, via network, networks []string, vips *vipTa
 			continue
 		}
 		all = append(all, edge.Target{
-			Names: names, VIP: vip, Pool: s.poolID(g, service.Name), AppProtocols: appProtocols(service), UDP: udpPorts(service),
+			Names: names, VIP: vip, Pool: s.answering(g, service.Name), AppProtocols: appProtocols(service), UDP: udpPorts(service),
 		})
 	}
 	return all
+}
+
+// answering is the pool that answers for a service of the generation. In one that goes, what has been stopped is answered for by
+// what serves in its place: to requests that waited for that, and to those that go on while their replica is drained.
+func (s scene) answering(g generation, service string) string {
+	own := s.poolID(g, service)
+	if s.Serving == nil || g.Deployment >= s.Serving.Generation.Deployment || len(takers(g.members(service))) > 0 {
+		return own
+	}
+	serving := s.generations()[0]
+	if slices.ContainsFunc(serving.Config.Services, func(by release.Service) bool { return by.Name == service && !by.OneShot }) {
+		return s.poolID(serving, service)
+	}
+	return own
 }
 
 // udpPorts are those that a service is known to answer at: exposed, or published.
