@@ -85,6 +85,7 @@ func TestLifeOfAService(t *testing.T) {
 		resp.Body.Close()
 		t.Error("somebody listens after down")
 	}
+	s.refused(8, []string{"scale", "shop=3"}, "nothing is deployed in shop/local", "seaworthy up")
 }
 
 // answers asks the shop which version it serves.

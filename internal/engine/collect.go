@@ -25,12 +25,13 @@ func (e *Engine) gc(ctx context.Context, req api.GCRequest) (api.GCResult, error
 		keep = e.cfg.Settings.KeepReleases
 	}
 	defer e.spendReserve()()
-	var out api.GCResult
+	out := api.GCResult{Releases: []release.ID{}}
 	before := diskUsed(e.cfg.Root)
-	var err error
-	if out.Releases, out.Images, err = e.forgetReleases(ctx, keep, req.Actor); err != nil {
+	gone, images, err := e.forgetReleases(ctx, keep, req.Actor)
+	if err != nil {
 		return out, err
 	}
+	out.Releases, out.Images = append(out.Releases, gone...), images
 	unused := build.PruneOptions{KeepFor: cacheAge}
 	if req.All {
 		unused = build.PruneOptions{All: true}

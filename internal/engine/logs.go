@@ -43,12 +43,12 @@ func (e *Engine) logs(ctx context.Context, req api.LogsRequest, sink event.Sink)
 			continue
 		}
 		if reader, err := e.runtime.OpenLog(r.ID, opts); err == nil { // otherwise it was removed in between
-			open = append(open, &openLog{LogReader: reader, replica: r, sink: sink})
+			open = append(open, &openLog{LogReader: reader, replica: r, sink: sink, since: req.Since})
 		}
 	}
 	for _, p := range previous {
 		if removed && wantsLog(req, p.Replica) {
-			open = append(open, &openLog{LogReader: p.OpenLog(opts), replica: p.Replica, sink: sink})
+			open = append(open, &openLog{LogReader: p.OpenLog(opts), replica: p.Replica, sink: sink, since: req.Since})
 		}
 	}
 	if len(open) == 0 && len(previous) == 0 && e.isDown(req.Environment) {
@@ -89,6 +89,7 @@ type openLog struct {
 	*runtime.LogReader
 	replica release.Replica
 	sink    event.Sink
+	since   time.Time // what is older is not told
 	said    time.Time // of the last end that was told
 }
 
@@ -102,7 +103,7 @@ func (l *openLog) emit(line runtime.LogLine) {
 
 // tellEnd says how the replica ended, once.
 func (l *openLog) tellEnd(at time.Time, how string) {
-	if how != "" && !at.Equal(l.said) {
+	if how != "" && at.After(l.since) && !at.Equal(l.said) {
 		l.said = at
 		l.sink.Emit(l.event(runtime.LogLine{Time: at, Stream: runtime.LogExit, Line: how}))
 	}

@@ -115,6 +115,9 @@ func (e *Engine) decideScale(req api.ScaleRequest) (deployment, error) {
 		return deployment{}, err
 	}
 	s, err := e.environment(req.Environment)
+	if err == nil && len(e.services(s)) == 0 {
+		err = nothingServes(req.Environment)
+	}
 	return deployment{
 		env: req.Environment, record: rec, cause: release.CauseScale, actor: req.Actor, scale: req.Replicas, hold: s.Held,
 	}, err

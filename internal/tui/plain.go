@@ -90,6 +90,8 @@ func (p *plain) lines(e event.Event, begun bool) []string {
 			lines = append(lines, messageLines(p.out, p.Options, m)...)
 		}
 		return lines
+	case p.Quiet && e.Plan != nil:
+		return planWarnings(p.out, *e.Plan)
 	case p.Quiet:
 		return nil
 	case e.Instruction != nil:

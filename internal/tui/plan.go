@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,6 +40,17 @@ func planLines(o Output, p event.Plan) []string {
 		lines = append(lines, hanging(o, fmt.Sprintf("%3d. ", i+1), Clean(round))...)
 	}
 	return append(lines, "")
+}
+
+// planWarnings is what of a plan is told to who wants to hear warnings only.
+func planWarnings(o Output, p event.Plan) []string {
+	var lines []string
+	for _, c := range p.Changes {
+		for _, warning := range warningsOf(c) {
+			lines = append(lines, hanging(o, "", o.Paint(Warning, "! "+Clean(c.Service)+": "+Clean(warning)))...)
+		}
+	}
+	return lines
 }
 
 // hanging is a text behind its head, on a narrow terminal in several lines: of a plan nothing is cut off.
@@ -138,12 +150,14 @@ func changeLines(o Output, c event.Change, width int) []string {
 			lines = append(lines, indent+portLine(o, p))
 		}
 	}
-	for _, warning := range []string{c.Interruption, c.Warning} {
-		if warning != "" {
-			lines = append(lines, hanging(o, indent, o.Paint(Warning, "! "+Clean(warning)))...)
-		}
+	for _, warning := range warningsOf(c) {
+		lines = append(lines, hanging(o, indent, o.Paint(Warning, "! "+Clean(warning)))...)
 	}
 	return lines
+}
+
+func warningsOf(c event.Change) []string {
+	return slices.DeleteFunc([]string{c.Interruption, c.Warning}, func(w string) bool { return w == "" })
 }
 
 func portLine(o Output, p event.Port) string {

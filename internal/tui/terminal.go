@@ -62,7 +62,9 @@ func (t *terminal) Emit(e event.Event) {
 		t.stay = append(t.stay, t.view.logLine(t.out, *e.Log))
 	case e.Plan != nil && !e.Plan.Empty:
 		t.settle()
-		if !t.Quiet {
+		if t.Quiet {
+			t.stay = append(t.stay, planWarnings(t.out, *e.Plan)...)
+		} else {
 			t.stay = append(t.stay, planLines(t.out, *e.Plan)...)
 		}
 	}

@@ -16,8 +16,9 @@ type balancer struct{ proxy *Proxy }
 // errRequest: the client did not send the body that it had announced. That is nobody else's fault.
 var errRequest = errors.New("the request's body is malformed or cut off")
 
-// tries of a request that may be sent twice and got no answer. Upstreams that refuse the connection do not count.
-const tries = 3
+// tries of a request that may be sent twice and got no answer: one that kills a replica must not go round them all. Upstreams that
+// refuse the connection do not count.
+const tries = 2
 
 func (b *balancer) RoundTrip(req *http.Request) (*http.Response, error) {
 	q := quest{proxy: b.proxy, to: destinationOf(req.Context())}

@@ -151,6 +151,23 @@ func TestPostIsNotSentTwice(t *testing.T) {
 	}
 }
 
+func TestARequestThatEndsReplicasIsSentToTwoAtMost(t *testing.T) {
+	r := newRig(t)
+	var seen atomic.Int32
+	end := func(http.ResponseWriter, *http.Request) {
+		seen.Add(1)
+		panic(http.ErrAbortHandler)
+	}
+	r.route("", nil, r.serve(end), r.serve(end), r.serve(end), r.serve(end))
+	resp, err := r.client().Get(r.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := read(t, resp); status != 502 || seen.Load() != 2 {
+		t.Errorf("answer %d after %d tries, want 502 after 2", status, seen.Load())
+	}
+}
+
 func TestStreamIsFlushedAtOnce(t *testing.T) {
 	for _, kind := range []string{"text/event-stream", "application/octet-stream"} {
 		t.Run(kind, func(t *testing.T) {
