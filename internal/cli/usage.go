@@ -27,6 +27,9 @@ var habits = map[string][]string{
 	"config":  {"validate", "convert", "lint"},
 }
 
+// ofOne is what people type who come from elsewhere about one service: what ends one does not end all.
+var ofOne = map[string]string{"stop": "scale %s=0", "kill": "scale %s=0", "rm": "scale %s=0", "start": "restart %s"}
+
 // usage is the error of a command line that is wrong.
 func usage(cmd *cobra.Command, err error) error {
 	if _, ok := errors.AsType[*release.UserError](err); ok {
@@ -72,7 +75,11 @@ func unknownVerb(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := cmd.CommandPath() + " --help lists the verbs"
-	if meant := meantBy(cmd, args[0]); meant != "" {
+	meant := meantBy(cmd, args[0])
+	if one, ok := ofOne[args[0]]; ok && len(args) > 1 && !cmd.HasParent() {
+		meant = fmt.Sprintf(one, args[1])
+	}
+	if meant != "" {
 		hint = fmt.Sprintf("did you mean %s %s? %s", cmd.CommandPath(), meant, hint)
 	}
 	return &release.UserError{Kind: release.KindUsage, Err: fmt.Errorf("%s has no verb %s", cmd.CommandPath(), args[0]), Hint: hint}
