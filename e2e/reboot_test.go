@@ -222,6 +222,20 @@ func (s *site) tearIndex() {
 		s.t.Fatal(err)
 	}
 	torn := make([]byte, 1<<16)
+	// Files of replicas may be there and empty.
+	for _, pattern := range []string{
+		"containers/*/bundle/*.json", "containers/*/host*", "containers/*/resolv.conf", "containers/*/files/*", "logs/*/*/*/replica.json",
+	} {
+		torn, err := filepath.Glob(filepath.Join(s.root, pattern))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, path := range torn {
+			if err := os.Truncate(path, 0); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
 	for name, content := range map[string][]byte{
 		"containerd/index.json": b, "containerd/metadata.db": torn, "containerd/snapshots/metadata.db": torn,
 		"build/worker/metadata_v2.db": torn, "build/cache.db": torn,

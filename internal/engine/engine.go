@@ -15,7 +15,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/build"
@@ -136,10 +138,12 @@ func (e *Engine) useOwnTemp() error {
 	if err != nil {
 		return fmt.Errorf("look for temporary files: %w", err)
 	}
-	for _, f := range left {
-		_ = os.Remove(filepath.Join(dir, f.Name())) // mount points of BuildKit's above all; one that is in use stays
+	for _, f := range left { // mount points above all; one that is in use stays
+		path := filepath.Join(dir, f.Name())
+		_ = unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		_ = os.Remove(path)
 	}
-	return os.Setenv("TMPDIR", dir)
+	return errors.Join(mount.SetTempMountLocation(dir), os.Setenv("TMPDIR", dir)) // containerd has asked for the latter already
 }
 
 func (e *Engine) openBuilder(ctx context.Context) error {

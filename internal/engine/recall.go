@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -30,11 +31,11 @@ func (e *Engine) recallReleases(ctx context.Context, s *store.Store) (err error)
 			return err
 		}
 		for name, target := range names {
-			if err := s.Recall(ctx, name, target); err != nil {
-				if ctx.Err() != nil {
-					return err
-				}
+			switch err := s.Recall(ctx, name, target); {
+			case errdefs.IsNotFound(err):
 				e.log.Error("a release is not whole", "release", r.ID.Short(), "error", err)
+			case err != nil:
+				return err
 			}
 		}
 	}
@@ -50,7 +51,7 @@ func needed(r state.Record) (map[string]ocispec.Descriptor, error) {
 	for _, env := range r.Release.Environments {
 		for _, service := range env.Services {
 			for _, f := range service.Files {
-				names[fileRecord(r.ID, f.Digest)] = ocispec.Descriptor{MediaType: fileMediaType, Digest: digest.Digest(f.Digest)}
+				names[fileRecord(r.ID, f.Digest)] = ocispec.Descriptor{MediaType: fileMediaType, Digest: digest.Digest(f.Digest), Size: f.Size}
 			}
 		}
 	}

@@ -130,10 +130,15 @@ func readBuried(path string) (release.Replica, error) {
 	if err != nil {
 		return rep, err
 	}
-	if err := json.Unmarshal(b, &rep); err != nil {
-		return rep, fmt.Errorf("read %s: %w", path, err)
+	if json.Unmarshal(b, &rep) == nil {
+		return rep, nil
 	}
-	return rep, nil
+	// The machine went down before it was on the disk. The log is there, and must be kept and given up as others are.
+	info, err := os.Stat(path)
+	if err != nil {
+		return rep, err
+	}
+	return release.Replica{ID: filepath.Base(filepath.Dir(path)), State: release.StateExited, Ended: info.ModTime()}, nil
 }
 
 // keepLogs says beside the replica's log how it ended, and gives up older ones.

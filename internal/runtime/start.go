@@ -101,16 +101,9 @@ func (r *Runtime) restore(ctx context.Context, c *container) error {
 		return err
 	}
 	rec := c.record()
-	if mounted, err := mountinfo.Mounted(r.rootfs(c.id)); err != nil {
+	mounted, err := mountinfo.Mounted(r.rootfs(c.id))
+	if err != nil {
 		return err
-	} else if !mounted {
-		img, err := r.store.Unpack(ctx, rec.Spec.Service.Image.Digest)
-		if err != nil {
-			return err
-		}
-		if err := r.mountRoot(ctx, c.id, img.Chain); err != nil {
-			return fmt.Errorf("root file system: %w", err)
-		}
 	}
 	if len(rec.Spec.Service.Secrets) > 0 {
 		if mounted, err := mountinfo.Mounted(filepath.Join(c.dir, secretsDir)); err != nil {
@@ -119,15 +112,31 @@ func (r *Runtime) restore(ctx context.Context, c *container) error {
 			return ErrSecretsGone
 		}
 	}
-	if r.networks.Connected(c.id) {
+	if mounted && r.networks.Connected(c.id) {
 		return nil
 	}
 	endpoints, err := r.endpoints(ctx, rec)
 	if err != nil {
 		return err
 	}
-	_, err = r.networks.Connect(c.id, endpoints)
-	return err
+	if _, err := r.networks.Connect(c.id, endpoints); err != nil || mounted {
+		return err
+	}
+	return r.refurnish(ctx, c, endpoints)
+}
+
+// refurnish mounts the replica's root again and fills its directory anew: if the machine went down soon after that was done first,
+// the files may be there and empty.
+func (r *Runtime) refurnish(ctx context.Context, c *container, endpoints []network.Endpoint) error {
+	spec := c.record().Spec
+	img, err := r.store.Unpack(ctx, spec.Service.Image.Digest)
+	if err != nil {
+		return err
+	}
+	if err := r.mountRoot(ctx, c.id, img.Chain); err != nil {
+		return fmt.Errorf("root file system: %w", err)
+	}
+	return r.furnish(ctx, c, spec, img, endpoints)
 }
 
 // ErrSecretsGone is the cause when a replica with secrets is started after a reboot: they were in memory only. Remove the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/containerd/containerd/v2/core/metadata"
 	"github.com/containerd/containerd/v2/core/snapshots"
@@ -13,6 +14,7 @@ import (
 	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
 	"github.com/containerd/errdefs"
 	"github.com/moby/buildkit/identity"
+	"github.com/moby/sys/mountinfo"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -23,8 +25,8 @@ func (s *Store) openIndex(ctx context.Context) (err error) {
 		return fmt.Errorf("open seal: %w", err)
 	}
 	if s.seal.id == "" {
-		if err := s.dropIndex(); err != nil {
-			return fmt.Errorf("drop what cannot be trusted: %w", err)
+		if err := s.adoptIndex(); err != nil {
+			return err
 		}
 	}
 	if s.snapshotter, err = openSnapshotter(ctx, filepath.Join(s.root, "snapshots")); err != nil {
@@ -32,6 +34,25 @@ func (s *Store) openIndex(ctx context.Context) (err error) {
 	}
 	if s.db, err = s.openMetadata(ctx, filepath.Join(s.root, "metadata.db")); err != nil {
 		return fmt.Errorf("metadata: %w", err)
+	}
+	return nil
+}
+
+// adoptIndex trusts an index without a seal if something of it is mounted, which is no other boot's: something may run from it.
+// Otherwise it drops the index.
+func (s *Store) adoptIndex() error {
+	mounted, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
+		ours := strings.Contains(m.VFSOptions, filepath.Join(s.root, "snapshots")+"/")
+		return !ours, ours
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for what is mounted of snapshots: %w", err)
+	case len(mounted) > 0:
+		return s.seal.begin(identity.NewID())
+	}
+	if err := s.dropIndex(); err != nil {
+		return fmt.Errorf("drop what cannot be trusted: %w", err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/store"
@@ -104,6 +105,38 @@ func TestTornIndexIsLaidOutAnewFromContent(t *testing.T) {
 	}
 }
 
+func TestAnIndexWithoutASealIsKeptWhileSomethingOfItIsMounted(t *testing.T) {
+	root := t.TempDir()
+	s, err := store.Open(t.Context(), store.Config{Root: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := s.Context(t.Context())
+	img, err := s.Unpack(ctx, storetest.Busybox(t, s, storetest.Image{}).Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mounts, err := s.Snapshotter().Prepare(ctx, "replica", img.Chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := t.TempDir()
+	if err := mount.All(mounts, target); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mount.UnmountAll(target, unix.MNT_DETACH) })
+	if err := s.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(root, "containerd", "index.json")); err != nil {
+		t.Fatal(err)
+	}
+	again := reopen(t, root, func(context.Context, *store.Store) error { return nil })
+	if _, err := again.Snapshotter().Stat(ctx, "replica"); err != nil {
+		t.Errorf("what runs has lost its root: %v", err)
+	}
+}
+
 func TestIndexThatWasNotRestoredIsNotTrusted(t *testing.T) {
 	root := t.TempDir()
 	broken := errors.New("cut")
@@ -117,6 +150,15 @@ func TestIndexThatWasNotRestoredIsNotTrusted(t *testing.T) {
 }
 
 func TestImageThatIsNotWholeIsNotRecalled(t *testing.T) {
+	for name, spoil := range map[string]func(layer string) error{
+		"a layer is missing": os.Remove,
+		"a layer is torn":    func(layer string) error { return os.Truncate(layer, 1000) },
+	} {
+		t.Run(name, func(t *testing.T) { recallSpoiled(t, spoil) })
+	}
+}
+
+func recallSpoiled(t *testing.T, spoil func(layer string) error) {
 	s := storetest.Open(t)
 	img := storetest.Busybox(t, s, storetest.Image{})
 	read, err := s.Image(t.Context(), img.Digest)
@@ -125,9 +167,8 @@ func TestImageThatIsNotWholeIsNotRecalled(t *testing.T) {
 	}
 	root := asLeft(t, s)
 	loseMachine(t, root)
-	// Of a manifest only the layer is missing.
-	layer := read.Config.RootFS.DiffIDs[0]
-	if err := os.Remove(filepath.Join(root, "containerd", "content", "blobs", "sha256", layer.Encoded())); err != nil {
+	layer := filepath.Join(root, "containerd", "content", "blobs", "sha256", read.Config.RootFS.DiffIDs[0].Encoded())
+	if err := spoil(layer); err != nil {
 		t.Fatal(err)
 	}
 	reopen(t, root, func(ctx context.Context, s *store.Store) error {

@@ -78,6 +78,9 @@ func (s *Store) recallBlob(ctx context.Context, blob *ocispec.Descriptor) error 
 	if err != nil {
 		return err
 	}
+	if blob.Size > 0 && blob.Size != info.Size {
+		return fmt.Errorf("content %s has %d bytes, not %d: %w", blob.Digest, info.Size, blob.Size, errdefs.ErrNotFound)
+	}
 	blob.Size = info.Size
 	w, err := content.OpenWriter(ctx, s.Content(), content.WithRef("recall-"+blob.Digest.String()), content.WithDescriptor(*blob))
 	if errdefs.IsAlreadyExists(err) {

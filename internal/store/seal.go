@@ -66,6 +66,10 @@ func openSeal(dir string) (*seal, error) {
 	if found.Index == "" || found.Boot != "" && found.Boot != boot {
 		return s, nil
 	}
+	if found.Boot == boot {
+		s.id, s.broken = found.Index, true
+		return s, nil
+	}
 	return s, s.begin(found.Index)
 }
 

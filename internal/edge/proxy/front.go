@@ -36,7 +36,7 @@ func newFront(p *Proxy, logger *log.Logger) *http.Server {
 
 // serveHTTP serves a connection on which HTTP is spoken.
 func (p *Proxy) serveHTTP(c *client) {
-	endStill(c.Conn, p.limits.still)
+	endStill(c.Conn, p.limits.untaken)
 	p.accept.give(c)
 }
 
@@ -73,7 +73,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	takeBackUpgrade(req.Header)
 	switch {
 	case req.ProtoMajor == 2:
-		s := &stream{w, http.NewResponseController(w), f.proxy.limits.still, body}
+		s := &stream{w, http.NewResponseController(w), f.proxy.limits.untaken, body}
 		defer s.end(req.Context())
 		w = s
 	case req.Header["Upgrade"] != nil:

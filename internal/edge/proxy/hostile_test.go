@@ -372,7 +372,7 @@ func TestNoPortTakesAllConnectionsFromOthers(t *testing.T) {
 
 func TestConnectionIsKeptAfterABodyThatCame(t *testing.T) {
 	const limit = 200 * time.Millisecond
-	r := newRigWith(t, limits{still: limit})
+	r := newRigWith(t, limits{still: limit, untaken: limit})
 	r.route("", nil, r.serve(func(w http.ResponseWriter, req *http.Request) {
 		all, _ := io.ReadAll(req.Body)
 		time.Sleep(2 * limit) // the client has nothing to send meanwhile

@@ -12,10 +12,13 @@ import (
 type limits struct {
 	head  time.Duration // of a request, from its first byte until it is whole
 	idle  time.Duration // between two requests of a connection
-	still time.Duration // a request's body of which nothing comes, an answer of which nothing is taken
+	still time.Duration // a request's body of which nothing comes
+	// untaken is an answer of which nothing is taken. A client that reads slowly may take nothing for minutes and then megabytes: it
+	// makes room when a part of its buffer is free, and the faster it once was the larger that is.
+	untaken time.Duration
 }
 
-var usual = limits{head: time.Minute, idle: 2 * time.Minute, still: time.Minute}
+var usual = limits{head: time.Minute, idle: 2 * time.Minute, still: time.Minute, untaken: 10 * time.Minute}
 
 const (
 	longestHead       = 64 << 10 // of a request

@@ -50,7 +50,7 @@ func TestClientThatTakesNothingOfItsAnswerIsCut(t *testing.T) {
 		} {
 			t.Run(name+", replica: "+replica, func(t *testing.T) {
 				t.Parallel()
-				r := newRigWith(t, limits{still: still})
+				r := newRigWith(t, limits{still: still, untaken: still})
 				ended := make(chan struct{})
 				r.route(replica, nil, r.endless(ended))
 				ask(r)
@@ -74,7 +74,7 @@ func TestSlowReaderIsServed(t *testing.T) {
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2"} {
 		t.Run(proto, func(t *testing.T) {
 			t.Parallel()
-			r := newRigWith(t, limits{still: still})
+			r := newRigWith(t, limits{still: still, untaken: still})
 			const size = 64 << 20
 			r.route("", nil, r.serve(func(w http.ResponseWriter, _ *http.Request) {
 				io.CopyN(w, zeros{}, size)
@@ -111,7 +111,7 @@ func TestReplicaMayBeSilentWithinItsAnswer(t *testing.T) {
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2"} {
 		t.Run(proto, func(t *testing.T) {
 			t.Parallel()
-			r := newRigWith(t, limits{still: still / 4})
+			r := newRigWith(t, limits{still: still / 4, untaken: still / 4})
 			r.route("", nil, r.serve(func(w http.ResponseWriter, req *http.Request) {
 				for range 3 {
 					io.WriteString(w, "x")
@@ -134,7 +134,7 @@ func TestReplicaMayBeSilentWithinItsAnswer(t *testing.T) {
 func TestWhoHasLeftHTTPNeedNotRead(t *testing.T) {
 	t.Parallel()
 	const size = 32 << 20
-	r := newRigWith(t, limits{still: still / 2})
+	r := newRigWith(t, limits{still: still / 2, untaken: still / 2})
 	r.route("http", nil, r.serveTCP(func(c *net.TCPConn) {
 		if asked(bufio.NewReader(c)) {
 			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
@@ -155,7 +155,7 @@ func TestWhoHasLeftHTTPNeedNotRead(t *testing.T) {
 }
 
 func TestBodyThatStandsStillIsCut(t *testing.T) {
-	r := newRigWith(t, limits{still: 50 * time.Millisecond})
+	r := newRigWith(t, limits{still: 50 * time.Millisecond, untaken: 50 * time.Millisecond})
 	reader := r.serve(func(_ http.ResponseWriter, req *http.Request) { io.Copy(io.Discard, req.Body) })
 	for _, head := range []string{"Content-Length: 9", "Transfer-Encoding: chunked", "Content-Length: 9\r\nConnection: Upgrade\r\nUpgrade: x"} {
 		for _, tt := range []struct {
@@ -186,7 +186,7 @@ func TestBodyInHTTP2ThatStandsStillIsCut(t *testing.T) {
 		"gRPC that no replica takes": {"http", "application/grpc"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRigWith(t, limits{still: 50 * time.Millisecond})
+			r := newRigWith(t, limits{still: 50 * time.Millisecond, untaken: 50 * time.Millisecond})
 			r.route(tt.replica, nil, r.serve(func(_ http.ResponseWriter, req *http.Request) { io.Copy(io.Discard, req.Body) }))
 			resp, err := r.h2c().Post(r.url(), tt.contentType, r.paused("a part"))
 			if err != nil {
@@ -219,7 +219,7 @@ func TestConversationInHTTP2MayPause(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRigWith(t, limits{still: limit})
+			r := newRigWith(t, limits{still: limit, untaken: limit})
 			r.route("", nil, r.serve(func(w http.ResponseWriter, req *http.Request) {
 				if tt.first {
 					w.(http.Flusher).Flush()
