@@ -7,29 +7,34 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/seaworthyhq/seaworthy/internal/git"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 )
 
 // beyond are the paths outside of the project's directory, as seen from it, that a release has something of and that are not as
 // they are committed there, in whichever work tree; and those of them that git ignores.
-func beyond(ctx context.Context, p *project.Project, contexts []buildContext) (dirty, ignored []string) {
+func beyond(ctx context.Context, p *project.Project, contexts []buildContext) (dirty, ignored []string, err error) {
 	sources := p.Sources()
 	var mu sync.Mutex // guards dirty and ignored
-	var wait sync.WaitGroup
+	var group errgroup.Group
 	for dir, names := range placesBeyond(p.Dir, contexts, sources) {
-		wait.Go(func() {
-			changed, hidden := git.Changes(ctx, dir, names...)
+		group.Go(func() error {
+			changed, hidden, err := git.Changes(ctx, dir, names...)
 			mu.Lock()
 			defer mu.Unlock()
 			dirty, ignored = append(dirty, changed...), append(ignored, hidden...)
+			return err
 		})
 	}
-	wait.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
 	dirty = slices.DeleteFunc(dirty, func(path string) bool {
 		return !slices.Contains(sources, path) && !slices.ContainsFunc(contexts, func(c buildContext) bool { return c.takes(path, noFile) })
 	})
-	return seenFrom(p.Dir, dirty), shipped(p, contexts, seenFrom(p.Dir, ignored))
+	return seenFrom(p.Dir, dirty), shipped(p, contexts, seenFrom(p.Dir, ignored)), nil
 }
 
 func noFile(string) bool { return false }

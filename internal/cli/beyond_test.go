@@ -10,6 +10,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/git"
 	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 func TestWhatShipsFromBeyondTheProjectHasToBeCommittedThere(t *testing.T) {
@@ -51,13 +52,18 @@ configs: {conf: {file: ../web.conf}}
 	commit("mono")
 	commit("other")
 
-	dirty := func() []string {
+	dir := filepath.Join(top, "mono/app")
+	load := func() *project.Project {
 		t.Helper()
-		dir := filepath.Join(top, "mono/app")
 		p, err := project.Load(t.Context(), project.Options{Dir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
+		return p
+	}
+	dirty := func() []string {
+		t.Helper()
+		p := load()
 		o, err := originOfProject(t.Context(), p, git.Look(t.Context(), dir))
 		if err != nil {
 			t.Fatal(err)
@@ -78,4 +84,15 @@ configs: {conf: {file: ../web.conf}}
 	if diff := cmp.Diff(want, dirty()); diff != "" {
 		t.Errorf("what differs (-want +got):\n%s", diff)
 	}
+
+	t.Run("a repository that git will not read does not count as committed", func(t *testing.T) {
+		t.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+		t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+		for where, src := range map[string]git.Source{"in the project": git.Look(t.Context(), dir), "beyond it": {}} {
+			_, err := originOfProject(t.Context(), load(), src)
+			if release.KindOf(err) != release.KindDenied {
+				t.Errorf("%s: %v", where, err)
+			}
+		}
+	})
 }

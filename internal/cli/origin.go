@@ -18,12 +18,18 @@ import (
 // originOfProject says where a release of the project comes from. What git ignores and ships all the same differs from the commit,
 // too, and so does what ships from beyond the project's directory and is not committed there.
 func originOfProject(ctx context.Context, p *project.Project, src git.Source) (release.Origin, error) {
+	if src.Err != nil {
+		return release.Origin{}, src.Err
+	}
 	contexts, err := contextsOf(p)
 	if err != nil {
 		return release.Origin{}, err
 	}
 	ignored := shipped(p, contexts, src.Ignored)
-	dirtyBeyond, ignoredBeyond := beyond(ctx, p, contexts)
+	dirtyBeyond, ignoredBeyond, err := beyond(ctx, p, contexts)
+	if err != nil {
+		return release.Origin{}, err
+	}
 	o := release.Origin{
 		Commit: src.Commit, Tag: src.Tag, Branch: src.Branch, Remote: src.Remote, Dirty: src.Dirty,
 		Ignored: len(ignored) + len(ignoredBeyond), Actor: actor(), Time: time.Now().UTC(),

@@ -1,15 +1,21 @@
 // Package git says what commit a directory is at and what differs from it, by asking the git command. A directory outside of
-// git, or a machine without git, is no error: there is just nothing to say.
+// git, or a machine without git, is no error: there is just nothing to say. A repository that git will not read is one: what is
+// not known to be committed must not count as committed.
 package git
 
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // Source is the commit that a directory is at. The zero value means that it is under no version control.
@@ -23,6 +29,8 @@ type Source struct {
 	// Ignored are the paths that .gitignore and the like hide, from the directory's point of view. A folder that is hidden
 	// as a whole ends in a slash and stands for all in it.
 	Ignored []string
+	// Err is why git would not say what differs, such as that the repository belongs to another user (a *release.UserError).
+	Err error
 }
 
 // Look asks git about dir. Paths below apart (relative to dir, such as ".seaworthy/") are of no concern.
@@ -52,8 +60,8 @@ func Look(ctx context.Context, dir string, apart ...string) Source {
 }
 
 // Changes are the paths of what is named in a directory, "." for all in it, that differ from the commit that it is at, and those
-// that are hidden, as in Source. All are absolute.
-func Changes(ctx context.Context, dir string, names ...string) (dirty, ignored []string) {
+// that are hidden, as in Source. All are absolute. An error is that of Source.
+func Changes(ctx context.Context, dir string, names ...string) (dirty, ignored []string, err error) {
 	var src Source
 	src.lookFor(ctx, dir, names...)
 	absolute := func(paths []string) []string {
@@ -62,7 +70,7 @@ func Changes(ctx context.Context, dir string, names ...string) (dirty, ignored [
 		}
 		return paths
 	}
-	return absolute(src.Dirty), absolute(src.Ignored)
+	return absolute(src.Dirty), absolute(src.Ignored), src.Err
 }
 
 // lookFor asks for the status of what is named in a directory, and where that lies: git's paths are relative to the top of the
@@ -71,8 +79,13 @@ func (src *Source) lookFor(ctx context.Context, dir string, names ...string) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	wait.Go(func() {
-		status := []string{"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching", "--"}
-		src.parseStatus(run(ctx, dir, append(status, names...)...))
+		status := []string{
+			"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching",
+			"--ignore-submodules=none", "--", // whatever is configured
+		}
+		out, err := ask(ctx, dir, append(status, names...)...)
+		src.parseStatus(out)
+		src.Err = refusal(dir, err)
 	})
 	wait.Go(func() {
 		src.Prefix = strings.TrimSpace(string(run(ctx, dir, "rev-parse", "--show-prefix")))
@@ -81,15 +94,52 @@ func (src *Source) lookFor(ctx context.Context, dir string, names ...string) {
 
 // run returns what git prints, nothing where it fails.
 func run(ctx context.Context, dir string, args ...string) []byte {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = dir
-	// A status must not take the index's lock from the user who is at work in the tree.
-	cmd.Env = append(cmd.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1")
-	out, err := cmd.Output()
+	out, err := ask(ctx, dir, args...)
 	if err != nil {
 		return nil
 	}
 	return out
+}
+
+// ask returns what git prints.
+func ask(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = dir
+	// A status must not take the index's lock from the user who is at work in the tree; what git says is read in English.
+	cmd.Env = append(cmd.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1", "LC_ALL=C")
+	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return out, err
+}
+
+// refusal is the error that a status of dir failed with, as a person is shown it; none where there is no git or no work tree.
+func refusal(dir string, err error) error {
+	if err == nil || errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return fmt.Errorf("ask git about %s: %w", dir, err)
+	}
+	said := string(exit.Stderr)
+	if strings.Contains(said, "not a git repository") || strings.Contains(said, "must be run in a work tree") {
+		return nil
+	}
+	refused := &release.UserError{
+		Kind: release.KindDenied, Err: fmt.Errorf("ask git about %s: %w", dir, err), Hint: "git -C " + dir + " status says more",
+	}
+	for line := range strings.Lines(said) {
+		line = strings.TrimSpace(line)
+		if fatal, ok := strings.CutPrefix(line, "fatal: "); ok {
+			refused.Err = fmt.Errorf("ask git about %s: %s", dir, fatal)
+		}
+		if strings.HasPrefix(line, "git config ") { // git's own advice, of a repository that belongs to another user
+			refused.Hint = line
+		}
+	}
+	return refused
 }
 
 // parseStatus reads `git status --porcelain=v2 --branch -z` (git-status(1), "Porcelain Format Version 2").

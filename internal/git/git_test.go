@@ -1,12 +1,16 @@
 package git
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 func TestLook(t *testing.T) {
@@ -60,8 +64,69 @@ func TestLookNamesWhatGitIgnores(t *testing.T) {
 }
 
 func TestLookOutsideGitSaysNothing(t *testing.T) {
-	if got := Look(t.Context(), t.TempDir()); got.Commit != "" || got.Dirty != nil {
+	if got := Look(t.Context(), t.TempDir()); got.Commit != "" || got.Dirty != nil || got.Err != nil {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestARepositoryThatGitWillNotReadIsAnError(t *testing.T) {
+	committed := func(t *testing.T) string {
+		t.Helper()
+		top := t.TempDir()
+		write(t, filepath.Join(top, "a.txt"), "a")
+		git(t, top, "init", "-q")
+		git(t, top, "add", "-A")
+		git(t, top, "commit", "-q", "-m", "first")
+		write(t, filepath.Join(top, "a.txt"), "b")
+		return top
+	}
+	for name, c := range map[string]struct {
+		spoil      func(t *testing.T, top string)
+		said, hint string
+	}{
+		"it belongs to another user": {
+			func(t *testing.T, _ string) { t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1") }, // no test as root alone
+			"detected dubious ownership in repository at ", "git config --global --add safe.directory ",
+		},
+		"its index is damaged": {
+			func(t *testing.T, top string) { write(t, filepath.Join(top, ".git", "index"), "not an index") },
+			"index file smaller than expected", "git -C ",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+			t.Setenv("LC_ALL", "de_DE.UTF-8")
+			top := committed(t)
+			c.spoil(t, top)
+			_, _, err := Changes(t.Context(), top, ".")
+			for _, err := range []error{err, Look(t.Context(), top).Err} {
+				refused, ok := errors.AsType[*release.UserError](err)
+				if !ok || !strings.Contains(refused.Error(), c.said) || !strings.HasPrefix(refused.Hint, c.hint) {
+					t.Errorf("git refuses with %q, %+v", err, refused)
+				}
+			}
+		})
+	}
+}
+
+func TestAChangedSubmoduleCountsWhateverIsConfigured(t *testing.T) {
+	top, lib := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(lib, "a.txt"), "a")
+	git(t, lib, "init", "-q")
+	git(t, lib, "add", "-A")
+	git(t, lib, "commit", "-q", "-m", "first")
+	git(t, top, "init", "-q")
+	git(t, top, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", lib, "lib")
+	git(t, top, "config", "-f", ".gitmodules", "submodule.lib.ignore", "all")
+	git(t, top, "config", "diff.ignoreSubmodules", "all")
+	git(t, top, "add", "-A")
+	git(t, top, "commit", "-q", "-m", "first")
+	if clean := Look(t.Context(), top); clean.Err != nil || clean.Commit == "" || len(clean.Dirty) > 0 {
+		t.Errorf("clean tree: %+v", clean)
+	}
+	write(t, filepath.Join(top, "lib", "a.txt"), "b")
+	if diff := cmp.Diff([]string{"lib"}, Look(t.Context(), top).Dirty); diff != "" {
+		t.Errorf("dirty paths (-want +got):\n%s", diff)
 	}
 }
 
