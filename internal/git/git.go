@@ -77,36 +77,43 @@ func Changes(ctx context.Context, dir string, names ...string) (dirty, ignored [
 // work tree.
 func (src *Source) lookFor(ctx context.Context, dir string, names ...string) {
 	var wait sync.WaitGroup
-	defer wait.Wait()
-	wait.Go(func() {
-		status := []string{
-			"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching",
-			"--ignore-submodules=none", "--", // whatever is configured
-		}
-		out, err := ask(ctx, dir, append(status, names...)...)
-		src.parseStatus(out)
-		src.Err = refusal(dir, err)
-	})
+	var unwatched []string
+	wait.Go(func() { src.askStatus(ctx, dir, nil, names...) })
+	wait.Go(func() { unwatched = unwatchedFiles(ctx, dir, names...) })
 	wait.Go(func() {
 		src.Prefix = strings.TrimSpace(string(run(ctx, dir, "rev-parse", "--show-prefix")))
 	})
+	wait.Wait()
+	if src.Err == nil && src.Commit != "" && len(unwatched) > 0 {
+		src.watch(ctx, dir, unwatched)
+	}
+}
+
+func (src *Source) askStatus(ctx context.Context, dir string, env []string, names ...string) {
+	status := []string{
+		"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching",
+		"--ignore-submodules=none", "--", // whatever is configured
+	}
+	out, err := ask(ctx, dir, env, append(status, names...)...)
+	src.parseStatus(out)
+	src.Err = refusal(dir, err)
 }
 
 // run returns what git prints, nothing where it fails.
 func run(ctx context.Context, dir string, args ...string) []byte {
-	out, err := ask(ctx, dir, args...)
+	out, err := ask(ctx, dir, nil, args...)
 	if err != nil {
 		return nil
 	}
 	return out
 }
 
-// ask returns what git prints.
-func ask(ctx context.Context, dir string, args ...string) ([]byte, error) {
+// ask returns what git prints, with further variables in its environment.
+func ask(ctx context.Context, dir string, env []string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
 	// A status must not take the index's lock from the user who is at work in the tree; what git says is read in English.
-	cmd.Env = append(cmd.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1", "LC_ALL=C")
+	cmd.Env = append(append(cmd.Environ(), env...), "GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1", "LC_ALL=C")
 	out, err := cmd.Output()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
