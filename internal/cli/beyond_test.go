@@ -89,9 +89,13 @@ configs: {conf: {file: ../web.conf}}
 		t.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
 		t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
 		for where, src := range map[string]git.Source{"in the project": git.Look(t.Context(), dir), "beyond it": {}} {
-			_, err := originOfProject(t.Context(), load(), src)
-			if release.KindOf(err) != release.KindDenied {
-				t.Errorf("%s: %v", where, err)
+			p := load()
+			if o, err := originOfProject(t.Context(), p, src); err != nil || o.Commit != "" {
+				t.Errorf("local takes what is there, but %s: %+v, %v", where, o, err)
+			}
+			p.Environment.Name = "production"
+			if _, err := originOfProject(t.Context(), p, src); release.KindOf(err) != release.KindDenied {
+				t.Errorf("production needs to know, but %s: %v", where, err)
 			}
 		}
 	})

@@ -15,9 +15,19 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// originOfProject says where a release of the project comes from. What git ignores and ships all the same differs from the commit,
-// too, and so does what ships from beyond the project's directory and is not committed there.
+// originOfProject says where a release of the project comes from. Where git refuses to say that, local takes what is there as it
+// takes what is in no repository; every other environment needs to know.
 func originOfProject(ctx context.Context, p *project.Project, src git.Source) (release.Origin, error) {
+	o, err := committedOrigin(ctx, p, src)
+	if err != nil && release.KindOf(err) == release.KindDenied && p.Environment.Name == project.Local {
+		return release.Origin{Actor: actor(), Time: time.Now().UTC()}, nil
+	}
+	return o, err
+}
+
+// committedOrigin compares what ships with what is committed. What git ignores and ships all the same differs from the commit,
+// too, and so does what ships from beyond the project's directory and is not committed there.
+func committedOrigin(ctx context.Context, p *project.Project, src git.Source) (release.Origin, error) {
 	if src.Err != nil {
 		return release.Origin{}, src.Err
 	}
