@@ -50,6 +50,11 @@ func TestShellsCompleteWhatThereIs(t *testing.T) {
 			t.Errorf("%q completes to %q, want %q", tc.args, got, tc.want)
 		}
 	}
+	s.edit("compose.yaml", "stop_grace_period: 1s", "stop_grace_period: 2s")
+	s.run(0, "release")
+	if got := s.completes("rollback", ""); len(got) != 3 {
+		t.Errorf("nobody goes back to what has never served: %q", got)
+	}
 }
 
 // completes is what a shell offers for the last of these words.

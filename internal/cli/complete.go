@@ -30,7 +30,7 @@ func (a *app) addCompletion(root *cobra.Command) {
 		"run":           a.completeArgs(1, serviceNames),
 		"scale":         withDirective(noSpace, a.completeArgs(all, scaleCounts)),
 		"deploy":        withDirective(inOrder, a.completeArgs(1, releaseNames)),
-		"rollback":      withDirective(inOrder, a.completeArgs(1, releaseNames)),
+		"rollback":      withDirective(inOrder, a.completeArgs(1, servedNames)),
 		"show":          withDirective(inOrder, a.completeArgs(1, releaseNames)),
 		"export":        withDirective(inOrder, a.completeArgs(1, releaseNames)),
 		"volume export": a.completeArgs(1, volumeNames),
@@ -122,10 +122,25 @@ func volumeNames(ctx context.Context, c *api.Client, env release.Environment) []
 
 // releaseNames are what the releases that are there can be called by, the one made last first.
 func releaseNames(ctx context.Context, c *api.Client, env release.Environment) []string {
+	return namesOfThose(ctx, c, env, func(api.ReleaseSummary) bool { return true })
+}
+
+// servedNames are those of releases that have come up in the environment.
+func servedNames(ctx context.Context, c *api.Client, env release.Environment) []string {
+	return namesOfThose(ctx, c, env, func(r api.ReleaseSummary) bool {
+		return slices.ContainsFunc(r.Deployments, func(d release.Deployment) bool {
+			return d.Environment == env && d.Result == release.Succeeded
+		})
+	})
+}
+
+func namesOfThose(ctx context.Context, c *api.Client, env release.Environment, wanted func(api.ReleaseSummary) bool) []string {
 	all, _ := c.Releases(ctx, env.Project) // no engine: nothing to offer
 	var found []string
 	for _, r := range all {
-		found = append(found, namesOf(r, time.Now())...)
+		if wanted(r) {
+			found = append(found, namesOf(r, time.Now())...)
+		}
 	}
 	return found
 }
