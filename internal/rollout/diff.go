@@ -60,27 +60,35 @@ func keyDifferences(old, want map[string]string) string {
 
 // secretDifferences names the secrets that were added, removed, given another value or put elsewhere.
 func secretDifferences(old, want []release.Secret) []string {
-	byName := func(secrets []release.Secret) map[string]release.Secret {
-		all := map[string]release.Secret{}
-		for _, s := range secrets {
-			all[s.Name] = s
+	return namedDifferences(old, want, func(s release.Secret) string { return "secret " + s.Name }, func(what string, a, b release.Secret) string {
+		if a.Mark != b.Mark {
+			return what + " changed"
+		}
+		return what + " is elsewhere or others may read it"
+	})
+}
+
+// namedDifferences says what was added and removed of things that have a name, and of each that is another one what differs.
+func namedDifferences[T comparable](old, want []T, name func(T) string, differ func(what string, a, b T) string) []string {
+	byName := func(things []T) map[string]T {
+		all := map[string]T{}
+		for _, t := range things {
+			all[name(t)] = t
 		}
 		return all
 	}
 	was, is := byName(old), byName(want)
 	var found []string
-	for _, name := range joined(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is))) {
-		a, had := was[name]
-		b, has := is[name]
+	for _, what := range joined(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is))) {
+		a, had := was[what]
+		b, has := is[what]
 		switch {
 		case !had:
-			found = append(found, "secret "+name+" added")
+			found = append(found, what+" added")
 		case !has:
-			found = append(found, "secret "+name+" removed")
-		case a.Mark != b.Mark:
-			found = append(found, "secret "+name+" changed")
+			found = append(found, what+" removed")
 		case a != b:
-			found = append(found, "secret "+name+" is elsewhere or others may read it")
+			found = append(found, differ(what, a, b))
 		}
 	}
 	return found
@@ -91,29 +99,12 @@ const filesListed = 5
 
 // fileDifferences names the configs and files of the project that were added, removed or changed, by their places in the replica.
 func fileDifferences(old, want []release.File) []string {
-	byTarget := func(files []release.File) map[string]release.File {
-		all := map[string]release.File{}
-		for _, f := range files {
-			all[f.Target] = f
+	found := namedDifferences(old, want, func(f release.File) string { return "file " + f.Target }, func(what string, a, b release.File) string {
+		if a.Digest != b.Digest {
+			return what + " changed"
 		}
-		return all
-	}
-	was, is := byTarget(old), byTarget(want)
-	var found []string
-	for _, target := range joined(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is))) {
-		a, had := was[target]
-		b, has := is[target]
-		switch {
-		case !had:
-			found = append(found, "file "+target+" added")
-		case !has:
-			found = append(found, "file "+target+" removed")
-		case a.Digest != b.Digest:
-			found = append(found, "file "+target+" changed")
-		case a != b:
-			found = append(found, "others may read file "+target)
-		}
-	}
+		return "others may read " + what
+	})
 	if more := len(found) - filesListed; more > 0 {
 		found = append(found[:filesListed], fmt.Sprintf("and %d more files", more))
 	}

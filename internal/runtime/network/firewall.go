@@ -62,12 +62,12 @@ func (f *firewall) intact(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read firewall rules: %w", err)
 	}
-	found := countRules(string(out))
+	found, wanted := countRules(string(out)), countRules(f.applied)
 	for _, h := range f.hooks() {
 		if !strings.Contains(string(out), fmt.Sprintf("-A %s -j %s\n", h.builtin, h.chain)) {
 			return false, nil
 		}
-		if found[h.chain] != countRules(f.applied)[h.chain] { // iptables-save words rules otherwise, but keeps each
+		if found[h.chain] != wanted[h.chain] { // iptables-save words rules otherwise, but keeps each
 			return false, nil
 		}
 	}
