@@ -31,6 +31,7 @@ import (
 	"github.com/moby/buildkit/worker"
 	"github.com/moby/buildkit/worker/base"
 
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 	"github.com/seaworthyhq/seaworthy/internal/store"
 )
 
@@ -229,7 +230,7 @@ func (b *Builder) release() error {
 	for i := len(b.closers) - 1; i >= 0; i-- {
 		errs = append(errs, b.closers[i]())
 	}
-	removeGroups(b.cfg.CgroupParent)
+	cgroup.RemoveUnused(b.cfg.CgroupParent)
 	return errors.Join(errs...)
 }
 

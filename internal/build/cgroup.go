@@ -5,9 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -17,12 +15,12 @@ import (
 	"github.com/containerd/cgroups/v3/cgroup2"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 const (
-	cgroupRoot = "/sys/fs/cgroup"
-	cpuPeriod  = 100_000 // microseconds
+	cpuPeriod = 100_000 // microseconds
 	// defaultShares leaves all builds a quarter of the weight that all replicas have where both want the processors.
 	defaultShares = 256
 )
@@ -55,14 +53,14 @@ func noLimit(err error) error {
 		return err
 	}
 	return &release.UserError{
-		Kind: release.KindEngine, Err: err, Hint: "mount the control groups, which builds and replicas need: mount -t cgroup2 none " + cgroupRoot,
+		Kind: release.KindEngine, Err: err, Hint: "mount the control groups, which builds and replicas need: mount -t cgroup2 none " + cgroup.Root,
 	}
 }
 
 // apply sets the limits on the control group that RUN steps are started below.
 func (l Limits) apply(parent string) error {
 	if cgroups.Mode() == cgroups.Unified {
-		_, err := cgroup2.NewManager(cgroupRoot, path.Join("/", parent), l.unified())
+		_, err := cgroup2.NewManager(cgroup.Root, path.Join("/", parent), l.unified())
 		return err
 	}
 	limited := only(cgroup1.Memory, cgroup1.Cpu)
@@ -116,35 +114,4 @@ func only(names ...cgroup1.Name) cgroup1.InitOpts {
 		}
 		return slices.DeleteFunc(all, func(s cgroup1.Subsystem) bool { return !slices.Contains(names, s.Name()) }), nil
 	})
-}
-
-// removeGroups takes away a control group and all below it. One that is still in use stays, and is used again.
-func removeGroups(group string) {
-	for _, dir := range slices.Backward(groupsBelow(group)) {
-		_ = os.Remove(dir)
-	}
-}
-
-// groupsBelow are the folders of a control group and of all below it. Parents come first.
-func groupsBelow(group string) []string {
-	var found []string
-	for _, top := range inHierarchies(group) {
-		_ = filepath.WalkDir(top, func(path string, e fs.DirEntry, err error) error {
-			if err == nil && e.IsDir() {
-				found = append(found, path)
-			}
-			return nil // what has gone meanwhile is not looked for
-		})
-	}
-	return found
-}
-
-// inHierarchies are the folders of a control group: one in cgroup v2, one for each controller in v1.
-func inHierarchies(group string) []string {
-	var found []string
-	for _, pattern := range []string{filepath.Join(cgroupRoot, group), filepath.Join(cgroupRoot, "*", group)} {
-		matches, _ := filepath.Glob(pattern) // the pattern is well formed
-		found = append(found, matches...)
-	}
-	return found
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/moby/buildkit/executor"
 	resourcestypes "github.com/moby/buildkit/executor/resources/types"
 	"github.com/moby/buildkit/identity"
+
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 )
 
 // executors holds each RUN step to its limits and says where one failed for them. It counts the steps that have not ended, so
@@ -33,6 +35,7 @@ func (e *executors) Run(ctx context.Context, id string, root executor.Mount, mou
 	}
 	defer e.running.Go(group.remove)
 	process.Meta.CgroupParent = group.path
+	go cgroup.ReadyMoves()
 	defer limitOutput(ctx, &process)()
 	rec, err := e.Executor.Run(ctx, id, root, mounts, process, started)
 	if err != nil {

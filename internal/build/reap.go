@@ -15,6 +15,8 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 )
 
 // reap removes what RUN steps leave behind when the engine is killed: processes, control groups, mounts and bundles.
@@ -41,7 +43,7 @@ func reap(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
-	removeGroups(cfg.CgroupParent)
+	cgroup.RemoveUnused(cfg.CgroupParent)
 	if err := unmountBelow(cfg.Root); err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func reapProcesses(parent string) error {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		killed := 0
-		for _, g := range groupsBelow(parent) {
+		for _, g := range cgroup.Within(parent) {
 			killed += killGroup(g)
 		}
 		if killed == 0 {

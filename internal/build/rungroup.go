@@ -16,6 +16,8 @@ import (
 	"github.com/containerd/cgroups/v3/cgroup2"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 )
 
 // runGroup is the control group around one RUN step's own. It outlives that one, which runc removes, with all that its
@@ -35,7 +37,7 @@ func newRunGroup(parent, id string, limits Limits) (*runGroup, error) {
 		resources.Pids = &specs.LinuxPids{Limit: &limits.PIDs}
 	}
 	if cgroups.Mode() == cgroups.Unified {
-		if _, err := cgroup2.NewManager(cgroupRoot, g.path, cgroup2.ToResources(resources)); err != nil {
+		if _, err := cgroup2.NewManager(cgroup.Root, g.path, cgroup2.ToResources(resources)); err != nil {
 			return nil, fmt.Errorf("limit RUN: %w", err)
 		}
 		g.oomsBefore = memoryEvents(g.parent, "oom")
@@ -85,7 +87,7 @@ func (g *runGroup) memoryReached() string {
 
 // memoryEvents is how often something happened to a group and all in it, in cgroup v2.
 func memoryEvents(group, what string) int {
-	events, _ := os.ReadFile(filepath.Join(cgroupRoot, group, "memory.events")) // there is none in v1
+	events, _ := os.ReadFile(filepath.Join(cgroup.Root, group, "memory.events")) // there is none in v1
 	for line := range strings.Lines(string(events)) {
 		if value, ok := strings.CutPrefix(line, what+" "); ok {
 			n, _ := strconv.Atoi(strings.TrimSpace(value)) // the kernel writes a number
@@ -98,7 +100,7 @@ func memoryEvents(group, what string) int {
 // mostPIDs is how many processes and threads the step had at most; 0 where the kernel does not tell.
 func (g *runGroup) mostPIDs() int64 {
 	for _, hierarchy := range []string{"", string(cgroup1.Pids)} {
-		if peak, err := os.ReadFile(filepath.Join(cgroupRoot, hierarchy, g.path, "pids.peak")); err == nil {
+		if peak, err := os.ReadFile(filepath.Join(cgroup.Root, hierarchy, g.path, "pids.peak")); err == nil {
 			n, _ := strconv.ParseInt(strings.TrimSpace(string(peak)), 10, 64) // the kernel writes a number
 			return n
 		}
@@ -119,7 +121,7 @@ func (g *runGroup) remove() {
 
 func (g *runGroup) removed() bool {
 	gone := true
-	for _, dir := range inHierarchies(g.path) {
+	for _, dir := range cgroup.Dirs(g.path) {
 		_ = os.Remove(filepath.Join(dir, "buildkit")) // which BuildKit puts between
 		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			gone = false

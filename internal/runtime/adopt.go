@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/shim"
 )
 
@@ -193,9 +193,6 @@ func (r *Runtime) reapSnapshots(ctx context.Context) error {
 }
 
 func (r *Runtime) reapCgroups() {
-	left := leftCgroups(r.dir.cgroups())
-	slices.SortFunc(left, func(a, b string) int { return len(b) - len(a) }) // children first
-	for _, path := range left {
-		removeEmptyCgroups(path)
-	}
+	cgroup.RemoveUnused(r.dir.cgroups())
+	cgroup.RemoveEmpty(filepath.Dir(r.dir.cgroups()))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/containerd/v2/pkg/oci"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -29,7 +30,7 @@ func (b *specBuilder) confine(ctx context.Context, s *specs.Spec) error {
 	}
 	s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Permitted: caps, Effective: caps}
 	s.Process.NoNewPrivileges = true
-	s.Linux.ReadonlyPaths = append(s.Linux.ReadonlyPaths, cgroupRoot) // crun makes it a file system that everybody can write to
+	s.Linux.ReadonlyPaths = append(s.Linux.ReadonlyPaths, cgroup.Root) // crun makes it a file system that everybody can write to
 	opts := map[string]oci.SpecOpts{"seccomp": withDefaultSeccomp}
 	if hostapparmor.HostSupports() {
 		opts["apparmor"] = apparmor.WithDefaultProfile(apparmorProfile)

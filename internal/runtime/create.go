@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/network"
 	"github.com/seaworthyhq/seaworthy/internal/store"
 )
@@ -58,6 +59,7 @@ func (r *Runtime) Create(ctx context.Context, spec Spec) (err error) {
 	if err := r.setLogAside(c); err != nil {
 		return err
 	}
+	go cgroup.ReadyMoves()
 	if err := r.build(ctx, c, spec); err != nil {
 		return err
 	}
@@ -256,5 +258,5 @@ func unmount(path string) error {
 func (r *Runtime) removeCgroups(c *container) {
 	r.cgroups.Lock()
 	defer r.cgroups.Unlock()
-	removeEmptyCgroups(r.dir.cgroup(c.env, c.id))
+	cgroup.RemoveEmpty(r.dir.cgroup(c.env, c.id))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -126,6 +127,7 @@ func withVariable(env []string, variable string) []string {
 }
 
 func (r *Runtime) exec(ctx context.Context, run *run, process *specs.Process, spec ExecSpec) (code int, err error) {
+	go cgroup.ReadyMoves()
 	execID := "exec-" + rand.Text()
 	if spec.EndChildren {
 		process.Env = append(process.Env, mark(execID))

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/sys/signal"
 	"golang.org/x/sys/unix"
 
+	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/aide"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/network"
@@ -65,6 +66,7 @@ func (r *Runtime) start(ctx context.Context, c *container, again bool, to stdio)
 			c.mu.Unlock()
 		}
 	}()
+	go cgroup.ReadyMoves()
 	r.cgroups.RLock()
 	err = run.create(ctx, r.bundle(c.id), r.oci.path, r.dir.runtimeRoot(r.oci.name), to)
 	r.cgroups.RUnlock()

@@ -1,0 +1,97 @@
+// Package cgroup is what replicas and builds both need of the machine's control groups, whose hierarchies are one in version 2 and
+// one for each controller in version 1. Limits are set with github.com/containerd/cgroups.
+package cgroup
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/containerd/cgroups/v3"
+)
+
+// Root is where the hierarchies are mounted.
+const Root = "/sys/fs/cgroup"
+
+// hierarchies are the mount points of all hierarchies.
+func hierarchies() []string {
+	if cgroups.Mode() == cgroups.Unified {
+		return []string{Root}
+	}
+	all, _ := filepath.Glob(filepath.Join(Root, "*")) // the pattern is valid
+	return all
+}
+
+// Dirs are the folders of a control group in the hierarchies that it is in.
+func Dirs(path string) []string {
+	var found []string
+	for _, h := range hierarchies() {
+		if dir := filepath.Join(h, path); isDir(dir) {
+			found = append(found, dir)
+		}
+	}
+	return found
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// RemoveEmpty removes the group and its parents as long as nothing is in them: the kernel refuses otherwise.
+func RemoveEmpty(path string) {
+	for _, h := range hierarchies() {
+		for p := path; p != "/" && p != "."; p = filepath.Dir(p) {
+			if err := os.Remove(filepath.Join(h, p)); err != nil && !os.IsNotExist(err) {
+				break
+			}
+		}
+	}
+}
+
+// RemoveUnused removes the group and all groups in it that have no process.
+func RemoveUnused(group string) {
+	for _, dir := range slices.Backward(Within(group)) {
+		_ = os.Remove(dir) // the kernel refuses where there is one
+	}
+}
+
+// Within are the folders of a group and of all groups in it, in all hierarchies. Parents come first.
+func Within(group string) []string {
+	var found []string
+	for _, top := range Dirs(group) {
+		_ = filepath.WalkDir(top, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && e.IsDir() {
+				found = append(found, path)
+			}
+			return nil // what has gone meanwhile is not looked for
+		})
+	}
+	return found
+}
+
+// ReadyMoves has the kernel ready to move a process to another group. The first move after a quiet time waits until every processor
+// has passed through a quiescent state, some 8 ms; those within about as long after it do not. One lock guards the moves in all
+// hierarchies (cgroup_threadgroup_rwsem in https://github.com/torvalds/linux/blob/v6.1/kernel/cgroup/cgroup.c), so that it is enough
+// for this process to move itself to where it is, while what comes before the OCI runtime's move is still being done.
+func ReadyMoves() {
+	if path := ownProcs(); path != "" {
+		_ = os.WriteFile(path, []byte("0"), 0) // the other move takes as long as it takes then
+	}
+}
+
+// ownProcs is the file by which this process can move itself to where it is; empty: it is not known.
+var ownProcs = sync.OnceValue(func() string {
+	legacy, unified, err := cgroups.ParseCgroupFileUnified("/proc/self/cgroup")
+	switch path, ok := legacy["pids"]; {
+	case err != nil:
+		return ""
+	case cgroups.Mode() == cgroups.Unified:
+		return filepath.Join(Root, unified, "cgroup.procs")
+	case ok:
+		return filepath.Join(Root, "pids", path, "cgroup.procs")
+	}
+	return ""
+})
