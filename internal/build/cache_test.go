@@ -72,6 +72,23 @@ func TestOneChangeRunsOnlyWhatDependsOnIt(t *testing.T) {
 	}
 }
 
+func TestStagesThatAreToRunAgainDo(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{
+		"Dockerfile": "FROM busybox AS news\nRUN echo news > /news\nFROM busybox AS deps\nRUN echo deps > /deps\n",
+	})
+	y.build(t, y.request(t, dir, "news", "deps"))
+	req := y.request(t, dir, "news", "deps")
+	req.NoCacheFilter = []string{"news"}
+
+	_, rec := y.build(t, req)
+
+	want := map[string]event.State{"stage:news": event.Done, "stage:deps": event.Cached}
+	if diff := cmp.Diff(want, rec.steps()); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+}
+
 func TestImageDoesNotDependOnWhenItWasBuilt(t *testing.T) {
 	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nCOPY main.txt /\nCMD [\"true\"]\n", "main.txt": "hello"})
 	one, two := newYard(t), newYard(t)

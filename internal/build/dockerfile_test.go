@@ -24,6 +24,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
 )
 
@@ -79,6 +80,18 @@ func TestDockerfiles(t *testing.T) {
 			dockerfile: "FROM busybox AS web\nRUN grep harbour /etc/hosts > /hosts\n",
 			with:       func(r *build.Request) { r.ExtraHosts = map[string]string{"harbour": "10.1.2.3"} },
 			want:       map[string]string{"hosts": "10.1.2.3\tharbour\n"},
+		},
+		"size of /dev/shm": {
+			dockerfile: "FROM busybox AS web\nRUN df -k /dev/shm | awk 'NR == 2 { print $2 }' > /size\n",
+			with:       func(r *build.Request) { r.ShmSize = 96 << 20 },
+			want:       map[string]string{"size": "98304\n"},
+		},
+		"limits of what runs": {
+			dockerfile: "FROM busybox AS web\nRUN grep -E 'Max (open|proc)' /proc/self/limits | awk '{ print $3, $4, $5 }' > /limits\n",
+			with: func(r *build.Request) {
+				r.Ulimits = map[string]release.Ulimit{"nofile": {Soft: 1062, Hard: 2062}, "nproc": {Soft: 4321, Hard: 5432}}
+			},
+			want: map[string]string{"limits": "4321 5432 processes\nfiles 1062 2062\n"},
 		},
 		"ADD from the network": {
 			dockerfile: "FROM busybox AS web\nADD " + remote.URL + "/file /remote\n",

@@ -40,6 +40,9 @@ type Request struct {
 	Network       string            // of RUN: default, none or host; empty means default
 	Platform      string            // as OCI writes it; empty means this machine's
 	NoCache       bool
+	NoCacheFilter []string // stages by name whose instructions are run again
+	ShmSize       int64    // of /dev/shm for RUN, in bytes; 0: 64 MiB
+	Ulimits       map[string]release.Ulimit
 	// Secrets are the ids of the session's secrets that a RUN may ask for. They are blanked where a step prints them.
 	Secrets []string
 	// Pull asks the registry again what the tags of base images stand for.
@@ -130,8 +133,17 @@ func (r *Request) attributes() map[string]string {
 	if r.Dockerfile != nil {
 		attrs["dockerfilekey"] = session.DockerfileDir
 	}
-	if r.NoCache {
+	switch {
+	case r.NoCache:
 		attrs["no-cache"] = ""
+	case len(r.NoCacheFilter) > 0:
+		attrs["no-cache"] = strings.Join(r.NoCacheFilter, ",")
+	}
+	if r.ShmSize > 0 {
+		attrs["shm-size"] = strconv.FormatInt(r.ShmSize, 10)
+	}
+	if len(r.Ulimits) > 0 {
+		attrs["ulimit"] = ulimits(r.Ulimits)
 	}
 	if r.Platform != "" {
 		attrs["platform"] = r.Platform
@@ -172,6 +184,14 @@ func extraHosts(hosts map[string]string) string {
 		pairs = append(pairs, name+"="+hosts[name])
 	}
 	return strings.Join(pairs, ",")
+}
+
+func ulimits(limits map[string]release.Ulimit) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		all = append(all, fmt.Sprintf("%s=%d:%d", name, limits[name].Soft, limits[name].Hard))
+	}
+	return strings.Join(all, ",")
 }
 
 // epoch is the time that is written into images where BuildKit would write the time of the build, in seconds: what a

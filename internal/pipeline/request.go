@@ -23,6 +23,9 @@ func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bo
 		ExtraHosts:    map[string]string{},
 		Network:       d.Network,
 		NoCache:       in.NoCache || d.NoCache,
+		NoCacheFilter: d.NoCacheFilter,
+		ShmSize:       d.ShmSize,
+		Ulimits:       d.Ulimits,
 		Pull:          in.Pull || d.Pull,
 		Ignore:        in.Ignores[d.Key],
 	}
