@@ -153,10 +153,10 @@ type LedgerBreak struct {
 	Reason   string `json:"reason"` // why it does not
 }
 
-// HistoryEntry is a deployment and the origin of its release.
+// HistoryEntry is a deployment, and whether it can be gone back to.
 type HistoryEntry struct {
 	release.Deployment
-	Origin release.Origin `json:"origin,omitzero"` // where the release came from
+	Collected bool `json:"collected,omitempty"` // its release is no longer kept
 }
 
 // LogsRequest asks for what replicas wrote.

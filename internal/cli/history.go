@@ -49,7 +49,7 @@ func writeHistory(out tui.Output, env release.Environment, found []api.HistoryEn
 		if !d.Ended.IsZero() {
 			took = tui.Duration(d.Ended.Sub(d.Started))
 		}
-		table.Add(tui.Text(d.Name()), tui.Text(d.Release.Short()), tui.Text(string(d.Cause)),
+		table.Add(tui.Text(d.Name()), releaseOf(d), tui.Text(string(d.Cause)),
 			toneOf(d.Result).Cell(string(d.Result)), tui.Text(took),
 			tui.Text(tui.Ago(d.Started, now)), tui.Text(d.Actor), tui.Text(originOf(d.Origin)))
 		if d.Error != "" {
@@ -57,6 +57,14 @@ func writeHistory(out tui.Output, env release.Environment, found []api.HistoryEn
 		}
 	}
 	return table.Write(out)
+}
+
+// releaseOf is what can be gone back to, or that it cannot.
+func releaseOf(d api.HistoryEntry) tui.Cell {
+	if d.Collected {
+		return tui.Dim.Cell(d.Release.Short() + " (collected)")
+	}
+	return tui.Text(d.Release.Short())
 }
 
 func toneOf(r release.Result) tui.Tone {

@@ -99,14 +99,15 @@ func TestStatusTellsWhatIsDoneFromWhatFailed(t *testing.T) {
 
 func TestHistoryShowsWhyByWhomHowLongWithWhatResult(t *testing.T) {
 	var entries []api.HistoryEntry
-	for _, d := range deployments() {
-		entries = append(entries, api.HistoryEntry{Deployment: d, Origin: release.Origin{Commit: "0123456789abcdef", Dirty: []string{"main.go"}}})
+	for i, d := range deployments() {
+		d.Origin = release.Origin{Commit: "0123456789abcdef", Dirty: []string{"main.go"}}
+		entries = append(entries, api.HistoryEntry{Deployment: d, Collected: i == 1})
 	}
 	got := written(t, func(out tui.Output) error { return writeHistory(out, shop, entries, now) })
-	differs(t, `deployment  release     why  result       took   when          by          from
-local#2     r-22222222  up   rolled-back  2.0 s  1 minute ago  dev@laptop  0123456789ab with 1 change
+	differs(t, `deployment  release                 why  result       took   when          by          from
+local#2     r-22222222              up   rolled-back  2.0 s  1 minute ago  dev@laptop  0123456789ab with 1 change
   web 1 exited with 1
-local#1     r-11111111  up   succeeded    1.5 s  2 hours ago   dev@laptop  0123456789ab with 1 change
+local#1     r-11111111 (collected)  up   succeeded    1.5 s  2 hours ago   dev@laptop  0123456789ab with 1 change
 `, got)
 }
 

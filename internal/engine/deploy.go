@@ -19,6 +19,7 @@ type deployment struct {
 	record   state.Record
 	cause    release.Cause
 	actor    string
+	origin   release.Origin // of the release; none: its last one
 	secrets  map[string][]byte
 	handOver bool           // secrets replace those that are kept
 	scale    map[string]int // by hand, from now on
@@ -35,6 +36,14 @@ func (d deployment) work() work {
 		what: fmt.Sprintf("%s of %s by %s", d.cause, d.record.ID.Short(), d.actor), canGiveUp: d.cause.CanBeGivenUp(),
 		urgent: d.cause == release.CauseRollback, hurries: d.cause == release.CauseRollback, // what waits finds the environment held then
 	}
+}
+
+// madeFrom is where the release comes from.
+func (d deployment) madeFrom() release.Origin {
+	if d.origin.Time.IsZero() {
+		return d.record.Origin()
+	}
+	return d.origin
 }
 
 // request is a deployment that is decided on when the environment's turn has come: until then something else may serve in it.
@@ -115,7 +124,7 @@ func (e *Engine) deployNow(ctx context.Context, d deployment, sink event.Sink) e
 	}
 	dep := release.Deployment{
 		Environment: d.env, Number: desired.Generation.Deployment, Release: d.record.ID, Cause: d.cause, Actor: d.actor,
-		Result: release.Running, Plan: p.String(), Started: time.Now().UTC(),
+		Result: release.Running, Plan: p.String(), Started: time.Now().UTC(), Origin: d.madeFrom(),
 	}
 	intent := state.Pending{Deployment: dep, Desired: desired, Scale: s.Scale}
 	s.Scale = scale // until it has succeeded

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,11 +87,8 @@ func (e *Engine) history(env release.Environment, limit int) ([]api.HistoryEntry
 			return err
 		}
 		for _, d := range all {
-			entry := api.HistoryEntry{Deployment: d}
-			if rec, err := tx.Release(d.Release); err == nil {
-				entry.Origin = rec.Origin()
-			}
-			out = append(out, entry)
+			_, err := tx.Release(d.Release)
+			out = append(out, api.HistoryEntry{Deployment: d, Collected: d.Release != "" && errors.Is(err, state.ErrNotFound)})
 		}
 		return nil
 	})

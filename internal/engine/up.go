@@ -45,7 +45,7 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 	req.Origin.Checks = out.Checks
 	d := deployment{
 		env: env, record: state.Record{ID: out.Release.ID(), Release: out.Release}, cause: release.CauseUp, actor: req.Origin.Actor,
-		secrets: req.Secrets, handOver: true,
+		origin: req.Origin, secrets: req.Secrets, handOver: true,
 	}
 	if req.Goal == api.GoalBuild || req.Goal == api.GoalPlan && !req.Keep {
 		return e.planMade(ctx, d, known, req, sink)

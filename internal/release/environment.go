@@ -102,6 +102,8 @@ type Deployment struct {
 	Plan        string      `json:"plan,omitempty"`  // as it was shown
 	Started     time.Time   `json:"started"`         // when it was begun
 	Ended       time.Time   `json:"ended,omitzero"`  // when it ended
+	// Origin is where the release came from when it was deployed: equal content may be made again, from somewhere else.
+	Origin Origin `json:"origin,omitzero"`
 }
 
 // Name is environment#number: "production#42".
