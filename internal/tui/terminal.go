@@ -44,6 +44,8 @@ func newTerminal(o Options) *terminal {
 	if t.Size == nil {
 		t.Size = func() (int, int) { return sizeOf(o.Out) }
 	}
+	width, _ := t.Size()
+	t.out.Width = max(1, width-1) // what ends before the first frame has its lines, too
 	go t.run()
 	return t
 }

@@ -79,7 +79,9 @@ func (v *view) apply(e event.Event, now time.Time) {
 		v.messages = append(v.messages, *e.Message)
 	case e.Plan != nil:
 		v.plan = e.Plan
-		v.addOperations(e.Plan.Operations)
+		if !e.Plan.Only { // else they are in the plan, and no steps to come
+			v.addOperations(e.Plan.Operations)
+		}
 	case e.Release != nil:
 		v.release = e.Release
 	case e.Deployment != nil:
