@@ -61,9 +61,10 @@ func (p *planner) describe(c *change) Change {
 	return d
 }
 
-// mayBeSilent reports whether the ports of a service are known from its Dockerfile only, whose command is not the one that it runs.
+// mayBeSilent reports whether the ports of a service are known from its Dockerfile only, whose command is not the one that it runs. A job
+// has to complete, whatever it answers.
 func mayBeSilent(s release.Service) bool {
-	return s.MayListen && len(s.Ports) == 0 && len(s.Expose) > 0 && (s.Health == nil || len(s.Health.Test) == 0)
+	return s.MayListen && !s.OneShot && len(s.Ports) == 0 && len(s.Expose) > 0 && (s.Health == nil || len(s.Health.Test) == 0)
 }
 
 func (c Change) event() event.Change {

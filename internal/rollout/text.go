@@ -118,7 +118,7 @@ func (o Operation) verb() string {
 func (u Until) sentence(limit time.Duration) string {
 	switch u {
 	case Ended:
-		return "wait until % has ended"
+		return "wait until % has completed"
 	case Steady:
 		return "watch % for " + people(limit)
 	}
