@@ -192,7 +192,9 @@ func (c *composeFiles) checkShape(doc *document, partial bool) {
 			continue
 		}
 		at, depth := doc.near(v.at)
-		c.add(doc.problemAt(at, v.message, v.hint))
+		if !slices.Contains(doc.guessed, at) { // else the key is the mistake, not that its value is none of another key
+			c.add(doc.problemAt(at, v.message, v.hint))
+		}
 		if v.missing || depth < len(v.at) {
 			c.stuck = true
 		} else {

@@ -77,7 +77,7 @@ func (d *document) rename(n *yaml.Node, meant string) bool {
 		return false
 	}
 	n.Value = meant
-	d.changed = true
+	d.changed, d.guessed = true, append(d.guessed, n)
 	return true
 }
 

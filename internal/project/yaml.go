@@ -19,9 +19,10 @@ import (
 // reads with, so both see the same values.
 type document struct {
 	*source
-	root    *yaml.Node // nil for an empty file
-	changed bool       // something was left out of the nodes: see repair
-	further bool       // included or extended: it may have variables of its own, which compose-go knows
+	root    *yaml.Node   // nil for an empty file
+	changed bool         // something was left out of the nodes: see repair
+	further bool         // included or extended: it may have variables of its own, which compose-go knows
+	guessed []*yaml.Node // keys that were given the name that is likely to be meant
 }
 
 // trail leads from a document's root to a value: keys, and indices as decimal numbers.
