@@ -58,6 +58,10 @@ func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Wor
 	if err != nil {
 		return nil, fmt.Errorf("make executor: %w", err)
 	}
+	snapshots, err := withoutSync(containerdsnapshot.NewSnapshotter(store.SnapshotterName, cfg.Store.Snapshotter(), store.Namespace, nil))
+	if err != nil {
+		return nil, err
+	}
 	index, err := openCacheIndex(filepath.Join(root, "metadata_v2.db"))
 	if err != nil {
 		return nil, fmt.Errorf("open cache metadata: %w", err)
@@ -72,19 +76,18 @@ func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Wor
 		GCPolicy:         cfg.Cache.policy(),
 		NetworkProviders: providers,
 		Executor:         &executors{Executor: steps, running: runs, parent: cfg.CgroupParent, limits: cfg.Limits},
-		Snapshotter: containerdsnapshot.NewSnapshotter(store.SnapshotterName, cfg.Store.Snapshotter(),
-			store.Namespace, nil),
-		ContentStore:    blobs,
-		Applier:         winlayers.NewFileSystemApplierWithWindows(blobs, apply.NewFileSystemApplier(blobs)),
-		Differ:          winlayers.NewWalkingDiffWithWindows(blobs, walking.NewWalkingDiff(blobs)),
-		ImageStore:      namedImages{cfg.Store.Images()},
-		RegistryHosts:   cfg.Hosts,
-		LeaseManager:    leaseManager,
-		GarbageCollect:  collect(leaseManager),
-		ParallelismSem:  semaphore.NewWeighted(cfg.parallelism()),
-		MetadataStore:   index,
-		MountPoolRoot:   filepath.Join(root, "cachemounts"),
-		ResourceMonitor: monitor,
+		Snapshotter:      snapshots,
+		ContentStore:     blobs,
+		Applier:          winlayers.NewFileSystemApplierWithWindows(blobs, apply.NewFileSystemApplier(blobs)),
+		Differ:           winlayers.NewWalkingDiffWithWindows(blobs, walking.NewWalkingDiff(blobs)),
+		ImageStore:       namedImages{cfg.Store.Images()},
+		RegistryHosts:    cfg.Hosts,
+		LeaseManager:     leaseManager,
+		GarbageCollect:   collect(leaseManager),
+		ParallelismSem:   semaphore.NewWeighted(cfg.parallelism()),
+		MetadataStore:    index,
+		MountPoolRoot:    filepath.Join(root, "cachemounts"),
+		ResourceMonitor:  monitor,
 	})
 }
 
