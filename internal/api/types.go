@@ -100,8 +100,9 @@ type ServiceStatus struct {
 	OneShot   bool              `json:"oneShot,omitempty"`   // it runs to its end, and others wait for that
 	Completed int               `json:"completed,omitempty"` // replicas that have ended as the service may, with code 0
 	Scaled    bool              `json:"scaled,omitempty"`    // by hand: the file says another number
+	Updating  bool              `json:"updating,omitempty"`  // the deployment under way is about to replace it
 	Ports     []release.Port    `json:"ports,omitempty"`     // published on the host
-	Replicas  []release.Replica `json:"replicas"`            // those that serve
+	Replicas  []release.Replica `json:"replicas"`            // those that serve; while its requests wait, those that run
 }
 
 // ReleaseInfo is a release, where it came from and where it went.

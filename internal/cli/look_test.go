@@ -62,7 +62,7 @@ func TestStatusShowsThatReplicasEndOverAndOver(t *testing.T) {
 		Deployment: &release.Deployment{Environment: shop, Number: 2, Actor: "dev@laptop", Ended: now.Add(-time.Hour)},
 		Services: []api.ServiceStatus{
 			{
-				Name: "web", Image: release.Image{Digest: "sha256:0123456789abcdef"}, Desired: 2, Healthy: 2,
+				Name: "web", Image: release.Image{Digest: "sha256:0123456789abcdef"}, Desired: 2, Healthy: 2, Updating: true,
 				Ports:    []release.Port{{Published: 8080, Target: 80, Protocol: "tcp"}, {Published: 8443, Target: 443, Protocol: "tcp"}, {Published: 5353, Target: 53, Protocol: "udp"}},
 				Replicas: []release.Replica{replica(now.Add(-2*time.Second), 7), replica(now.Add(-time.Hour), 0)},
 			},
@@ -75,10 +75,10 @@ func TestStatusShowsThatReplicasEndOverAndOver(t *testing.T) {
 	})
 	differs(t, `shop/local: r-22222222 (v1.2.3-rc.4 0123456789ab with 1 change), local#2 by
   dev@laptop 1 hour ago
-service  replicas  state                image         since
-web      2/2       healthy, 7 restarts  0123456789ab  2 seconds ago
+service  replicas  state                          image         since
+web      2/2       healthy, updating, 7 restarts  0123456789ab  2 seconds ago
   http://localhost:8080 http://localhost:8443 udp://localhost:5353
-db       1/1       healthy              0123456789ab  1 hour ago
+db       1/1       healthy                        0123456789ab  1 hour ago
 `, got)
 }
 

@@ -171,9 +171,12 @@ func counts(s api.ServiceStatus) string {
 	return text
 }
 
-// withRestarts is the state, and how often replicas that serve were started again: one that ends over and over is well in between.
+// withRestarts is the state, whether it is about to change, and how often replicas that serve were started again: one that ends over and over is well in between.
 func withRestarts(s api.ServiceStatus) (string, tui.Tone) {
 	state, tone := stateOf(s)
+	if s.Updating {
+		state += ", updating"
+	}
 	n := 0
 	for _, r := range s.Replicas {
 		n += r.Restarts

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/rollout"
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
@@ -54,18 +55,27 @@ func (e *Engine) statusOf(tx state.Tx, s state.Environment) api.EnvironmentStatu
 	}
 	replicas := e.machine.Replicas(s.Environment)
 	for _, service := range g.Config.Services {
-		_, scaled := s.Scale[service.Name]
-		out.Services = append(out.Services, serviceStatus(service, s.Serving.Replicas[service.Name], replicas, scaled))
+		status := serviceStatus(service, s.Serving, replicas)
+		_, status.Scaled = s.Scale[service.Name]
+		status.Updating = updates(s.Pending, g, service.Name)
+		out.Services = append(out.Services, status)
 	}
 	return out
 }
 
-func serviceStatus(service release.Service, members []string, all []release.Replica, scaled bool) api.ServiceStatus {
-	out := api.ServiceStatus{
-		Name: service.Name, Image: service.Image, Desired: service.Replicas, OneShot: service.OneShot, Scaled: scaled, Ports: service.Ports,
+// updates reports whether a deployment under way is about to replace the service that serves.
+func updates(p *state.Pending, serving rollout.Generation, service string) bool {
+	if p == nil || p.Deployment.Number == serving.Deployment {
+		return false
 	}
+	next := p.Desired.Generation.Config.Spec(service)
+	return next != "" && next != serving.Config.Spec(service)
+}
+
+func serviceStatus(service release.Service, serving *rollout.Serving, all []release.Replica) api.ServiceStatus {
+	out := api.ServiceStatus{Name: service.Name, Image: service.Image, Desired: service.Replicas, OneShot: service.OneShot, Ports: service.Ports}
 	for _, r := range all {
-		if r.Service != service.Name || !service.OneShot && !slices.Contains(members, r.ID) {
+		if r.Service != service.Name || !counts(service, serving, r) {
 			continue
 		}
 		out.Replicas = append(out.Replicas, r)
@@ -77,6 +87,18 @@ func serviceStatus(service release.Service, members []string, all []release.Repl
 		}
 	}
 	return out
+}
+
+// counts reports whether a replica is one of those that serve: of a job, that did the work for them. Where requests wait, it is the
+// one that takes its leave, and then the one that comes.
+func counts(service release.Service, serving *rollout.Serving, r release.Replica) bool {
+	switch {
+	case service.OneShot:
+		return r.Spec == serving.Generation.Config.Spec(service.Name)
+	case serving.Holds(service.Name):
+		return r.State == release.StateRunning
+	}
+	return slices.Contains(serving.Replicas[service.Name], r.ID)
 }
 
 func (e *Engine) history(env release.Environment, limit int) ([]api.HistoryEntry, error) {

@@ -41,7 +41,7 @@ func (p *planner) changeOf(name string) *change {
 	c.policy = updatePolicy(p.desired, c.want)
 	p.choose(c, have)
 	c.stops = c.stopsFirst()
-	c.yields = c.stops && slices.ContainsFunc(c.retire, p.serving.routes) || p.serving.holds(name) && len(c.start) > 0
+	c.yields = c.stops && slices.ContainsFunc(c.retire, p.serving.routes) || p.serving.Holds(name) && len(c.start) > 0
 	return c
 }
 

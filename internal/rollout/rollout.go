@@ -46,8 +46,8 @@ func (s *Serving) routes(r release.Replica) bool {
 	return s != nil && slices.Contains(s.Replicas[r.Service], r.ID)
 }
 
-// holds reports whether requests to the service wait.
-func (s *Serving) holds(service string) bool {
+// Holds reports whether requests to the service wait.
+func (s *Serving) Holds(service string) bool {
 	return s != nil && slices.ContainsFunc(s.Held, func(h Hold) bool { return h.Service == service })
 }
 

@@ -62,7 +62,7 @@ func (p *planner) hold(leaving map[string][]release.Replica) {
 		if leaves {
 			withdrawn = append(withdrawn, name)
 		}
-		if len(stay) == 0 && (leaves || p.serving.holds(name)) {
+		if len(stay) == 0 && (leaves || p.serving.Holds(name)) {
 			held = append(held, name)
 			next.Held = append(next.Held, Hold{Service: name})
 		}
@@ -101,7 +101,7 @@ func (p *planner) boundHold() {
 
 // limitOf is how long requests to the service wait at most; 0: they do not.
 func (s *Serving) limitOf(service string) release.Duration {
-	if !s.holds(service) {
+	if !s.Holds(service) {
 		return 0
 	}
 	return s.Held[slices.IndexFunc(s.Held, func(h Hold) bool { return h.Service == service })].Limit
