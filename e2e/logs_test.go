@@ -134,7 +134,7 @@ func (s *site) logsAreFollowed(t *testing.T) {
 	s.up(0)
 	shows("web-1 | version two")
 	shows("web-2 | version two")
-	shows("web-1 exited with code 137")
+	shows("web-1 replaced by #2 (exited with code 137)")
 	s.run(0, "scale", "web=3")
 	shows("web-3 | version two")
 	if n := strings.Count(out.String(), "exited with code 43"); n != 1 {

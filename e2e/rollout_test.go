@@ -102,6 +102,9 @@ func TestWhatWritesToAVolumeIsReplacedStopFirstAndItsRequestsWait(t *testing.T) 
 	if got := s.status(); got.Last.Result != "rolled-back" || got.Deployment.Number != 2 {
 		t.Errorf("last %+v, serves %d", got.Last, got.Deployment.Number)
 	}
+	if got := s.replicas("web"); got[0].Restarts != 0 {
+		t.Errorf("to have been stopped and to come back is no restart: %+v", got)
+	}
 }
 
 func TestCallersOfWhatIsReplacedStopFirstWaitToo(t *testing.T) {

@@ -125,7 +125,7 @@ type Replica struct {
 	ExitCode   int         `json:"exitCode,omitempty"`  // of its process, where exitKnown is true
 	ExitKnown  bool        `json:"exitKnown,omitempty"` // false: it ended while nobody watched
 	OOMKilled  bool        `json:"oomKilled,omitempty"` // it was ended because it took too much memory
-	Restarts   int         `json:"restarts,omitempty"`  // how often it was started again
+	Restarts   int         `json:"restarts,omitempty"`  // how often it was started again after it had ended by itself
 	Started    time.Time   `json:"started,omitzero"`    // when its process began
 	Ended      time.Time   `json:"ended,omitzero"`      // when its process ended
 	Detail     string      `json:"detail,omitempty"`    // the last health output or the reason it does not run

@@ -34,7 +34,7 @@ func TestReplicaOutlivesTheEngineAndIsAdopted(t *testing.T) {
 	if got := e.sh("web-1", "echo still here"); got != "still here" {
 		t.Errorf("exec says %q", got)
 	}
-	if err := e.Stop(t.Context(), "web-1", 10e9); err != nil {
+	if err := e.Stop(t.Context(), "web-1", 10e9, runtime.Stopped); err != nil {
 		t.Fatal(err)
 	}
 	if rep := e.ended("web-1"); rep.ExitCode != 4 || !rep.ExitKnown {
@@ -55,7 +55,7 @@ func TestReplicaGoesOnUnderAnotherOCIRuntime(t *testing.T) {
 			e.oci = after
 			e.open()
 			e.sh("web-1", "true")
-			if err := e.Stop(t.Context(), "web-1", 0); err != nil {
+			if err := e.Stop(t.Context(), "web-1", 0, runtime.Stopped); err != nil {
 				t.Fatal(err)
 			}
 			if err := e.Start(t.Context(), "web-1"); err != nil {

@@ -43,6 +43,7 @@ type record struct {
 	Created   time.Time  `json:"created"`
 	Started   time.Time  `json:"started,omitzero"`
 	Restarts  int        `json:"restarts,omitempty"`
+	Stopped   string     `json:"stopped,omitempty"` // why it was asked to stop; empty: nobody has asked
 }
 
 type endpoint struct {
@@ -123,6 +124,9 @@ func (c *container) replica() release.Replica {
 	if c.state == release.StateExited {
 		rep.ExitCode, rep.ExitKnown, rep.OOMKilled, rep.Ended = c.exit.Code, c.known, c.exit.OOMKilled, c.exit.Time
 		rep.Detail = exitDetail(c.exit, c.known)
+		if c.rec.Stopped != "" {
+			rep.Detail = c.rec.Stopped + " (" + rep.Detail + ")"
+		}
 	}
 	return rep
 }

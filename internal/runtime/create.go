@@ -198,7 +198,7 @@ func (r *Runtime) Remove(ctx context.Context, id string) error {
 	}
 	c.op.Lock()
 	defer c.op.Unlock()
-	if err := r.stop(ctx, c, 0); err != nil {
+	if err := r.stop(ctx, c, 0, Stopped); err != nil {
 		return err
 	}
 	if err := r.keepLogs(c); err != nil {

@@ -21,7 +21,7 @@ func TestReplicaRunsAndStops(t *testing.T) {
 			t.Errorf("replica is %+v", rep)
 		}
 		eventually(t, "it says hello", func() bool { return len(e.lines("web-1", runtime.LogOptions{})) > 0 })
-		if err := e.Stop(t.Context(), "web-1", 10*time.Second); err != nil {
+		if err := e.Stop(t.Context(), "web-1", 10*time.Second, runtime.Stopped); err != nil {
 			t.Fatal(err)
 		}
 		rep = e.ended("web-1")
@@ -38,7 +38,7 @@ func TestStopKillsAfterGrace(t *testing.T) {
 	e := start(t)
 	e.run("web-1", e.service("sh", "-c", `trap '' TERM; echo ready; while :; do sleep 0.1; done`))
 	eventually(t, "it ignores TERM", func() bool { return len(e.lines("web-1", runtime.LogOptions{})) > 0 })
-	if err := e.Stop(t.Context(), "web-1", 100*time.Millisecond); err != nil {
+	if err := e.Stop(t.Context(), "web-1", 100*time.Millisecond, runtime.Stopped); err != nil {
 		t.Fatal(err)
 	}
 	if rep := e.ended("web-1"); rep.ExitCode != 137 {
@@ -67,6 +67,25 @@ func TestReplicaStartsAgainOnItsLayer(t *testing.T) {
 		t.Errorf("restarted %d times", rep.Restarts)
 	}
 	if diff := cmp.Diff([]string{"1", "exited with code 0", "2"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReplicaThatWasStoppedCountsNoRestartAndSaysWhy(t *testing.T) {
+	e := start(t)
+	e.run("web-1", e.service("sh", "-c", "echo up; exec sleep 1000"))
+	if err := e.Stop(t.Context(), "web-1", 0, "replaced by #2"); err != nil {
+		t.Fatal(err)
+	}
+	e.close()
+	e.open()
+	if err := e.Start(t.Context(), "web-1"); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := e.Replica("web-1"); err != nil || rep.Restarts != 0 {
+		t.Errorf("it comes back as %+v, %v", rep, err)
+	}
+	if diff := cmp.Diff("replaced by #2 (exited with code 137)", e.lines("web-1", runtime.LogOptions{})[1]); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -114,7 +114,7 @@ func TestInitReapsAndHandsSignalsOn(t *testing.T) {
 	eventually(t, "the orphan is reaped", func() bool {
 		return e.sh("web-1", "grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l") == "0"
 	})
-	if err := e.Stop(t.Context(), "web-1", 10e9); err != nil {
+	if err := e.Stop(t.Context(), "web-1", 10e9, runtime.Stopped); err != nil {
 		t.Fatal(err)
 	}
 	if rep := e.ended("web-1"); rep.ExitCode != 5 {

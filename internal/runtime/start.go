@@ -80,9 +80,10 @@ func (r *Runtime) start(ctx context.Context, c *container, again bool, to stdio)
 	r.watchRun(c, run)
 	return run, c.update(func(rec *record) {
 		rec.Started = time.Now()
-		if again {
+		if again && rec.Stopped == "" {
 			rec.Restarts++
 		}
+		rec.Stopped = ""
 	})
 }
 
@@ -193,15 +194,19 @@ func (r *Runtime) bury(c *container, n *run, waited bool) {
 	r.changed(c)
 }
 
-// Stop asks the replica to end and kills it after grace. One that does not run is no error.
-func (r *Runtime) Stop(ctx context.Context, id string, grace time.Duration) error {
+// Stopped is why a replica is stopped where there is no more to say.
+const Stopped = "stopped"
+
+// Stop asks the replica to end and kills it after grace; why is what its log says of that: "replaced by #3". One that does not
+// run is no error.
+func (r *Runtime) Stop(ctx context.Context, id string, grace time.Duration, why string) error {
 	c, err := r.get(id)
 	if err != nil {
 		return err
 	}
 	c.op.Lock()
 	defer c.op.Unlock()
-	return r.stop(ctx, c, grace)
+	return r.stop(ctx, c, grace, why)
 }
 
 // StopWithMachine stops the replica as Stop does, for as long as the machine is down: how it ended is forgotten, and so it comes
@@ -213,17 +218,18 @@ func (r *Runtime) StopWithMachine(ctx context.Context, id string, grace time.Dur
 	}
 	c.op.Lock()
 	defer c.op.Unlock()
-	if err := r.stop(ctx, c, grace); err != nil {
+	if err := r.stop(ctx, c, grace, Stopped); err != nil {
 		return err
 	}
 	return shim.ForgetExit(c.dir)
 }
 
-func (r *Runtime) stop(ctx context.Context, c *container, grace time.Duration) error {
+func (r *Runtime) stop(ctx context.Context, c *container, grace time.Duration, why string) error {
 	run, ended := c.current()
 	if c.replica().State != release.StateRunning || run == nil {
 		return nil
 	}
+	_ = c.update(func(rec *record) { rec.Stopped = why }) // a full disk keeps nothing from stopping
 	if grace > 0 {
 		if err := run.kill(ctx, stopSignal(c.record().Signal)); err != nil && run.alive() {
 			return fmt.Errorf("stop replica %s: %w", c.id, err)

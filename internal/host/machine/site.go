@@ -177,7 +177,23 @@ func (s *Site) Drain(ctx context.Context, id string, limit time.Duration) error 
 func (s *Site) Stop(ctx context.Context, id string, grace time.Duration) error {
 	s.leaveEnded(id)
 	s.machine.health.forget(id)
-	return s.machine.runtime.Stop(ctx, id, grace)
+	return s.machine.runtime.Stop(ctx, id, grace, s.whyStopped(id))
+}
+
+// whyStopped says whether another replica takes the place of the one that is stopped.
+func (s *Site) whyStopped(id string) string {
+	r, err := s.machine.runtime.Replica(id)
+	if err != nil {
+		return runtime.Stopped
+	}
+	s.machine.mu.Lock()
+	defer s.machine.mu.Unlock()
+	for _, g := range s.others {
+		if g.Deployment > r.Deployment && g.Config.Service(r.Service) != nil && g.Config.Spec(r.Service) != r.Spec {
+			return fmt.Sprintf("replaced by #%d", g.Deployment)
+		}
+	}
+	return runtime.Stopped
 }
 
 // Remove forgets a stopped replica.
