@@ -193,6 +193,19 @@ func TestOtherEnvironmentsTakeNothingThatGitIgnores(t *testing.T) {
 	s.run(0, "release", "-e", "staging")
 }
 
+func TestWhatGitRefusesToSayIsAWarningForEveryReader(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, shop)
+	s.git("init", "-q")
+	s.env = append(s.env, "GIT_TEST_ASSUME_DIFFERENT_OWNER=1", "GIT_CONFIG_GLOBAL=/dev/null")
+	for _, args := range [][]string{{"build"}, {"build", "--json"}} {
+		r := s.try(args...)
+		if all := r.out + r.err; strings.Count(all, "no commit is recorded: ") != 1 || !strings.Contains(all, "git config --global --add safe.directory ") {
+			t.Errorf("%v: exit code %d\n%s", args, r.code, all)
+		}
+	}
+}
+
 func (s *site) git(args ...string) {
 	s.t.Helper()
 	cmd := exec.Command("git", append([]string{"-C", s.dir, "-c", "user.name=test", "-c", "user.email=test@localhost"}, args...)...)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -13,7 +12,6 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/git"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
-	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
 // gather does what does not depend on each other at the same time: it reads the project, asks git, and reaches the engine.
@@ -25,11 +23,6 @@ func (a *app) gather(ctx context.Context, o upOptions) (p *project.Project, orig
 	group.Go(func() (err error) { client, err = a.connect(all); return err })
 	if err = group.Wait(); err == nil {
 		origin, err = originOfProject(ctx, p, src)
-	}
-	if err == nil && src.Err != nil && !a.json {
-		refused := &release.UserError{Err: src.Err}
-		errors.As(src.Err, &refused)
-		tui.Note(a.err, event.Message{Level: event.Warn, Text: "no commit is recorded: " + tui.Clean(refused.Err.Error()), Hint: refused.Hint})
 	}
 	return p, origin, client, err
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -19,7 +20,10 @@ import (
 // takes what is in no repository; every other environment needs to know.
 func originOfProject(ctx context.Context, p *project.Project, src git.Source) (release.Origin, error) {
 	o, err := committedOrigin(ctx, p, src)
-	if err != nil && release.KindOf(err) == release.KindDenied && p.Environment.Name == project.Local {
+	if refused, ok := errors.AsType[*release.UserError](err); ok && refused.Kind == release.KindDenied && p.Environment.Name == project.Local {
+		p.Warnings = append(p.Warnings, project.Problem{
+			Severity: project.Warning, Message: "no commit is recorded: " + refused.Err.Error(), Hint: refused.Hint,
+		})
 		return release.Origin{Actor: actor(), Time: time.Now().UTC()}, nil
 	}
 	return o, err
