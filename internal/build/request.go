@@ -74,10 +74,11 @@ type Stage struct {
 	EndLine int
 }
 
-// Result is what a build made.
+// Result is what a build made. Beside an error it says how far the build came.
 type Result struct {
-	Images map[string]Image // by the key of the target
-	Bases  []release.Base   // sorted by Ref
+	Images map[string]Image  // by the key of the target
+	Bases  []release.Base    // sorted by Ref
+	Steps  []release.StepRun // what became of each stage that something happened to, by key; names and edges are not set
 }
 
 // Image is an image that a build made, named in the store and unpacked.

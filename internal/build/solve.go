@@ -46,7 +46,7 @@ type running struct {
 //
 // The first target that fails stops the others. A failure is a *release.UserError: of KindCheck where only checks
 // failed, KindProject where the Dockerfile makes no sense, KindNotFound where a base image is not there, otherwise
-// KindBuild.
+// KindBuild. With a failure comes a Result, without images.
 func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Result, error) {
 	if err := req.validate(); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Res
 		return nil, err
 	}
 	if err := r.solve(ctx); err != nil {
-		return nil, r.report(ctx, err)
+		return &Result{Steps: r.progress.runs()}, r.report(ctx, err)
 	}
 	return r.result(), nil
 }
@@ -166,5 +166,5 @@ func (r *running) fail(f failure) {
 }
 
 func (r *running) result() *Result {
-	return &Result{Images: r.images, Bases: r.bases.used()}
+	return &Result{Images: r.images, Bases: r.bases.used(), Steps: r.progress.runs()}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // stage is the progress of one stage: it starts with its first instruction and ends when all have ended and its image, if
@@ -15,13 +16,13 @@ type stage struct {
 	instructions []*instruction
 	unkept       bool // its image has yet to be made
 	state        event.State
-	started      time.Time
+	run          release.StepRun // what has become of it so far
 }
 
 func (p *progress) stage(key string) *stage {
 	s, ok := p.stages[key]
 	if !ok {
-		s = &stage{key: key, state: event.Pending}
+		s = &stage{key: key, state: event.Pending, run: release.StepRun{Key: key, State: string(event.Pending)}}
 		p.stages[key] = s
 	}
 	return s
@@ -131,12 +132,35 @@ func (p *progress) settle(which func(*vertex) bool, state event.State) {
 
 func (p *progress) emitStep(s *stage, state event.State, err string) {
 	s.state = state
-	step := event.Step{Key: s.key, State: state, Error: err}
+	s.run.State, s.run.Error = string(state), err
 	switch {
 	case state == event.Started:
-		s.started = time.Now()
-	case !s.started.IsZero():
-		step.Took = time.Since(s.started)
+		s.run.Started = time.Now()
+	case !s.run.Started.IsZero():
+		s.run.Ended = time.Now()
+	}
+	p.tellStep(s)
+}
+
+// tellStep says what is known of a stage.
+func (p *progress) tellStep(s *stage) {
+	step := event.Step{Key: s.key, State: s.state, Error: s.run.Error, Because: s.run.Because}
+	if s.state.Ended() && !s.run.Started.IsZero() {
+		step.Took = s.run.Took()
+	}
+	if s.run.Tests != (release.Tests{}) {
+		step.Tests = &s.run.Tests
 	}
 	p.sink.Emit(event.Event{Type: event.TypeStep, Step: &step})
+}
+
+// runs are what became of the stages, by key.
+func (p *progress) runs() []release.StepRun {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []release.StepRun
+	for _, key := range slices.Sorted(maps.Keys(p.stages)) {
+		all = append(all, p.stages[key].run)
+	}
+	return all
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -100,37 +99,6 @@ func (e *Engine) planMade(ctx context.Context, d deployment, known state.Environ
 		return nil
 	}
 	return e.plan(ctx, d, e.explaining(ctx, known, d.record.Release, &req.Project, sink))
-}
-
-// record keeps a release and all that it needs, and acknowledges it. What tags stand for is kept with it, but not for a plan.
-func (e *Engine) record(ctx context.Context, env release.Environment, out *pipeline.Output, req api.UpRequest, prefix string, sink event.Sink) (state.Record, error) {
-	id := out.Release.ID()
-	if err := e.images.keep(ctx, id, out.Release, prefix, req.Files); err != nil {
-		return state.Record{}, err
-	}
-	var rec state.Record
-	var known bool
-	err := e.db.Update(func(tx state.Tx) (err error) {
-		if rec, known, err = tx.PutRelease(out.Release, req.Origin); err != nil {
-			return err
-		}
-		if !known {
-			if err := tx.KeepMaking(id, out.Operations); err != nil {
-				return err
-			}
-		}
-		s, err := tx.Environment(env)
-		if err != nil || req.Goal == api.GoalPlan || maps.Equal(s.Pins, out.Pins) || len(out.Pins) == 0 {
-			return err
-		}
-		s.Pins = out.Pins
-		return tx.PutEnvironment(s)
-	})
-	if err != nil {
-		return rec, err
-	}
-	sink.Emit(event.Event{Type: event.TypeRelease, Release: &event.Release{ID: id, Known: known, Origin: req.Origin}})
-	return rec, nil
 }
 
 // finish runs f to its end even if the caller goes away; only the engine's own end cuts it.

@@ -19,6 +19,8 @@ const (
 	TypeGraph       Type = "graph"       // Graph: the steps that are known, with their edges; may come again with more
 	TypeStep        Type = "step"        // Step: a step changed its state
 	TypeInstruction Type = "instruction" // Instruction: one instruction of a stage changed its state
+	TypeReport      Type = "report"      // Report: the files of a check were kept
+	TypeTimes       Type = "times"       // Times: all steps of a pipeline, when it has ended
 	TypeLog         Type = "log"         // Log: a line that a step or replica wrote
 	TypeMessage     Type = "message"     // Message: for people
 	TypePlan        Type = "plan"        // Plan: what the rollout is about to do
@@ -36,6 +38,8 @@ type Event struct {
 	Graph       *Graph              `json:"graph,omitempty"`       // for type graph
 	Step        *Step               `json:"step,omitempty"`        // for type step
 	Instruction *Instruction        `json:"instruction,omitempty"` // for type instruction
+	Report      *Report             `json:"report,omitempty"`      // for type report
+	Times       *Times              `json:"times,omitempty"`       // for type times
 	Log         *Log                `json:"log,omitempty"`         // for type log
 	Message     *Message            `json:"message,omitempty"`     // for type message
 	Plan        *Plan               `json:"plan,omitempty"`        // for type plan
@@ -58,6 +62,22 @@ type Node struct {
 	Why   string   `json:"why,omitempty"`   // why it has this role, or why it is done, for people
 	After []string `json:"after,omitempty"` // keys
 	Skip  bool     `json:"skip,omitempty"`  // listed, not run
+	// Of a stage: where it is written, what it takes from where, and what runs the image that is made of it.
+	File     string   `json:"file,omitempty"`     // the Dockerfile
+	Line     int      `json:"line,omitempty"`     // its first line, from 1
+	EndLine  int      `json:"endLine,omitempty"`  // its last line
+	From     []Edge   `json:"from,omitempty"`     // what it takes, in the order of the Dockerfile
+	Services []string `json:"services,omitempty"` // that run its image
+	Idle     bool     `json:"idle,omitempty"`     // it proves nothing: no instruction of its own does anything
+}
+
+// Edge is what a stage takes from somewhere: exactly one of Step, Image and Context is set.
+type Edge struct {
+	Kind    string `json:"kind"`              // from, copy or mount
+	Step    string `json:"step,omitempty"`    // key of the stage
+	Image   string `json:"image,omitempty"`   // reference, as written
+	Context string `json:"context,omitempty"` // name of an additional context
+	Line    int    `json:"line,omitempty"`    // in the Dockerfile, from 1
 }
 
 // State of a step or instruction.
@@ -84,6 +104,35 @@ type Step struct {
 	Detail string        `json:"detail,omitempty"` // for people, one line: "2 of 4 healthy"
 	Took   time.Duration `json:"took,omitempty"`   // nanoseconds; set when it ended
 	Error  string        `json:"error,omitempty"`  // why it failed
+	// Because is why it did not come from cache; known some time after the step started.
+	Because []release.Reason `json:"because,omitempty"`
+	Tests   *release.Tests   `json:"tests,omitempty"` // that a check reported, when it has ended
+}
+
+// Report is what was kept of a check's files, whether it passed or not.
+type Report struct {
+	Step    string        `json:"step"`              // key of the check
+	Path    string        `json:"path"`              // the folder they are in, relative to the project
+	Files   int           `json:"files"`             // how many
+	Bytes   int64         `json:"bytes"`             // all of them
+	Missing []string      `json:"missing,omitempty"` // paths that were asked for and are not there
+	Tests   release.Tests `json:"tests,omitzero"`    // summed up
+	// Failures are the names of tests that failed, the first ones.
+	Failures []string `json:"failures,omitempty"`
+}
+
+// Times are all steps of a pipeline with their times.
+type Times struct {
+	Steps []release.StepRun `json:"steps"`          // in the order of the graph
+	Path  []string          `json:"path,omitempty"` // the critical path: keys of the steps that the end waited for, in order
+	Took  time.Duration     `json:"took"`           // nanoseconds, of all of it
+}
+
+// Place is where a step has an instruction written.
+type Place struct {
+	Step    string `json:"step"`              // key
+	Line    int    `json:"line"`              // from 1
+	EndLine int    `json:"endLine,omitempty"` // from 1
 }
 
 // Instruction is a change of the state of one instruction (a vertex of the build graph).
@@ -98,6 +147,7 @@ type Instruction struct {
 	Current int64         `json:"current,omitempty"` // bytes of a transfer that are done
 	Total   int64         `json:"total,omitempty"`   // bytes of the whole transfer; 0: unknown
 	Error   string        `json:"error,omitempty"`   // why it failed
+	Places  []Place       `json:"places,omitempty"`  // of each stage that it belongs to
 }
 
 // Stream of a log line.
@@ -109,9 +159,10 @@ const (
 
 // Log is a line that a step or a replica wrote, without its line end.
 type Log struct {
-	Step    string `json:"step,omitempty"`    // key of the step
-	Service string `json:"service,omitempty"` // set for a replica's line
-	Replica string `json:"replica,omitempty"` // its id
+	Step    string   `json:"step,omitempty"`    // key of the step
+	Steps   []string `json:"steps,omitempty"`   // all, where several share the instruction that wrote it
+	Service string   `json:"service,omitempty"` // set for a replica's line
+	Replica string   `json:"replica,omitempty"` // its id
 	// Deployment is the number of the one that started the replica.
 	Deployment int    `json:"deployment,omitempty"`
 	Stream     string `json:"stream,omitempty"` // stdout or stderr

@@ -55,9 +55,11 @@ type Output struct {
 	Checks  []release.Check          // that gate it, in the order of the Dockerfiles
 	// Operations made the images that were built.
 	Operations map[release.Digest][]build.Operation
+	Steps      []release.StepRun // in the order of the graph
 }
 
-// Make builds, checks and pulls, and returns the release. Nothing is recorded; the images are in the store.
+// Make builds, checks and pulls, and returns the release. Nothing is recorded; the images are in the store. Beside an error, the
+// output has the steps.
 func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output, error) {
 	g := graph.New(in.Project)
 	announce(g, in.Project, sink)
@@ -72,13 +74,32 @@ func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output
 		group.Go(func() error { return m.pull(ctx, ref, sink) })
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return &Output{Steps: m.runs(g)}, err
 	}
 	out, err := m.output()
-	if err == nil {
-		out.Checks = checks(g)
+	if err != nil {
+		return &Output{Steps: m.runs(g)}, err
 	}
-	return out, err
+	out.Checks, out.Steps = checks(g), m.runs(g)
+	return out, nil
+}
+
+// runs are what became of the stages, in the order of the graph.
+func (m *making) runs(g *graph.Graph) []release.StepRun {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []release.StepRun
+	for _, n := range g.Event().Steps {
+		run, ok := m.steps[n.Key]
+		if n.Skip {
+			run, ok = release.StepRun{Key: n.Key, State: string(event.Skipped)}, true
+		}
+		if ok {
+			run.Name, run.Role, run.After = n.Name, n.Role, n.After
+			all = append(all, run)
+		}
+	}
+	return all
 }
 
 // checks are what became of the checks of a graph, all of whose targets were built.
@@ -131,6 +152,7 @@ type making struct {
 	bases      []release.Base
 	pins       map[string]release.Image
 	configs    map[release.Digest]dockerspec.DockerOCIImage
+	steps      map[string]release.StepRun // by key
 }
 
 func newMaking(p *Pipeline, in Input) *making {
@@ -140,16 +162,22 @@ func newMaking(p *Pipeline, in Input) *making {
 		operations: map[release.Digest][]build.Operation{},
 		pins:       map[string]release.Image{},
 		configs:    map[release.Digest]dockerspec.DockerOCIImage{},
+		steps:      map[string]release.StepRun{},
 	}
 }
 
 func (m *making) build(ctx context.Context, req build.Request, sink event.Sink) error {
 	result, err := m.pipeline.Builder.Build(ctx, req, sink)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if result != nil {
+		for _, run := range result.Steps {
+			m.steps[run.Key] = run
+		}
+	}
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	for key, img := range result.Images {
 		m.built[key] = img
 		m.operations[img.Digest] = img.Operations

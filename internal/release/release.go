@@ -189,9 +189,10 @@ type Origin struct {
 
 // Check is what became of a stage that gates a release. One that fails has no release.
 type Check struct {
-	Stage  string      `json:"stage"`         // its name
-	Result CheckResult `json:"result"`        // what became of it
-	Why    string      `json:"why,omitempty"` // why it is a check, or is skipped
+	Stage  string      `json:"stage"`          // its name
+	Result CheckResult `json:"result"`         // what became of it
+	Why    string      `json:"why,omitempty"`  // why it is a check, or is skipped
+	Tests  Tests       `json:"tests,omitzero"` // that it reported
 }
 
 // CheckResult is what became of a check.
