@@ -77,15 +77,18 @@ func Changes(ctx context.Context, dir string, names ...string) (dirty, ignored [
 // work tree.
 func (src *Source) lookFor(ctx context.Context, dir string, names ...string) {
 	var wait sync.WaitGroup
-	var unwatched []string
+	var unwatched, submodules []string
 	wait.Go(func() { src.askStatus(ctx, dir, nil, names...) })
-	wait.Go(func() { unwatched = unwatchedFiles(ctx, dir, names...) })
+	wait.Go(func() { unwatched, submodules = unseen(ctx, dir, names...) })
 	wait.Go(func() {
 		src.Prefix = strings.TrimSpace(string(run(ctx, dir, "rev-parse", "--show-prefix")))
 	})
 	wait.Wait()
 	if src.Err == nil && src.Commit != "" && len(unwatched) > 0 {
 		src.watch(ctx, dir, unwatched)
+	}
+	for _, submodule := range submodules {
+		src.lookInto(ctx, dir, submodule)
 	}
 }
 

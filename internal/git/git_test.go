@@ -121,12 +121,40 @@ func TestAChangedSubmoduleCountsWhateverIsConfigured(t *testing.T) {
 	git(t, top, "config", "diff.ignoreSubmodules", "all")
 	git(t, top, "add", "-A")
 	git(t, top, "commit", "-q", "-m", "first")
-	if clean := Look(t.Context(), top); clean.Err != nil || clean.Commit == "" || len(clean.Dirty) > 0 {
+	if clean := Look(t.Context(), top); clean.Err != nil || clean.Commit == "" || len(clean.Dirty)+len(clean.Ignored) > 0 {
 		t.Errorf("clean tree: %+v", clean)
 	}
 	write(t, filepath.Join(top, "lib", "a.txt"), "b")
 	if diff := cmp.Diff([]string{"lib"}, Look(t.Context(), top).Dirty); diff != "" {
 		t.Errorf("dirty paths (-want +got):\n%s", diff)
+	}
+	git(t, filepath.Join(top, "lib"), "update-index", "--assume-unchanged", "a.txt")
+	if diff := cmp.Diff([]string{"lib"}, Look(t.Context(), top).Dirty); diff != "" {
+		t.Errorf("dirty paths, of which git was told not to look at one (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatASubmoduleHidesIsIgnored(t *testing.T) {
+	top, lib := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(lib, ".gitignore"), "*.gen\nout/\n")
+	git(t, lib, "init", "-q")
+	git(t, lib, "add", "-A")
+	git(t, lib, "commit", "-q", "-m", "first")
+	git(t, top, "init", "-q")
+	for _, place := range []string{"app/lib", "beside"} {
+		git(t, top, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", lib, place)
+	}
+	git(t, top, "commit", "-q", "-m", "first")
+	git(t, top, "submodule", "--quiet", "deinit", "-f", "beside")
+	write(t, filepath.Join(top, "app", "lib", "code.gen"), "x")
+	write(t, filepath.Join(top, "app", "lib", "out", "x"), "x")
+
+	want := []string{"lib/code.gen", "lib/out/"}
+	if got := Look(t.Context(), filepath.Join(top, "app")); got.Err != nil || !cmp.Equal(got.Ignored, want) || len(got.Dirty) > 0 {
+		t.Errorf("from the folder: %+v", got)
+	}
+	if got := Look(t.Context(), top); got.Err != nil || !cmp.Equal(got.Ignored, []string{"app/lib/code.gen", "app/lib/out/"}) || len(got.Dirty) > 0 {
+		t.Errorf("from the top: %+v", got)
 	}
 }
 

@@ -8,22 +8,41 @@ import (
 	"strings"
 )
 
-// unwatchedFiles are the files, as seen from dir, that git was told not to look at (git update-index --assume-unchanged and
-// --skip-worktree). What a sparse checkout leaves out is none of them.
-func unwatchedFiles(ctx context.Context, dir string, names ...string) []string {
-	var all []string
-	list := run(ctx, dir, append([]string{"ls-files", "-v", "-z", "--"}, names...)...)
+// unseen finds what a status does not look into, as seen from dir: files that git was told not to look at (git update-index
+// --assume-unchanged and --skip-worktree), but for what a sparse checkout leaves out, and submodules that are checked out.
+func unseen(ctx context.Context, dir string, names ...string) (unwatched, submodules []string) {
+	list := run(ctx, dir, append([]string{"ls-files", "-v", "--stage", "-z", "--"}, names...)...)
 	for line := range strings.SplitSeq(string(list), "\x00") {
-		tag, path, _ := strings.Cut(line, " ")
-		assumed := tag != strings.ToUpper(tag)
-		if !assumed && tag != "S" {
-			continue
-		}
-		if _, err := os.Lstat(filepath.Join(dir, path)); err == nil || tag == "h" {
-			all = append(all, path)
+		about, path, _ := strings.Cut(line, "\t")
+		tag, about, _ := strings.Cut(about, " ")
+		there := func(path string) bool { _, err := os.Lstat(filepath.Join(dir, path)); return err == nil }
+		switch {
+		case strings.HasPrefix(about, "160000 "):
+			if there(filepath.Join(path, ".git")) {
+				submodules = append(submodules, path)
+			}
+		case tag == "h", (tag == "S" || tag != strings.ToUpper(tag)) && there(path):
+			unwatched = append(unwatched, path)
 		}
 	}
-	return all
+	return unwatched, submodules
+}
+
+// lookInto adds what a submodule hides, and the submodule itself where it differs in what git was told not to look at there.
+func (src *Source) lookInto(ctx context.Context, dir, submodule string) {
+	var sub Source
+	sub.lookFor(ctx, filepath.Join(dir, submodule), ".")
+	place := src.Prefix + submodule
+	for _, path := range sub.Ignored {
+		src.Ignored = append(src.Ignored, place+"/"+path)
+	}
+	if len(sub.Dirty) > 0 && !slices.Contains(src.Dirty, place) {
+		src.Dirty = append(src.Dirty, place)
+		slices.Sort(src.Dirty)
+	}
+	if src.Err == nil {
+		src.Err = sub.Err
+	}
 }
 
 // watch adds those of the files that differ from the commit: a fresh index knows of no file that is not to be looked at.
