@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -106,6 +108,58 @@ func TestEngineKilledInTheMiddleOfABuild(t *testing.T) {
 	if left := leftBehind(t, root); len(left) > 0 {
 		t.Errorf("left behind by a build: %s", strings.Join(left, "\n"))
 	}
+}
+
+// What BuildKit mounts for itself lies among the temporary files of everybody: only what shows our store is ours.
+func TestTemporaryMountsOfAKilledEngineAreTakenAway(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS one\nFROM busybox AS more\nRUN echo more > /more\n"})
+	res, _ := y.build(t, y.request(t, dir, "=one", "=more"))
+	ctx := y.store.Context(t.Context())
+	var ours []string
+	for stage, image := range res.Images { // a single layer is bound, several are laid over each other
+		unpacked, err := y.store.Unpack(ctx, image.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		view, err := y.store.Snapshotter().View(ctx, "left-"+stage, unpacked.Chain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours = append(ours, leftMounted(t, view))
+	}
+	foreign := leftMounted(t, []mount.Mount{{Type: "tmpfs", Source: "tmpfs"}})
+	if err := y.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	y.Builder = openBuilder(t, build.Config{Root: y.root, Store: y.store})
+
+	for _, place := range ours {
+		if _, err := os.Stat(place); !os.IsNotExist(err) {
+			t.Errorf("%s is there: %v", place, err)
+		}
+	}
+	if mounted, err := mountinfo.Mounted(foreign); err != nil || !mounted {
+		t.Errorf("what is somebody else's was unmounted: %v", err)
+	}
+}
+
+// leftMounted mounts where BuildKit does, until the test ends.
+func leftMounted(t *testing.T, mounts []mount.Mount) string {
+	t.Helper()
+	place, err := os.MkdirTemp("", "buildkit-mount") //nolint:usetesting // it is found by its name
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = mount.UnmountAll(place, unix.MNT_DETACH) // it may be gone, as it should
+		_ = os.Remove(place)
+	})
+	if err := mount.All(mounts, place); err != nil {
+		t.Fatal(err)
+	}
+	return place
 }
 
 // leftBehind are the mounts, bundles and control groups of RUN steps below a root.
