@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/seaworthyhq/seaworthy/internal/cli"
+	"github.com/seaworthyhq/seaworthy/internal/coldstart"
 	"github.com/seaworthyhq/seaworthy/internal/edge/server"
 	"github.com/seaworthyhq/seaworthy/internal/engine"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/shim"
@@ -14,6 +15,7 @@ import (
 var version = "unversioned" // set by the linker
 
 func main() {
+	coldstart.Brief()
 	if shim.Invoked() {
 		shim.Main()
 		return
@@ -29,6 +31,7 @@ func main() {
 }
 
 func runEngine(ctx context.Context, root, config string, onDemand bool) error {
+	coldstart.Lasting()
 	settings, err := engine.LoadSettings(config)
 	if err != nil {
 		return err
