@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/go-units"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -148,7 +149,7 @@ func (c *converter) dockerfile(s types.ServiceConfig) (*Dockerfile, *source) {
 	b := s.Build
 	d := &Dockerfile{
 		Context: b.Context, Args: arguments(b.Args), NamedContexts: b.AdditionalContexts, Secrets: c.buildSecrets(s), SSH: agents(b.SSH),
-		Labels: b.Labels, ExtraHosts: hostMappings(b.ExtraHosts), ShmSize: int64(b.ShmSize), Ulimits: ulimits(b.Ulimits),
+		Labels: b.Labels, ExtraHosts: hostMappings(b.ExtraHosts), ShmSize: int64(b.ShmSize), Ulimits: c.buildUlimits(s),
 		NoCache: b.NoCache, NoCacheFilter: b.NoCacheFilter, Pull: b.Pull,
 	}
 	if b.Network == "none" {
@@ -169,6 +170,18 @@ func (c *converter) dockerfile(s types.ServiceConfig) (*Dockerfile, *source) {
 		}
 	}
 	return c.dockerfileSource(s, d)
+}
+
+// buildUlimits are limits that the builder can set: what it cannot read, it would blame on the Dockerfile.
+func (c *converter) buildUlimits(s types.ServiceConfig) map[string]release.Ulimit {
+	all := ulimits(s.Build.Ulimits)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		limit := units.Ulimit{Name: name, Soft: all[name].Soft, Hard: all[name].Hard}
+		if _, err := units.ParseUlimit(limit.String()); err != nil {
+			c.add(c.at(servicePath(s.Name, "build", "ulimits", name), err.Error(), "builds take the limits of docker run --ulimit, such as nofile: {soft: 1024, hard: 2048}"))
+		}
+	}
+	return all
 }
 
 func (c *converter) dockerfileSource(s types.ServiceConfig, d *Dockerfile) (*Dockerfile, *source) {
