@@ -39,7 +39,7 @@ type Event struct {
 	Step        *Step               `json:"step,omitempty"`        // for type step
 	Instruction *Instruction        `json:"instruction,omitempty"` // for type instruction
 	Report      *Report             `json:"report,omitempty"`      // for type report
-	Times       *Times              `json:"times,omitempty"`       // for type times
+	Times       *release.Times      `json:"times,omitempty"`       // for type times
 	Log         *Log                `json:"log,omitempty"`         // for type log
 	Message     *Message            `json:"message,omitempty"`     // for type message
 	Plan        *Plan               `json:"plan,omitempty"`        // for type plan
@@ -121,14 +121,7 @@ type Report struct {
 	Failures []string `json:"failures,omitempty"`
 }
 
-// Times are all steps of a pipeline with their times.
-type Times struct {
-	Steps []release.StepRun `json:"steps"`          // in the order of the graph
-	Path  []string          `json:"path,omitempty"` // the critical path: keys of the steps that the end waited for, in order
-	Took  time.Duration     `json:"took"`           // nanoseconds, of all of it
-}
-
-// Place is where a step has an instruction written.
+// Place is where a step has an instruction written, or the one that something is done for.
 type Place struct {
 	Step    string `json:"step"`              // key
 	Line    int    `json:"line"`              // from 1
@@ -137,8 +130,8 @@ type Place struct {
 
 // Instruction is a change of the state of one instruction (a vertex of the build graph).
 type Instruction struct {
-	Digest  string        `json:"digest"`            // tells it from every other one of the build
-	Steps   []string      `json:"steps"`             // the stages it belongs to, by step key; one or more
+	Digest  string        `json:"digest"`            // tells it from every other one of the stream
+	Steps   []string      `json:"steps"`             // the stages it belongs to, by step key, in the order of the Dockerfile
 	Text    string        `json:"text"`              // as written in the Dockerfile
 	File    string        `json:"file,omitempty"`    // the Dockerfile
 	Line    int           `json:"line,omitempty"`    // first line in File; 0: none
@@ -147,7 +140,8 @@ type Instruction struct {
 	Current int64         `json:"current,omitempty"` // bytes of a transfer that are done
 	Total   int64         `json:"total,omitempty"`   // bytes of the whole transfer; 0: unknown
 	Error   string        `json:"error,omitempty"`   // why it failed
-	Places  []Place       `json:"places,omitempty"`  // of each stage that it belongs to
+	// Places are where each of its stages has it written. What is done besides has those of the instructions it is done for.
+	Places []Place `json:"places,omitempty"`
 }
 
 // Stream of a log line.

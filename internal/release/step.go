@@ -10,8 +10,8 @@ type StepRun struct {
 	State   string    `json:"state"`             // how it ended: done, cached, failed, stopped, skipped
 	After   []string  `json:"after,omitempty"`   // keys of what it takes from
 	Because []Reason  `json:"because,omitempty"` // why it did not come from cache
-	Queued  time.Time `json:"queued,omitzero"`   // when all that it takes from was there
-	Started time.Time `json:"started,omitzero"`  // by the engine's clock
+	Queued  time.Time `json:"queued,omitzero"`   // when what its first instruction takes from was there
+	Started time.Time `json:"started,omitzero"`  // by the engine's clock; none: nothing of it had to be looked at
 	Ended   time.Time `json:"ended,omitzero"`    // by the engine's clock
 	Bytes   int64     `json:"bytes,omitempty"`   // that it transferred
 	Tests   Tests     `json:"tests,omitzero"`    // of a check that reports them
