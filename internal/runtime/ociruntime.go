@@ -31,7 +31,8 @@ const oldestCrun = 8
 type ociRuntime struct {
 	name       string // runc or crun
 	path       string
-	passedOver error // why it is not crun, which is installed
+	sealed     *sealedProgram // what is run by that path, where it gains from being run from memory
+	passedOver error          // why it is not crun, which is installed
 }
 
 // OCIRuntime is the name of what new replicas are run with, runc or crun.
@@ -103,10 +104,11 @@ func (r *Runtime) findCrun(ctx context.Context, chroot bool) (ociRuntime, error)
 			Kind: release.KindEngine, Err: errors.New("crun does not bind host paths in a chroot"), Hint: "set runtime: runc",
 		}
 	}
+	sealed := &sealedProgram{path: path}
 	if aide.MixedCgroups() {
 		path = r.programs.crun
 	}
-	return ociRuntime{name: crun, path: path}, nil
+	return ociRuntime{name: crun, path: path, sealed: sealed}, nil
 }
 
 func missing(name, debian string, err error) error {

@@ -20,12 +20,17 @@ import (
 	"github.com/containerd/typeurl/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/seaworthyhq/seaworthy/internal/runtime/aide"
 	"github.com/seaworthyhq/seaworthy/internal/runtime/shim"
 )
+
+// sealedPath is where the processes that a shim starts find the second file that it was given.
+const sealedPath = "/proc/self/fd/4"
 
 // run is the connection to the shim of one replica.
 type run struct {
 	id     string
+	oci    string // the OCI runtime, as its shim finds it
 	client *ttrpc.Client
 	task   taskapi.TTRPCTaskService
 	lost   chan struct{} // closed when the connection is
@@ -56,6 +61,16 @@ func (r *Runtime) spawn(id string) (*run, error) {
 	cmd := exec.Command(r.programs.shim)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = r.shimDir(id), output, output, []*os.File{socket}
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), r.crunScratch()}
+	oci := r.oci.path
+	if r.oci.sealed != nil {
+		if program, err := r.oci.sealed.open(); err == nil { // else it copies itself
+			cmd.ExtraFiles = append(cmd.ExtraFiles, program)
+			cmd.Env = append(cmd.Env, aide.SealedCrun+"="+sealedPath)
+			if oci != r.programs.crun { // which finds it by that variable
+				oci = sealedPath
+			}
+		}
+	}
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true} // what stops the engine's group does not stop it
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start shim: %w", err)
@@ -65,7 +80,7 @@ func (r *Runtime) spawn(id string) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.shim = cmd.Process
+	n.shim, n.oci = cmd.Process, oci
 	return n, nil
 }
 
@@ -75,7 +90,7 @@ func (r *Runtime) dial(id string) (*run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to shim: %w", err)
 	}
-	n := &run{id: id, lost: make(chan struct{})}
+	n := &run{id: id, oci: r.oci.path, lost: make(chan struct{})}
 	n.client = ttrpc.NewClient(conn, ttrpc.WithOnClose(func() { close(n.lost) }))
 	n.task = taskapi.NewTTRPCTaskClient(n.client)
 	return n, nil
@@ -97,8 +112,8 @@ func inNamespace(ctx context.Context) context.Context {
 }
 
 // create makes the process and holds it before its first instruction.
-func (n *run) create(ctx context.Context, bundle, program, programRoot string, to stdio) error {
-	opts, err := typeurl.MarshalAnyToProto(&options.Options{BinaryName: program, Root: programRoot})
+func (n *run) create(ctx context.Context, bundle, root string, to stdio) error {
+	opts, err := typeurl.MarshalAnyToProto(&options.Options{BinaryName: n.oci, Root: root})
 	if err != nil {
 		return err
 	}

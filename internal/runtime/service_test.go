@@ -47,6 +47,7 @@ func TestServiceIsHonoured(t *testing.T) {
 			{"usual capabilities", func(*release.Service) {}, "grep CapEff /proc/self/status", "CapEff:\t00000000a80425fb"},
 			{"no new privileges", func(*release.Service) {}, "grep -E 'NoNewPrivs|Seccomp:' /proc/self/status", "NoNewPrivs:\t1\nSeccomp:\t2"},
 			{"masked paths", func(*release.Service) {}, "wc -c < /proc/timer_list; touch /proc/sys/kernel/x 2>/dev/null || echo refused", "0\nrefused"},
+			{"no files of others", func(*release.Service) {}, "echo $(ls /proc/1/fd); echo $(ls /proc/self/fd)", "0 1 2\n0 1 2 3"},
 			{"limits are only read", func(*release.Service) {}, "touch /sys/fs/cgroup/x 2>/dev/null || echo refused", "refused"},
 			{"low ports for everyone", func(s *release.Service) { s.User = "1000" }, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
 			{"extra hosts", func(s *release.Service) {

@@ -68,7 +68,7 @@ func (r *Runtime) start(ctx context.Context, c *container, again bool, to stdio)
 	}()
 	go cgroup.ReadyMoves()
 	r.cgroups.RLock()
-	err = run.create(ctx, r.bundle(c.id), r.oci.path, r.dir.runtimeRoot(r.oci.name), to)
+	err = run.create(ctx, r.bundle(c.id), r.dir.runtimeRoot(r.oci.name), to)
 	r.cgroups.RUnlock()
 	if err != nil {
 		return nil, userError(c, err)

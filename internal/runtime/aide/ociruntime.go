@@ -41,11 +41,17 @@ func runCrun(args []string) error {
 	})
 }
 
+// SealedCrun is the variable that says where there is a crun that need not copy itself.
+const SealedCrun = "SEAWORTHY_CRUN"
+
 // runOCI becomes that OCI runtime, in the root and with the mounts that prepare gives this thread.
 func runOCI(name string, args []string, prepare func() error) error {
-	program, err := exec.LookPath(name)
-	if err != nil {
-		return err
+	program := os.Getenv(SealedCrun)
+	if program == "" || name != "crun" {
+		var err error
+		if program, err = exec.LookPath(name); err != nil {
+			return err
+		}
 	}
 	runtime.LockOSThread()
 	if err := prepare(); err != nil {

@@ -36,7 +36,6 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	stayLean()
 	if err := reaper.SetSubreaper(1); err != nil {
 		return fmt.Errorf("become subreaper: %w", err)
 	}
@@ -74,7 +73,7 @@ func serve() error {
 	return nil
 }
 
-// stayLean trades speed, of which a shim needs little, for memory, of which there are many.
+// stayLean trades speed, of which a shim needs little once its replica runs, for memory, of which there are many.
 func stayLean() {
 	debug.SetGCPercent(40)
 	runtime.GOMAXPROCS(2)

@@ -39,6 +39,15 @@ func (s *service) Create(ctx context.Context, r *taskapi.CreateTaskRequest) (*ta
 	return resp, err
 }
 
+// Start lets the replica's process begin.
+func (s *service) Start(ctx context.Context, r *taskapi.StartRequest) (*taskapi.StartResponse, error) {
+	resp, err := s.TTRPCTaskService.Start(ctx, r)
+	if r.ExecID == "" {
+		go stayLean() // what was at stake until here was time
+	}
+	return resp, err
+}
+
 // byHandle is the process with a handle, which never stands for another one that has got its id; nil: the kernel has no handles.
 func byHandle(pid int) *os.Process {
 	process, err := os.FindProcess(pid)

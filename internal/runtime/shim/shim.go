@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	_ "github.com/seaworthyhq/seaworthy/internal/coldstart" // until stayLean
 	"github.com/seaworthyhq/seaworthy/internal/runtime/aide"
 )
 
