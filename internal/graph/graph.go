@@ -9,6 +9,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/project"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // Role says what a stage is for.
@@ -47,7 +48,11 @@ type Node struct {
 	Skipped bool `json:"skipped,omitempty"`
 	// Services are those that are built from just this stage, sorted.
 	Services []string `json:"services,omitempty"`
-	askable  bool
+	// Reports are the paths of its files that are kept, if it is a check that is built, and Timeout is how long it may take.
+	Reports []string         `json:"reports,omitempty"`
+	Timeout release.Duration `json:"timeout,omitzero"`
+	askable bool
+	asked   bool // seaworthy.yaml says to run it
 }
 
 // Edge says that To takes from From.
@@ -69,7 +74,9 @@ type Target struct {
 	Key        string `json:"key"`
 	Dockerfile string `json:"dockerfile,omitempty"` // its key
 	Target     string `json:"target,omitempty"`     // what BuildKit takes; empty: the last stage
-	Image      bool   `json:"image"`                // false: a check, of which only the success counts
+	Image      bool   `json:"image"`                // false: a check, of which the success and the reports count
+	// Reports are the paths of its files that are kept.
+	Reports []string `json:"reports,omitempty"`
 }
 
 // New makes the graph of all environments that a release of the project carries.
@@ -154,7 +161,7 @@ func (g *Graph) reach(key string, into map[string]bool) {
 }
 
 // Targets is the smallest set of stages that has to be asked for: what services are built from, and the checks that none
-// of the other targets has in it. Images come first.
+// of the other targets has in it or that have reports, which nobody else would bring. Images come first.
 func (g *Graph) Targets() []Target {
 	var images, checks []Target
 	for _, n := range g.Nodes {
@@ -163,7 +170,7 @@ func (g *Graph) Targets() []Target {
 		}
 	}
 	for _, n := range g.Nodes {
-		if n.Built && n.Role != Image && !slices.ContainsFunc(g.neededBy[n.Key], func(k string) bool { return g.Node(k).Built }) {
+		if n.Built && n.Role != Image && (len(n.Reports) > 0 || g.isLeaf(&n)) {
 			checks = append(checks, n.target(false))
 		}
 	}
@@ -171,7 +178,47 @@ func (g *Graph) Targets() []Target {
 }
 
 func (n *Node) target(image bool) Target {
-	return Target{Key: n.Key, Dockerfile: n.Dockerfile, Target: n.Target, Image: image}
+	return Target{Key: n.Key, Dockerfile: n.Dockerfile, Target: n.Target, Image: image, Reports: n.Reports}
+}
+
+// isLeaf reports whether nothing that is built needs the stage.
+func (g *Graph) isLeaf(n *Node) bool {
+	return !slices.ContainsFunc(g.neededBy[n.Key], func(k string) bool { return g.Node(k).Built })
+}
+
+// Skips are the checks that have to be skipped for a stage not to be built, as seaworthy.yaml names them; none if an image needs it.
+func (g *Graph) Skips(key string) []string {
+	if n := g.Node(key); n == nil || n.Role != Check || !n.Built {
+		return nil
+	}
+	needing := map[string]bool{}
+	g.reachUp(key, needing)
+	var names []string
+	for i := range g.Nodes {
+		if n := &g.Nodes[i]; needing[n.Key] && n.Built && (g.isLeaf(n) || n.asked) {
+			names = append(names, n.inSettings())
+		}
+	}
+	return names
+}
+
+// reachUp is all that takes from the stage, directly or not, itself included.
+func (g *Graph) reachUp(key string, into map[string]bool) {
+	if into[key] {
+		return
+	}
+	into[key] = true
+	for _, next := range g.neededBy[key] {
+		g.reachUp(next, into)
+	}
+}
+
+// inSettings is how seaworthy.yaml names the stage.
+func (n *Node) inSettings() string {
+	if n.Dockerfile == "" {
+		return n.Name
+	}
+	return n.Dockerfile + "/" + n.Name
 }
 
 // Event is the graph as it is shown.

@@ -51,6 +51,9 @@ func (r *roles) settle(n *Node) {
 	}
 	n.Role, n.Why = r.role(n)
 	n.Built = n.Role != Other && !n.Skipped
+	if rule := r.project.Rule(n.Dockerfile, n.Name); n.Role == Check && n.Built {
+		n.Reports, n.Timeout, n.asked = rule.Reports, rule.Timeout, rule.Say == project.CheckRun
+	}
 }
 
 func (r *roles) role(n *Node) (role Role, why string) {
@@ -78,13 +81,8 @@ func (r *roles) role(n *Node) (role Role, why string) {
 	return r.leaf(n)
 }
 
-// setting is what seaworthy.yaml says about a stage, by its name alone or with the Dockerfile's.
-func setting(p *project.Project, n *Node) project.Check {
-	if c, ok := p.Checks[n.Dockerfile+"/"+n.Name]; ok {
-		return c
-	}
-	return p.Checks[n.Name]
-}
+// setting is what seaworthy.yaml says about a stage.
+func setting(p *project.Project, n *Node) project.Check { return p.Rule(n.Dockerfile, n.Name).Say }
 
 func skipped(p *project.Project, n *Node) bool { return setting(p, n) == project.CheckSkip }
 
@@ -134,6 +132,9 @@ func (g *Graph) warn(p *project.Project) {
 					fmt.Sprintf("let RUN do the work instead of CMD, or write checks: {%s: skip} into %s", s.Name, project.SettingsFile)))
 			case n.Role == Image && skipped(p, n):
 				g.Warnings = append(g.Warnings, d.Warning(s.Line, fmt.Sprintf("%s cannot be skipped: %s", s.Name, n.Why), "remove it from checks in "+project.SettingsFile))
+			case n.Role == Image && len(p.Rule(n.Dockerfile, n.Name).Reports) > 0:
+				g.Warnings = append(g.Warnings, d.Warning(s.Line, fmt.Sprintf("the reports of %s are not kept, since it is no check: %s", s.Name, n.Why),
+					fmt.Sprintf("let a stage of its own run the tests: FROM %s AS test", s.Name)))
 			case n.Role == Other && !s.CanBeAsked() && len(g.neededBy[s.Key]) == 0:
 				g.Warnings = append(g.Warnings, d.Warning(s.Line, "this stage is not built: "+n.Why, "give it a name: FROM … AS test"))
 			}

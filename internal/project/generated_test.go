@@ -137,6 +137,7 @@ An example:
 ` + "```yaml" + `
 name: hrefcounter
 checks:
+  test: {reports: /src/reports, timeout: 10m}
   bench: skip          # listed as skipped
   dev: run             # gates although its name says it is for developers
 environments:
@@ -150,11 +151,32 @@ environments:
 | --- | --- | --- |
 `)
 	s := &shape{root: root}
-	writeKeys(&b, s, s.deref(root), "", map[string]any{})
+	writeKeys(&b, s, s.deref(root), "")
+	b.WriteString(aboutReports)
 	return b.Bytes()
 }
 
-func writeKeys(b *bytes.Buffer, s *shape, schema map[string]any, prefix string, field map[string]any) {
+const aboutReports = `
+## Reports
+
+` + "```yaml" + `
+checks:
+  test: {reports: /src/reports, timeout: 10m}
+  lint: {reports: [/src/lint.xml, "/src/**/*.sarif"]}
+` + "```" + `
+
+A mapping means ` + "`run`" + `. The files of a check are in ` + "`.seaworthy/reports/STAGE/`" + ` of your project when its build has ended: those of
+a folder, a single file by its name, and what a glob finds by its path behind the part without ` + "`*`" + `. They are taken from the file system
+that the stage left, so it needs no shell; where it failed or ran out of time, from that of the instruction it ended in. What an earlier run
+left in the folder goes. Links and special files are not taken, and at most 10,000 files of 256 MiB in all. What is on a
+` + "`RUN --mount=type=cache`" + ` or ` + "`tmpfs`" + ` is no part of the stage: copy it out. A path that is not there is a warning. Of a Dockerfile that
+a service brought with it, the folder is ` + "`.seaworthy/reports/SERVICE/STAGE/`" + `.
+
+JUnit XML and what ` + "`go test -json`" + ` writes are summed up, found by their content: "142 tests, 2 failed: TestParse, TestRead". Where no report
+says anything of tests, ` + "`go test -json`" + ` on the check's standard output counts.
+`
+
+func writeKeys(b *bytes.Buffer, s *shape, schema map[string]any, prefix string) {
 	properties, _ := members(schema)
 	for _, name := range slices.SortedFunc(maps.Keys(properties), byBuilt(properties)) {
 		field := properties[name].(map[string]any)
@@ -167,9 +189,12 @@ func writeKeys(b *bytes.Buffer, s *shape, schema map[string]any, prefix string, 
 		if field["x-later"] != nil {
 			continue
 		}
-		writeKeys(b, s, sub, prefix+name+".", field)
+		writeKeys(b, s, sub, prefix+name+".")
 		if items, ok := sub["additionalProperties"].(map[string]any); ok {
-			writeKeys(b, s, s.deref(items), prefix+name+".*.", field)
+			items = s.deref(items)
+			for _, form := range append(schemas(items["oneOf"]), items) {
+				writeKeys(b, s, s.deref(form), prefix+name+".*.")
+			}
 		}
 	}
 }
@@ -250,8 +275,13 @@ func (Strings) JSONSchema() *jsonschema.Schema {
 // JSONSchema describes both forms.
 func (CheckSetting) JSONSchema() *jsonschema.Schema {
 	properties := jsonschema.NewProperties()
-	properties.Set("reports", &jsonschema.Schema{
-		Type: "string", Description: "Where in the stage its reports are.", Extras: map[string]any{"x-later": "true"},
+	reports := Strings{}.JSONSchema()
+	reports.Description = "Where in the stage the check leaves its reports: files, folders or globs (`*`, `**`), from the root. They are kept in " +
+		"`.seaworthy/reports/STAGE/` of the project, whether it passes, comes from cache, fails or runs out of time."
+	reports.Examples = []any{"/src/reports"}
+	properties.Set("reports", reports)
+	properties.Set("timeout", &jsonschema.Schema{
+		Type: "string", Description: "How long the check may take, from its first instruction after FROM. Then it is ended, and fails.", Examples: []any{"10m"},
 	})
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 		{Type: "string", Enum: []any{string(CheckSkip), string(CheckRun)}, Description: "skip: listed, not built. run: gates the release, whatever its name."},

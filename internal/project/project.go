@@ -25,8 +25,8 @@ type Project struct {
 	Environment Environment   `json:"environment"`
 	Others      []Environment `json:"others,omitempty"`
 	// Dockerfiles are parsed once for each distinct build; the main one (with an empty Key) comes first.
-	Dockerfiles []*Dockerfile    `json:"dockerfiles,omitempty"`
-	Checks      map[string]Check `json:"checks,omitempty"` // by stage, what seaworthy.yaml says
+	Dockerfiles []*Dockerfile        `json:"dockerfiles,omitempty"`
+	Checks      map[string]CheckRule `json:"checks,omitempty"` // by stage, what seaworthy.yaml says
 	// Developer has the stages that files of other tools build, by step key, with the file: they are no checks.
 	Developer map[string]string `json:"developer,omitempty"`
 	Warnings  Problems          `json:"warnings,omitempty"` // warnings and infos
@@ -78,6 +78,13 @@ const (
 	CheckSkip Check = "skip" // listed, not built
 	CheckRun  Check = "run"  // gates although its name says that it is for developers
 )
+
+// CheckRule is all that seaworthy.yaml says about a stage. The zero value says nothing.
+type CheckRule struct {
+	Say     Check            `json:"say,omitempty"`
+	Reports []string         `json:"reports,omitempty"` // files, folders and globs in the stage that are kept: absolute and clean
+	Timeout release.Duration `json:"timeout,omitzero"`  // of what the stage runs; 0: none
+}
 
 // content is where the bytes of a release.File come from.
 type content struct {

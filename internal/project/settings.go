@@ -152,10 +152,11 @@ func (s *Strings) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*[]string)(s))
 }
 
-// CheckSetting is an entry of checks.
+// CheckSetting is an entry of checks: a word, or a mapping, which means run.
 type CheckSetting struct {
 	Check   Check
-	Reports string
+	Reports Strings
+	Timeout string
 }
 
 // UnmarshalYAML reads a word or a mapping.
@@ -164,10 +165,11 @@ func (s *CheckSetting) UnmarshalYAML(n *yaml.Node) error {
 		return n.Decode(&s.Check)
 	}
 	var long struct {
-		Reports string `yaml:"reports"`
+		Reports Strings `yaml:"reports"`
+		Timeout string  `yaml:"timeout"`
 	}
 	err := n.Decode(&long)
-	s.Reports = long.Reports
+	*s = CheckSetting{CheckRun, long.Reports, long.Timeout}
 	return err
 }
 
