@@ -18,14 +18,22 @@ const (
 // scrollback already.
 func (v *view) frame(o Output, height int, settled bool, now time.Time) []string {
 	steps := v.operations()
+	stages := steps[:0:0]
 	if !settled {
-		steps = append(v.stages(), steps...)
+		stages = v.stages()
 	}
-	foot := v.foot(o, steps, now)
+	all := slices.Concat(stages, steps)
+	foot := v.foot(o, all, now)
 	room := height - len(foot)
 	extra := append(v.looseLines(o, now), v.replicaLines(o)...)
-	extra = extra[:min(len(extra), max(0, room-3))]
-	lines := v.stepLines(o, steps, room-len(extra), now)
+	var lines []string
+	if b := v.board(stages, o.Width); len(steps) == 0 && b != nil && b.rows() <= room {
+		extra = extra[:min(len(extra), room-b.rows())]
+		lines = b.lines(v, o, room-len(extra), now)
+	} else {
+		extra = extra[:min(len(extra), max(0, room-3))]
+		lines = v.listLines(o, all, room-len(extra), now)
+	}
 	lines = append(append(lines, extra...), foot...)
 	for i := range lines {
 		lines[i] = cut(lines[i], o.Width)
@@ -33,26 +41,31 @@ func (v *view) frame(o Output, height int, settled bool, now time.Time) []string
 	return lines[max(0, len(lines)-max(0, height)):]
 }
 
-// stepLines are the rows of the steps and the ends of their logs, in as many lines as there is room for.
-func (v *view) stepLines(o Output, steps []*step, room int, now time.Time) []string {
+// listLines are the rows of steps below each other, and where there is room for too few of them, those that matter now.
+func (v *view) listLines(o Output, steps []*step, room int, now time.Time) []string {
 	shown, folded := steps, []string(nil)
 	if len(steps) > room {
 		shown, folded = v.fold(o, steps, room)
 	}
-	c := measure(shown, o.Width)
-	tails := shareTails(shown, room-len(shown)-len(folded))
+	p := picture{steps: shown, gutter: list(len(shown))}
+	return append(v.pictureLines(o, p, measure(p, o.Width), room-len(folded), now), folded...)
+}
+
+// pictureLines are the rows of steps and the ends of their logs, in as many lines as there is room for.
+func (v *view) pictureLines(o Output, p picture, c columns, room int, now time.Time) []string {
+	tails := shareTails(p.steps, room-len(p.steps))
 	var lines []string
-	for i, s := range shown {
+	for i, s := range p.steps {
 		r := v.row(s, now)
 		if s.state == event.Started {
 			r.glyph = spinner[int(now.Sub(v.began)/tick)%len(spinner)]
 		}
-		lines = append(lines, r.render(o, c))
+		lines = append(lines, r.render(o, p.rows[i], c))
 		for _, line := range s.log.last(tails[i]) {
-			lines = append(lines, o.Paint(Dim, cut("  │ "+Clean(line), c.width)))
+			lines = append(lines, o.Paint(Dim, cut(p.margin(i)+Clean(line), c.width)))
 		}
 	}
-	return append(lines, folded...)
+	return lines
 }
 
 // shareTails deals the room that is left out to the logs of what runs and what failed, one line each in turn.

@@ -44,7 +44,16 @@ func (v *view) logName(l event.Log) string {
 	if l.Service != "" {
 		return logReplica(l)
 	}
-	return v.nameOf(l.Step)
+	return v.namesOf(writersOf(l))
+}
+
+// namesOf is what people call the steps of those keys.
+func (v *view) namesOf(keys []string) string {
+	names := make([]string, len(keys))
+	for i, key := range keys {
+		names[i] = v.nameOf(key)
+	}
+	return listed(names, 3)
 }
 
 // nameOf is what people call the step of that key.

@@ -47,9 +47,9 @@ func (p *plain) Emit(e event.Event) {
 	if p.closed {
 		return
 	}
-	started := e.Instruction != nil && p.view.begun(e.Instruction.Digest)
+	known := e.Instruction != nil && p.view.begun(e.Instruction.Digest) || e.Step != nil && p.view.explained(e.Step.Key)
 	p.view.apply(e, time.Now())
-	lines := p.lines(e, started)
+	lines := p.lines(e, known)
 	p.held = append(p.held, lines...)
 	if e.Message != nil && !p.open {
 		p.keep = append(p.keep, lines...)
@@ -81,8 +81,8 @@ func (p *plain) release() {
 	p.held = nil
 }
 
-// lines are what is written of an event.
-func (p *plain) lines(e event.Event, begun bool) []string {
+// lines are what is written of an event. known means that its beginning was told before.
+func (p *plain) lines(e event.Event, known bool) []string {
 	switch {
 	case e.Message != nil:
 		var lines []string
@@ -95,9 +95,11 @@ func (p *plain) lines(e event.Event, begun bool) []string {
 	case p.Quiet:
 		return nil
 	case e.Instruction != nil:
-		return p.instructionLines(*e.Instruction, begun)
+		return p.instructionLines(*e.Instruction, known)
 	case e.Step != nil:
-		return p.stepLines(*e.Step)
+		return p.stepLines(*e.Step, known)
+	case e.Report != nil:
+		return []string{"[" + p.view.nameOf(e.Report.Step) + "] " + reportText(*e.Report)}
 	case e.Log != nil:
 		return []string{p.view.logLine(p.out, *e.Log)}
 	case e.Plan != nil && !e.Plan.Empty:
@@ -144,25 +146,28 @@ func (p *plain) owners(in event.Instruction) string {
 	if len(in.Steps) == 0 {
 		return "build"
 	}
-	names := make([]string, len(in.Steps))
-	for i, key := range in.Steps {
-		names[i] = p.view.nameOf(key)
-	}
-	return listed(names, 3)
+	return p.view.namesOf(in.Steps)
 }
 
 // stepLines say how a step ended; a stage's start shows in its instructions, an operation's has a line.
-func (p *plain) stepLines(e event.Step) []string {
+func (p *plain) stepLines(e event.Step, explained bool) []string {
 	s := p.view.step(e.Key)
 	if s.Role == rolloutRole {
 		return []string{"[" + p.rolloutName() + "] " + Clean(s.Name) + p.operationState(s)}
 	}
 	text := ""
 	switch e.State {
+	case event.Started:
+		if reason := s.reason(); reason != "" && !explained {
+			text = "because " + reason
+		}
 	case event.Done:
 		text = "done in " + Duration(s.took)
 		if outcome := s.outcome(); outcome != "" && outcome != Clean(s.Why) {
 			text += ": " + outcome
+		}
+		if !explained {
+			text = told(text, s.reason())
 		}
 	case event.Failed:
 		text = "failed after " + Duration(s.took)
@@ -207,6 +212,12 @@ func (p *plain) operationState(s *step) string {
 func (v *view) begun(digest string) bool {
 	in := v.instructions[digest]
 	return in != nil && !in.started.IsZero()
+}
+
+// explained reports whether it is known why a step did not come from cache.
+func (v *view) explained(key string) bool {
+	s := v.byKey[key]
+	return s != nil && len(s.because) > 0
 }
 
 // Close writes the summary.

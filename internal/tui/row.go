@@ -3,12 +3,14 @@ package tui
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // maxRow is how wide a row gets: on a wider terminal the times would be too far from what they belong to.
@@ -21,7 +23,8 @@ type row struct {
 	name  string
 	role  string
 	what  string
-	dim   bool // what is of no concern now
+	why   string // it does not come from cache
+	dim   bool   // what is of no concern now
 	took  string
 }
 
@@ -41,31 +44,31 @@ var glyphs = map[event.State]struct {
 var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 
 // columns are the widths that rows below each other share.
-type columns struct{ name, role, width int }
+type columns struct{ gutter, name, role, width int }
 
 // measure finds the columns for steps on an output of that width; 0 means no limit. Roles are left out where it is narrow.
-func measure(steps []*step, width int) columns {
-	c := columns{width: maxRow}
+func measure(p picture, width int) columns {
+	c := columns{gutter: p.width, width: maxRow}
 	if width > 0 {
 		c.width = min(maxRow, width)
 	}
-	for _, s := range steps {
+	for _, s := range p.steps {
 		c.name = max(c.name, ansi.StringWidth(Clean(s.Name)))
 		if s.Role != rolloutRole {
 			c.role = max(c.role, len(s.Role))
 		}
 	}
-	c.name = min(c.name, max(8, c.width*2/5))
-	if c.width < 60 {
+	c.name = min(c.name, max(8, (c.width-c.gutter)*2/5))
+	if c.width < 60+c.gutter {
 		c.role = 0
 	}
 	return c
 }
 
 // render lays the row out: what gives way first when there is little room, then the name.
-func (r row) render(o Output, c columns) string {
+func (r row) render(o Output, g gutterRow, c columns) string {
 	var b strings.Builder
-	b.WriteString(o.Paint(r.tone, r.glyph) + " ")
+	b.WriteString(o.Paint(Dim, g.before) + o.Paint(r.tone, r.glyph) + o.Paint(Dim, g.after) + " ")
 	name := pad(cut(r.name, c.name), c.name)
 	if r.tone == Dim {
 		name = o.Paint(Dim, name)
@@ -74,7 +77,7 @@ func (r row) render(o Output, c columns) string {
 	if c.role > 0 {
 		b.WriteString("  " + o.Paint(Dim, pad(cut(r.role, c.role), c.role)))
 	}
-	used := 2 + c.name
+	used := c.gutter + 1 + c.name
 	if c.role > 0 {
 		used += 2 + c.role
 	}
@@ -83,8 +86,8 @@ func (r row) render(o Output, c columns) string {
 		room -= ansi.StringWidth(r.took) + 2
 	}
 	if room > 0 && r.what != "" {
-		what := cut(r.what, room)
-		b.WriteString("  " + o.Paint(r.whatTone(), what))
+		what := r.whatIn(o, room)
+		b.WriteString("  " + what)
 		room -= ansi.StringWidth(what)
 	} else {
 		room += 2
@@ -93,6 +96,17 @@ func (r row) render(o Output, c columns) string {
 		b.WriteString(strings.Repeat(" ", max(0, room)+2) + o.Paint(Dim, r.took))
 	}
 	return strings.TrimRight(cut(b.String(), c.width), " ")
+}
+
+// whatIn is what happens and why in so much room: both are cut before one is left out.
+func (r row) whatIn(o Output, room int) string {
+	const between, least = " · ", 30
+	if r.why == "" || room < least {
+		return o.Paint(r.whatTone(), cut(r.what, room))
+	}
+	room -= ansi.StringWidth(between)
+	why := cut(r.why, max(room/2, room-ansi.StringWidth(r.what)))
+	return o.Paint(r.whatTone(), cut(r.what, room-ansi.StringWidth(why))) + o.Paint(Dim, between+why)
 }
 
 func (r row) whatTone() Tone {
@@ -121,6 +135,9 @@ func (v *view) row(s *step, now time.Time) row {
 		if waits != "" && s.running() == nil {                                // its first instructions needed nothing of the others
 			r.what, r.dim = waits, true
 		}
+		if r.what != waits {
+			r.why = s.reason()
+		}
 		r.took = ticking(now.Sub(s.started))
 	case event.Skipped:
 		r.what = "skipped"
@@ -131,8 +148,10 @@ func (v *view) row(s *step, now time.Time) row {
 		r.what, r.took = s.failureLine(), Duration(s.took)
 	case event.Stopped:
 		r.what = "stopped"
-	default:
+	case event.Cached:
 		r.what, r.took = s.outcome(), Duration(s.took)
+	default:
+		r.what, r.why, r.took = s.outcome(), s.reason(), Duration(s.took)
 	}
 	return r
 }
@@ -157,11 +176,12 @@ func withoutOptions(text string) string { return options.ReplaceAllString(text, 
 
 // outcome says how a step that ended well did so.
 func (s *step) outcome() string {
-	if s.detail != "" {
-		return Clean(s.detail)
-	}
 	all, _, cached := s.tally()
 	switch {
+	case s.detail != "":
+		return Clean(s.detail)
+	case s.tests.Total > 0:
+		return testsText(s.tests)
 	case s.state == event.Cached:
 		return "cached"
 	case s.Role == rolloutRole || all == 0:
@@ -173,16 +193,60 @@ func (s *step) outcome() string {
 }
 
 func (s *step) failureLine() string {
-	if in := s.failed(); in != nil {
-		return strings.TrimPrefix(place(in)+"  ", "  ") + withoutOptions(oneLine(in.Text))
+	in := s.failed()
+	if in == nil {
+		return oneLine(cmp.Or(s.err, s.detail, "failed"))
 	}
-	return oneLine(cmp.Or(s.err, s.detail, "failed"))
+	line := strings.TrimPrefix(s.place(in)+"  ", "  ")
+	if s.tests.Failed > 0 {
+		line += testsText(s.tests) + "  "
+	}
+	return line + withoutOptions(oneLine(in.Text))
 }
 
-// place is where an instruction stands: "Dockerfile:12", or nothing.
-func place(in *instruction) string {
-	if in.Line == 0 {
+// reason is why the step did not come from cache: the first reason, and how many there are besides.
+func (s *step) reason() string {
+	if len(s.because) == 0 {
 		return ""
 	}
-	return Clean(cmp.Or(in.File, "line")) + ":" + itoa(in.Line)
+	text := oneLine(s.because[0].Text)
+	if more := len(s.because) - 1; more > 0 {
+		text += " (+" + itoa(more) + ")"
+	}
+	return text
+}
+
+// told joins what is said of a step, as far as there is something to say.
+func told(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " · ")
+}
+
+// testsText sums up tests: "142 tests passed", "142 tests, 2 failed, 1 skipped".
+func testsText(t release.Tests) string {
+	text := Count(t.Total, "test")
+	switch {
+	case t.Failed > 0:
+		text += ", " + itoa(t.Failed) + " failed"
+	case t.Skipped == 0:
+		return text + " passed"
+	}
+	if t.Skipped > 0 {
+		text += ", " + itoa(t.Skipped) + " skipped"
+	}
+	return text
+}
+
+// place is where an instruction stands in the step's stage: "Dockerfile:12", or nothing.
+func (s *step) place(in *instruction) string {
+	line := in.Line
+	for _, p := range in.Places {
+		if p.Step == s.Key && p.Line > 0 {
+			line = p.Line
+			break
+		}
+	}
+	if line == 0 {
+		return ""
+	}
+	return Clean(cmp.Or(in.File, "line")) + ":" + itoa(line)
 }

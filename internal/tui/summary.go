@@ -24,20 +24,28 @@ func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 		alike[s.state] = append(alike[s.state], s)
 	}
 	folds := func(s *step) bool { return !opts.Verbose && foldWords[s.state] != "" && len(alike[s.state]) > 1 }
-	c := measure(slices.DeleteFunc(slices.Clone(stages), folds), o.Width)
+	kept := slices.DeleteFunc(slices.Clone(stages), folds)
+	p := picture{steps: kept, gutter: list(len(kept))}
+	if len(kept) == len(stages) && opts.Mode == Terminal && !opts.Quiet {
+		p = v.picture(stages, o.Width)
+		stages = p.steps
+	}
+	c := measure(p, o.Width)
 	var lines []string
 	for _, s := range stages {
-		switch {
-		case !folds(s):
-			lines = append(lines, v.settledRow(s, now).render(o, c))
-		case s == alike[s.state][0]:
+		if i := slices.Index(p.steps, s); i >= 0 {
+			lines = append(lines, v.settledRow(s, now).render(o, p.rows[i], c))
+			if opts.Verbose {
+				lines = append(lines, instructionLines(o, s, p.rows[i].below, c)...)
+			}
+		} else if s == alike[s.state][0] {
 			lines = append(lines, foldedLine(o, alike[s.state], c))
 		}
-		if opts.Verbose {
-			lines = append(lines, instructionLines(o, s, c)...)
-		}
 	}
-	return lines
+	if opts.Quiet || opts.Mode == Plain { // there, it was told when it was kept
+		return lines
+	}
+	return append(lines, v.reportLines(o)...)
 }
 
 // foldWords are the states of which several stages share a row: there is no more to say of each.
@@ -86,14 +94,14 @@ func foldedLine(o Output, steps []*step, c columns) string {
 	return cut(line+o.Paint(Dim, ": "+listed(names, namesListed)), c.width)
 }
 
-func instructionLines(o Output, s *step, c columns) []string {
+func instructionLines(o Output, s *step, beside string, c columns) []string {
 	var lines []string
 	for _, in := range s.instructions {
 		took := Duration(in.Took)
 		if in.State == event.Cached {
 			took = "cached"
 		}
-		lines = append(lines, o.Paint(Dim, cut("    "+pad(took, 8)+"  "+oneLine(in.Text), c.width)))
+		lines = append(lines, o.Paint(Dim, cut(pad(beside, c.gutter)+"   "+pad(took, 8)+"  "+oneLine(in.Text), c.width)))
 	}
 	return lines
 }
@@ -102,14 +110,14 @@ func instructionLines(o Output, s *step, c columns) []string {
 func (v *view) summary(o Output, opts Options, err error, now time.Time) []string {
 	var lines []string
 	operations := v.operations()
-	c := measure(operations, o.Width)
+	c := measure(picture{steps: operations, gutter: list(0)}, o.Width)
 	left := err != nil && interrupted(err) // by its user, who wants to know how far it is; the engine goes on
 	for _, s := range operations {
 		switch {
 		case left && opts.Mode == Terminal:
-			lines = append(lines, v.leftRow(s, now).render(o, c))
+			lines = append(lines, v.leftRow(s, now).render(o, gutterRow{}, c))
 		case opts.Verbose || s.state == event.Failed:
-			lines = append(lines, v.settledRow(s, now).render(o, c))
+			lines = append(lines, v.settledRow(s, now).render(o, gutterRow{}, c))
 		}
 	}
 	shownAlready := opts.Verbose || opts.Mode == Plain && !opts.Quiet
@@ -144,7 +152,7 @@ func (v *view) ending(o Output, err error, now time.Time) []string {
 
 // failureLog is the log of a step that failed, whole, but for the end that the error which is shown next has anyway.
 func failureLog(o Output, s *step, err error) []string {
-	log := s.log.last(tailLimit)
+	log := slices.Clone(s.log.lines)
 	for i := range log {
 		log[i] = strings.TrimRight(Clean(log[i]), " ")
 	}
@@ -153,7 +161,7 @@ func failureLog(o Output, s *step, err error) []string {
 		return nil
 	}
 	lines := []string{"", o.Paint(Strong, "log of "+Clean(s.Name))}
-	if lost := s.log.lost(); lost > 0 {
+	if lost := s.log.lost; lost > 0 {
 		lines = append(lines, o.Paint(Dim, "│ … "+Count(lost, "line")+" before"))
 	}
 	for _, line := range head {

@@ -1,35 +1,35 @@
 package tui
 
-// tailLimit is how many lines of a running step's log are kept to be shown in full if it fails.
-const tailLimit = 500
+import "strings"
+
+// How much of the log of a running step is kept to be shown in full if it fails.
+const (
+	tailLines = 500
+	tailBytes = 256 << 10
+)
 
 // tail is the end of a log. Its memory is bounded, however much is written.
 type tail struct {
-	lines   []string // a ring once it is full
-	written int
+	lines []string
+	bytes int
+	lost  int // lines that were written before those that are kept
 }
 
 func (t *tail) add(line string) {
 	if len(line) > maxLine {
-		line = line[:maxLine] + "…"
+		line = strings.Clone(line[:maxLine]) + "…" // the rest of it is not kept
 	}
-	if len(t.lines) < tailLimit {
-		t.lines = append(t.lines, line)
-	} else {
-		t.lines[t.written%tailLimit] = line
+	t.lines = append(t.lines, line)
+	t.bytes += len(line)
+	drop := 0
+	for len(t.lines)-drop > tailLines || t.bytes > tailBytes {
+		t.bytes -= len(t.lines[drop])
+		t.lines[drop] = ""
+		drop++
 	}
-	t.written++
+	t.lines = t.lines[drop:]
+	t.lost += drop
 }
 
 // last returns the last n lines, or fewer.
-func (t *tail) last(n int) []string {
-	n = min(n, len(t.lines))
-	lines := make([]string, 0, max(0, n))
-	for i := t.written - n; i < t.written; i++ {
-		lines = append(lines, t.lines[i%tailLimit])
-	}
-	return lines
-}
-
-// lost is how many lines were written before those that are kept.
-func (t *tail) lost() int { return t.written - len(t.lines) }
+func (t *tail) last(n int) []string { return t.lines[len(t.lines)-max(0, min(n, len(t.lines))):] }

@@ -96,8 +96,14 @@ func TestMemoryOfALogIsBounded(t *testing.T) {
 	for range 2000 {
 		log.add(line)
 	}
-	if len(log.lines) != tailLimit || len(log.lines[0]) > maxLine+len("…") || log.lost() != 2000-tailLimit {
-		t.Errorf("kept %d lines of %d bytes, lost %d", len(log.lines), len(log.lines[0]), log.lost())
+	if log.bytes > tailBytes || len(log.lines) != tailBytes/len(log.lines[0]) || log.lost != 2000-len(log.lines) {
+		t.Errorf("kept %d lines of %d bytes, lost %d", len(log.lines), len(log.lines[0]), log.lost)
+	}
+	for range 2000 {
+		log.add("short")
+	}
+	if len(log.lines) != tailLines || cap(log.lines) > 4*tailLines {
+		t.Errorf("kept %d lines in room for %d", len(log.lines), cap(log.lines))
 	}
 	log.add("last")
 	if got := log.last(1); got[0] != "last" {

@@ -13,6 +13,9 @@ import (
 // rolloutRole is the role of steps after packaging; every other role is a stage's.
 const rolloutRole = "rollout"
 
+// checkRole is that of stages that gate the release.
+const checkRole = "check"
+
 // stagePrefix begins the keys of stages.
 const stagePrefix = "stage:"
 
@@ -27,6 +30,7 @@ type view struct {
 	messages     []event.Message // as they come
 	closing      []event.Message // those that belong below the outcome: where the service answers
 	plan         *event.Plan
+	times        *release.Times
 	release      *event.Release
 	deployment   *release.Deployment
 	end          *event.End
@@ -40,6 +44,9 @@ type step struct {
 	err          string
 	started      time.Time
 	took         time.Duration
+	because      []release.Reason
+	tests        release.Tests
+	report       *event.Report
 	instructions []*instruction
 	log          tail
 }
@@ -70,9 +77,15 @@ func (v *view) apply(e event.Event, now time.Time) {
 	case e.Instruction != nil:
 		v.changeInstruction(*e.Instruction, now)
 	case e.Log != nil:
-		if s := v.byKey[e.Log.Step]; s != nil {
-			s.log.add(e.Log.Line)
+		for _, key := range writersOf(*e.Log) {
+			if s := v.byKey[key]; s != nil {
+				s.log.add(e.Log.Line)
+			}
 		}
+	case e.Report != nil:
+		v.step(e.Report.Step).report = e.Report
+	case e.Times != nil:
+		v.times = e.Times
 	case e.Message != nil && v.decided() && e.Message.Level != event.Warn:
 		v.closing = append(v.closing, *e.Message)
 	case e.Message != nil:
@@ -139,12 +152,26 @@ func (s *step) change(e event.Step, now time.Time) {
 		s.started = now
 	}
 	s.state, s.detail, s.err = e.State, e.Detail, e.Error
+	if len(e.Because) > 0 {
+		s.because = e.Because
+	}
+	if e.Tests != nil {
+		s.tests = *e.Tests
+	}
 	if e.State.Ended() {
 		s.took = cmp.Or(e.Took, now.Sub(s.started))
 	}
 	if e.State == event.Done || e.State == event.Cached {
 		s.log = tail{} // nobody asks for it here any more
 	}
+}
+
+// writersOf are the keys of the steps that a line of a log belongs to.
+func writersOf(l event.Log) []string {
+	if len(l.Steps) > 0 {
+		return l.Steps
+	}
+	return []string{l.Step}
 }
 
 func (v *view) changeInstruction(e event.Instruction, now time.Time) {
