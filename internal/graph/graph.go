@@ -4,7 +4,6 @@
 package graph
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -23,12 +22,12 @@ const (
 	Other     Role = "other"     // listed, not built
 )
 
-// Graph is the stages of a project and what they take from each other.
+// Graph is the stages of a project and what they take from where.
 type Graph struct {
-	Nodes    []Node              `json:"nodes"` // Dockerfile by Dockerfile, in the order of the files
-	Edges    []Edge              `json:"edges,omitempty"`
-	Bases    []Base              `json:"bases,omitempty"` // sorted by Ref
-	Warnings []project.Problem   `json:"warnings,omitempty"`
+	Project  string              `json:"project"`            // its name
+	Nodes    []Node              `json:"nodes"`              // the stages, Dockerfile by Dockerfile, in the order of the files
+	Edges    []Edge              `json:"edges,omitempty"`    // in the order of the files
+	Warnings []project.Problem   `json:"warnings,omitempty"` // about stages that are not what they seem to be
 	index    map[string]int      // of Nodes, by key
 	needs    map[string][]string // by key: the keys that it takes from, each once
 	neededBy map[string][]string
@@ -36,37 +35,44 @@ type Graph struct {
 
 // Node is a stage.
 type Node struct {
-	Key        string `json:"key"`
+	Key        string `json:"key"`                  // "stage:builder", or "stage:api/builder" in the Dockerfile with the key "api"
 	Name       string `json:"name"`                 // of the stage
-	Dockerfile string `json:"dockerfile,omitempty"` // its key
-	Target     string `json:"target,omitempty"`     // what BuildKit takes; empty: the last stage
-	Line       int    `json:"line"`
-	Role       Role   `json:"role"`
-	Why        string `json:"why"` // why it has this role, as a sentence without its full stop
-	Built      bool   `json:"built"`
-	// Skipped: seaworthy.yaml says so.
-	Skipped bool `json:"skipped,omitempty"`
+	Dockerfile string `json:"dockerfile,omitempty"` // its key; empty: the project's main one
+	File       string `json:"file"`                 // the Dockerfile, for people
+	Target     string `json:"target,omitempty"`     // what BuildKit takes: name or index; empty: the last stage
+	Line       int    `json:"line,omitempty"`       // of its FROM, from 1; none where only the builder reads the Dockerfile
+	EndLine    int    `json:"endLine,omitempty"`    // of its last instruction
+	Role       Role   `json:"role"`                 // what it is for
+	Why        string `json:"why"`                  // why it has this role, as a sentence without its full stop
+	Built      bool   `json:"built"`                // false: listed only
+	Skipped    bool   `json:"skipped,omitempty"`    // not built, because seaworthy.yaml says so
+	Idle       bool   `json:"idle,omitempty"`       // a check that runs nothing while it is built, so it proves nothing
 	// Services are those that are built from just this stage, sorted.
 	Services []string `json:"services,omitempty"`
 	// Reports are the paths of its files that are kept, if it is a check that is built, and Timeout is how long it may take.
 	Reports []string         `json:"reports,omitempty"`
 	Timeout release.Duration `json:"timeout,omitzero"`
-	askable bool
-	asked   bool // seaworthy.yaml says to run it
+	asked   bool             // seaworthy.yaml says to run it
 }
 
-// Edge says that To takes from From.
+// FullName is the stage's name with its Dockerfile's before it, where that has one: as seaworthy.yaml takes it.
+func (n *Node) FullName() string {
+	if n.Dockerfile == "" {
+		return n.Name
+	}
+	return n.Dockerfile + "/" + n.Name
+}
+
+// Edge says what a stage takes from somewhere: exactly one of From, Image and Context is set. A stage without an edge of the
+// kind "from" begins with nothing: FROM scratch.
 type Edge struct {
-	From string           `json:"from"`
-	To   string           `json:"to"`
-	Kind project.EdgeKind `json:"kind"`
-	Line int              `json:"line"` // of To's instruction
-}
-
-// Base is an image from outside that stages begin with or take from.
-type Base struct {
-	Ref    string   `json:"ref"`
-	Stages []string `json:"stages"` // keys
+	To      string           `json:"to"`                // key of the stage that takes
+	Kind    project.EdgeKind `json:"kind"`              // how it takes
+	From    string           `json:"from,omitempty"`    // key of the stage that it takes from
+	Image   string           `json:"image,omitempty"`   // or the image, as it is after ARGs
+	Context string           `json:"context,omitempty"` // or the name of an additional context
+	Line    int              `json:"line"`              // of the instruction that takes
+	OnBuild bool             `json:"onBuild,omitempty"` // by an ONBUILD of the stage that it is built FROM
 }
 
 // Target is a stage that has to be asked for.
@@ -81,7 +87,7 @@ type Target struct {
 
 // New makes the graph of all environments that a release of the project carries.
 func New(p *project.Project) *Graph {
-	g := &Graph{index: map[string]int{}, needs: map[string][]string{}, neededBy: map[string][]string{}}
+	g := &Graph{Project: p.Name, index: map[string]int{}, needs: map[string][]string{}, neededBy: map[string][]string{}}
 	for _, d := range p.Dockerfiles {
 		for _, s := range d.Stages {
 			g.addStage(d, s)
@@ -96,24 +102,11 @@ func New(p *project.Project) *Graph {
 
 func (g *Graph) addStage(d *project.Dockerfile, s project.Stage) {
 	g.index[s.Key] = len(g.Nodes)
-	g.Nodes = append(g.Nodes, Node{Key: s.Key, Name: s.Name, Dockerfile: d.Key, Target: s.Target, Line: s.Line, askable: s.CanBeAsked()})
+	g.Nodes = append(g.Nodes, Node{Key: s.Key, Name: s.Name, Dockerfile: d.Key, File: d.File, Target: s.Target, Line: s.Line, EndLine: s.End})
 	for _, e := range append([]project.Edge{s.From}, s.Copies...) {
-		switch {
-		case e.Stage != "":
-			g.Edges = append(g.Edges, Edge{From: e.Stage, To: s.Key, Kind: e.Kind, Line: e.Line})
-		case e.Image != "":
-			g.addBase(e.Image, s.Key)
+		if e.Stage != "" || e.Image != "" || e.Context != "" {
+			g.Edges = append(g.Edges, Edge{To: s.Key, Kind: e.Kind, From: e.Stage, Image: e.Image, Context: e.Context, Line: e.Line, OnBuild: e.OnBuild})
 		}
-	}
-}
-
-func (g *Graph) addBase(ref, stage string) {
-	i, found := slices.BinarySearchFunc(g.Bases, ref, func(b Base, ref string) int { return cmp.Compare(b.Ref, ref) })
-	if !found {
-		g.Bases = slices.Insert(g.Bases, i, Base{Ref: ref})
-	}
-	if b := &g.Bases[i]; !slices.Contains(b.Stages, stage) {
-		b.Stages = append(b.Stages, stage)
 	}
 }
 
@@ -133,8 +126,10 @@ func (g *Graph) addServices(p *project.Project) {
 }
 
 func (g *Graph) link() {
+	linked := map[[2]string]bool{}
 	for _, e := range g.Edges {
-		if !slices.Contains(g.needs[e.To], e.From) {
+		if pair := [2]string{e.To, e.From}; e.From != "" && !linked[pair] {
+			linked[pair] = true
 			g.needs[e.To] = append(g.needs[e.To], e.From)
 			g.neededBy[e.From] = append(g.neededBy[e.From], e.To)
 		}
@@ -196,7 +191,7 @@ func (g *Graph) Skips(key string) []string {
 	var names []string
 	for i := range g.Nodes {
 		if n := &g.Nodes[i]; needing[n.Key] && n.Built && (g.isLeaf(n) || n.asked) {
-			names = append(names, n.inSettings())
+			names = append(names, n.FullName())
 		}
 	}
 	return names
@@ -213,34 +208,18 @@ func (g *Graph) reachUp(key string, into map[string]bool) {
 	}
 }
 
-// inSettings is how seaworthy.yaml names the stage.
-func (n *Node) inSettings() string {
-	if n.Dockerfile == "" {
-		return n.Name
-	}
-	return n.Dockerfile + "/" + n.Name
-}
-
 // Event is the graph as it is shown.
 func (g *Graph) Event() *event.Graph {
 	out := &event.Graph{Steps: make([]event.Node, len(g.Nodes))}
 	for i, n := range g.Nodes {
-		name := n.Name
-		if n.Dockerfile != "" {
-			name = n.Dockerfile + "/" + n.Name
+		out.Steps[i] = event.Node{
+			Key: n.Key, Name: n.FullName(), Role: string(n.Role), Why: n.Why, After: slices.Clone(g.needs[n.Key]), Skip: !n.Built,
+			File: n.File, Line: n.Line, EndLine: n.EndLine, Services: slices.Clone(n.Services), Idle: n.Idle,
 		}
-		out.Steps[i] = event.Node{Key: n.Key, Name: name, Role: string(n.Role), Why: n.Why, After: slices.Clone(g.needs[n.Key]), Skip: !n.Built}
+	}
+	for _, e := range g.Edges {
+		to := &out.Steps[g.index[e.To]]
+		to.From = append(to.From, event.Edge{Kind: string(e.Kind), Step: e.From, Image: e.Image, Context: e.Context, Line: e.Line})
 	}
 	return out
-}
-
-// Skipped are the stages that are listed and not built, by key, with the reason.
-func (g *Graph) Skipped() map[string]string {
-	skipped := map[string]string{}
-	for _, n := range g.Nodes {
-		if !n.Built {
-			skipped[n.Key] = n.Why
-		}
-	}
-	return skipped
 }

@@ -127,24 +127,73 @@ ask for image "web" stage:web
 ask for check "dev" stage:dev
 web cannot be skipped: app is built from it
 `},
-		"a check that proves nothing, a stage that cannot be asked for": {`
+		"a check that proves nothing": {`
 -- Dockerfile --
 FROM golang AS builder
 RUN go build
 FROM builder AS test
 CMD go test
-FROM builder
-RUN go vet
+FROM golang AS parent
+ONBUILD RUN go vet
+FROM parent AS vet
 FROM scratch AS web
 COPY --from=builder /x /x
 `, `stage:builder: image: the image of app needs it
 stage:test: check: no image needs it
-stage:stage-2: other, not built: it has no name of its own, so it cannot be asked for
+stage:parent: check: vet needs it
+stage:vet: check: no image needs it
 stage:web: image: app is built from it
 ask for image "web" stage:web
 ask for check "test" stage:test
+ask for check "vet" stage:vet
 the check test runs nothing while it is built, so it proves nothing
-this stage is not built: it has no name of its own, so it cannot be asked for
+`},
+		"stages without a name are checks like others": {`
+-- seaworthy.yaml --
+checks: {stage-2: skip}
+-- Dockerfile --
+FROM golang AS builder
+RUN go build
+FROM builder
+RUN go vet
+FROM builder
+RUN go test
+FROM scratch
+COPY --from=builder /x /x
+`, `stage:builder: image: the image of app needs it
+stage:stage-1: check: no image needs it
+stage:stage-2: check, not built: skipped by seaworthy.yaml
+stage:stage-3: image: app is built from it
+ask for image "" stage:stage-3
+ask for check "1" stage:stage-1
+`},
+		"of stages with one name, each has a key": {`
+-- Dockerfile --
+FROM golang AS test
+RUN go vet
+FROM golang AS test
+RUN go test
+FROM golang AS dev
+RUN install
+FROM golang AS dev
+RUN install
+FROM golang AS stage-6
+RUN go build
+FROM stage-6 AS test
+RUN go test
+FROM scratch
+COPY --from=stage-6 /x /x
+`, `stage:test-1: check: no image needs it
+stage:test-2: check: no image needs it
+stage:dev-1: other, not built: its name says it is for developers
+stage:dev: other, not built: its name says it is for developers
+stage:stage-6: image: the image of app needs it
+stage:test: check: no image needs it
+stage:stage-6-unnamed: image: app is built from it
+ask for image "" stage:stage-6-unnamed
+ask for check "0" stage:test-1
+ask for check "1" stage:test-2
+ask for check "test" stage:test
 `},
 		"several services and Dockerfiles": {`
 -- Dockerfile --
@@ -191,36 +240,46 @@ ask for check "test" stage:jobs/test
 	}
 }
 
-func TestEventAndBases(t *testing.T) {
+func TestEvent(t *testing.T) {
 	g := graph.New(load(t, `
 -- Dockerfile --
 FROM golang:1.26 AS builder
 RUN go build
 FROM builder AS bench
 RUN go test -bench .
-FROM debian:12
+FROM scratch
 COPY --from=builder /x /x
 COPY --from=golang:1.26 /y /y
+RUN --mount=from=builder,target=/b true
+COPY --from=docs /z /z
+-- docs/readme --
+-- compose.yaml --
+services:
+  web: {build: {context: ., additional_contexts: {docs: docs}}}
 -- seaworthy.yaml --
 checks: {bench: skip}
 `))
 	want := &event.Graph{Steps: []event.Node{
-		{Key: "stage:builder", Name: "builder", Role: "image", Why: "the image of app needs it"},
-		{Key: "stage:bench", Name: "bench", Role: "check", Why: "skipped by seaworthy.yaml", After: []string{"stage:builder"}, Skip: true},
-		{Key: "stage:stage-2", Name: "stage-2", Role: "image", Why: "app is built from it", After: []string{"stage:builder"}},
+		{
+			Key: "stage:builder", Name: "builder", Role: "image", Why: "the image of web needs it",
+			File: "Dockerfile", Line: 1, EndLine: 2, From: []event.Edge{{Kind: "from", Image: "golang:1.26", Line: 1}},
+		},
+		{
+			Key: "stage:bench", Name: "bench", Role: "check", Why: "skipped by seaworthy.yaml", After: []string{"stage:builder"}, Skip: true,
+			File: "Dockerfile", Line: 3, EndLine: 4, From: []event.Edge{{Kind: "from", Step: "stage:builder", Line: 3}},
+		},
+		{
+			Key: "stage:stage-2", Name: "stage-2", Role: "image", Why: "web is built from it", After: []string{"stage:builder"},
+			File: "Dockerfile", Line: 5, EndLine: 9, Services: []string{"web"}, From: []event.Edge{
+				{Kind: "copy", Step: "stage:builder", Line: 6},
+				{Kind: "copy", Image: "golang:1.26", Line: 7},
+				{Kind: "mount", Step: "stage:builder", Line: 8},
+				{Kind: "copy", Context: "docs", Line: 9},
+			},
+		},
 	}}
 	if diff := cmp.Diff(want, g.Event()); diff != "" {
-		t.Errorf("event: -want +got:\n%s", diff)
-	}
-	wantBases := []graph.Base{
-		{Ref: "debian:12", Stages: []string{"stage:stage-2"}},
-		{Ref: "golang:1.26", Stages: []string{"stage:builder", "stage:stage-2"}},
-	}
-	if diff := cmp.Diff(wantBases, g.Bases); diff != "" {
-		t.Errorf("bases: -want +got:\n%s", diff)
-	}
-	if diff := cmp.Diff(map[string]string{"stage:bench": "skipped by seaworthy.yaml"}, g.Skipped()); diff != "" {
-		t.Errorf("skipped: -want +got:\n%s", diff)
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

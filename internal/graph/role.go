@@ -71,9 +71,7 @@ func (r *roles) role(n *Node) (role Role, why string) {
 		n.Skipped = true
 		return Check, "skipped by seaworthy.yaml"
 	case project.CheckRun:
-		if n.askable {
-			return Check, "seaworthy.yaml says to run it"
-		}
+		return Check, "seaworthy.yaml says to run it"
 	}
 	if len(r.neededBy[n.Key]) > 0 {
 		return r.follow(n)
@@ -108,8 +106,6 @@ func (r *roles) leaf(n *Node) (Role, string) {
 		return Other, file + " builds it"
 	case strings.HasPrefix(n.Name, "dev"), strings.HasPrefix(n.Name, "debug"):
 		return Other, "its name says it is for developers"
-	case !n.askable:
-		return Other, "it has no name of its own, so it cannot be asked for"
 	}
 	return Check, "no image needs it"
 }
@@ -124,19 +120,19 @@ func areBuilt(services []string) string {
 // warn is about stages that are not what they seem to be.
 func (g *Graph) warn(p *project.Project) {
 	for _, d := range p.Dockerfiles {
+		warning := d.Warnings()
 		for _, s := range d.Stages {
 			n := g.Node(s.Key)
 			switch {
-			case n.Role == Check && n.Built && !s.Config.Runs && len(g.neededBy[s.Key]) == 0:
-				g.Warnings = append(g.Warnings, d.Warning(s.Line, fmt.Sprintf("the check %s runs nothing while it is built, so it proves nothing", s.Name),
-					fmt.Sprintf("let RUN do the work instead of CMD, or write checks: {%s: skip} into %s", s.Name, project.SettingsFile)))
+			case n.Role == Check && n.Built && !s.Config.Runs && g.isLeaf(n):
+				n.Idle = true
+				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("the check %s runs nothing while it is built, so it proves nothing", n.Name),
+					fmt.Sprintf("let RUN do the work instead of CMD, or write checks: {%s: skip} into %s", n.FullName(), project.SettingsFile)))
 			case n.Role == Image && skipped(p, n):
-				g.Warnings = append(g.Warnings, d.Warning(s.Line, fmt.Sprintf("%s cannot be skipped: %s", s.Name, n.Why), "remove it from checks in "+project.SettingsFile))
+				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("%s cannot be skipped: %s", n.Name, n.Why), "remove it from checks in "+project.SettingsFile))
 			case n.Role == Image && len(p.Rule(n.Dockerfile, n.Name).Reports) > 0:
-				g.Warnings = append(g.Warnings, d.Warning(s.Line, fmt.Sprintf("the reports of %s are not kept, since it is no check: %s", s.Name, n.Why),
-					fmt.Sprintf("let a stage of its own run the tests: FROM %s AS test", s.Name)))
-			case n.Role == Other && !s.CanBeAsked() && len(g.neededBy[s.Key]) == 0:
-				g.Warnings = append(g.Warnings, d.Warning(s.Line, "this stage is not built: "+n.Why, "give it a name: FROM … AS test"))
+				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("the reports of %s are not kept, since it is no check: %s", n.Name, n.Why),
+					fmt.Sprintf("let a stage of its own run the tests: FROM %s AS test", n.Name)))
 			}
 		}
 	}

@@ -51,10 +51,12 @@ type SSHAgent struct {
 
 // Stage is a FROM block.
 type Stage struct {
-	Key  string `json:"key"`  // of its step: "stage:builder", or "stage:api/builder" in the Dockerfile with the key "api"
-	Name string `json:"name"` // as written, in lower case; "stage-2" for the third one if it has none, as BuildKit says
-	// Target is what BuildKit takes to build up to this stage; nothing if Last. A stage that has no name and is not the
-	// last one cannot be asked for.
+	Key string `json:"key"` // of its step: "stage:builder", or "stage:api/builder" in the Dockerfile with the key "api"
+	// Name is as written, in lower case; "stage-2" for the third one if it has none, as BuildKit says; "test-1" for the first of
+	// several that are named test, whose last one alone has that name.
+	Name string `json:"name"`
+	// Target is what builds up to this stage: its name, or its index where it has no name that leads to it; nothing for a last
+	// stage without a name.
 	Target string `json:"target,omitempty"`
 	Last   bool   `json:"last,omitempty"`
 	Index  int    `json:"index"`
@@ -69,8 +71,8 @@ type Stage struct {
 	Config       StageConfig   `json:"config,omitzero"`
 }
 
-// CanBeAsked reports whether BuildKit can be told to build just this stage.
-func (s *Stage) CanBeAsked() bool { return s.Last || s.Target != "" }
+// named reports whether the stage is found by its own name.
+func (s *Stage) named() bool { return s.Target != "" && s.Target == s.Name }
 
 // lineOf is that of the stage's first instruction of that name, or of its FROM: what a stage is from has instructions, too.
 func (s *Stage) lineOf(name string) int {
@@ -117,7 +119,7 @@ type StageConfig struct {
 	Volumes    []string         `json:"volumes,omitempty"`
 	Health     *release.Health  `json:"health,omitempty"`
 	StopSignal string           `json:"stopSignal,omitempty"`
-	// Runs: it has a RUN, COPY or ADD of its own, so building it does something.
+	// Runs: it has a RUN, COPY or ADD of its own, or by an ONBUILD of what it is built FROM, so building it does something.
 	Runs bool `json:"runs,omitempty"`
 	// Command: it has a CMD or ENTRYPOINT of its own.
 	Command bool `json:"command,omitempty"`
@@ -126,19 +128,19 @@ type StageConfig struct {
 // Stage returns the stage that a target names, the last one for "", or nil. Names have no case.
 func (d *Dockerfile) Stage(target string) *Stage {
 	for i := len(d.Stages) - 1; i >= 0; i-- {
-		if s := &d.Stages[i]; target == "" && s.Last || target != "" && strings.EqualFold(s.Target, target) {
+		if s := &d.Stages[i]; target == "" && s.Last || s.named() && strings.EqualFold(s.Name, target) {
 			return s
 		}
 	}
 	return nil
 }
 
-// stageNames are the targets that can be asked for.
+// stageNames are those that a target can be.
 func (d *Dockerfile) stageNames() []string {
 	var names []string
 	for _, s := range d.Stages {
-		if s.Target != "" {
-			names = append(names, s.Target)
+		if s.named() {
+			names = append(names, s.Name)
 		}
 	}
 	return names
@@ -152,10 +154,12 @@ func keyOf(dockerfile, stage string) string {
 	return "stage:" + dockerfile + "/" + stage
 }
 
-// Warning is a warning about a line of the Dockerfile.
-func (d *Dockerfile) Warning(line int, message, hint string) Problem {
+// Warnings makes warnings about lines of the Dockerfile.
+func (d *Dockerfile) Warnings() func(line int, message, hint string) Problem {
 	s := &source{name: d.File, lines: strings.Split(d.Source, "\n")}
-	p := s.problem(line, 1, 0, message, hint)
-	p.Severity = Warning
-	return p
+	return func(line int, message, hint string) Problem {
+		p := s.problem(line, 1, 0, message, hint)
+		p.Severity = Warning
+		return p
+	}
 }

@@ -20,7 +20,7 @@ func (p *dockerfileParser) configure() {
 		c := &stageConfigurer{dockerfileParser: p, stage: stage, env: map[string]string{}, args: map[string]string{}}
 		if base := p.stageByKey(stage.From.Stage); base != nil {
 			stage.Config = base.Config
-			stage.Config.Runs, stage.Config.Command = false, false
+			stage.Config.Runs, stage.Config.Command = p.triggersWork(base.Index), false
 			stage.Config.Expose, stage.Config.Volumes = slices.Clone(base.Config.Expose), slices.Clone(base.Config.Volumes)
 			c.env = maps.Clone(envs[base.Key])
 		}
@@ -29,6 +29,26 @@ func (p *dockerfileParser) configure() {
 		}
 		envs[stage.Key] = c.env
 	}
+}
+
+// triggersWork reports whether building FROM a stage runs something.
+func (p *dockerfileParser) triggersWork(stage int) bool {
+	return slices.ContainsFunc(p.parsed[stage].Commands, func(c instructions.Command) bool {
+		if trigger, ok := c.(*instructions.OnbuildCommand); ok {
+			c, err := triggeredCommand(trigger)
+			return err == nil && works(c)
+		}
+		return false
+	})
+}
+
+// works reports whether a command runs or adds something.
+func works(c instructions.Command) bool {
+	switch c.(type) {
+	case *instructions.RunCommand, *instructions.CopyCommand, *instructions.AddCommand:
+		return true
+	}
+	return false
 }
 
 type stageConfigurer struct {
@@ -40,6 +60,7 @@ type stageConfigurer struct {
 
 func (c *stageConfigurer) apply(command instructions.Command) {
 	config := &c.stage.Config
+	config.Runs = config.Runs || works(command)
 	switch x := command.(type) {
 	case *instructions.ArgCommand:
 		c.declare(x)
@@ -47,8 +68,6 @@ func (c *stageConfigurer) apply(command instructions.Command) {
 		for _, kv := range x.Env {
 			c.env[c.word(kv.Key)] = c.word(kv.Value)
 		}
-	case *instructions.RunCommand, *instructions.CopyCommand, *instructions.AddCommand:
-		config.Runs = true
 	case *instructions.CmdCommand, *instructions.EntrypointCommand:
 		config.Command = true
 	case *instructions.ExposeCommand:
@@ -85,9 +104,7 @@ func (c *stageConfigurer) declare(x *instructions.ArgCommand) {
 
 // word expands variables as BuildKit does: ENV wins over ARG. What it cannot expand stays as it is: BuildKit will say so.
 func (c *stageConfigurer) word(s string) string {
-	known := maps.Clone(c.args)
-	maps.Copy(known, c.env)
-	v, err := c.expand(s, known)
+	v, err := c.expand(s, c.env, c.args)
 	if err != nil {
 		return s
 	}

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,8 +13,12 @@ import (
 
 // connect finds what each stage takes from where.
 func (p *dockerfileParser) connect() {
-	for i := range p.parsed {
-		p.Stages[i].From = p.from(i)
+	above := map[string]int{} // the stages that FROM sees
+	for i, s := range p.parsed {
+		p.Stages[i].From = p.from(i, above)
+		if s.Name != "" {
+			above[s.Name] = i
+		}
 	}
 	for i := range p.parsed {
 		stage := &p.Stages[i]
@@ -31,15 +36,13 @@ func (p *dockerfileParser) connect() {
 }
 
 func (p *dockerfileParser) stageByKey(key string) *Stage {
-	for i := range p.Stages {
-		if key != "" && p.Stages[i].Key == key {
-			return &p.Stages[i]
-		}
+	if i, ok := p.byKey[key]; ok {
+		return &p.Stages[i]
 	}
 	return nil
 }
 
-func (p *dockerfileParser) from(i int) Edge {
+func (p *dockerfileParser) from(i int, above map[string]int) Edge {
 	written, line := p.parsed[i].BaseName, p.Stages[i].Line
 	edge := Edge{Kind: EdgeFrom, Line: line}
 	name, err := p.expand(written, p.args)
@@ -54,7 +57,7 @@ func (p *dockerfileParser) from(i int) Edge {
 		p.report(line, fmt.Sprintf("FROM %s names nothing: its ARG has no value", written), "give the ARG a default above the first FROM, or set it in build.args")
 		return edge
 	}
-	if p.setSource(&edge, name, i) || name == "scratch" {
+	if p.setSource(&edge, name, above) || name == "scratch" {
 		return edge
 	}
 	edge.Image = name
@@ -65,19 +68,17 @@ func (p *dockerfileParser) from(i int) Edge {
 	return edge
 }
 
-// setSource points the edge at a named context or at a stage above the given one.
-func (p *dockerfileParser) setSource(edge *Edge, name string, below int) bool {
+// setSource points the edge at a named context or at a stage above.
+func (p *dockerfileParser) setSource(edge *Edge, name string, above map[string]int) bool {
 	if p.hasContext(name) {
 		edge.Context = name
 		return true
 	}
-	for i := below - 1; i >= 0; i-- {
-		if p.parsed[i].Name == name && name != "" {
-			edge.Stage = p.Stages[i].Key
-			return true
-		}
+	i, found := above[name]
+	if found {
+		edge.Stage = p.Stages[i].Key
 	}
-	return false
+	return found
 }
 
 func (p *dockerfileParser) hasContext(name string) bool {
@@ -92,7 +93,7 @@ func (p *dockerfileParser) hasContext(name string) bool {
 // checkImage reports a name that can be no image's, with what it may have meant. Written is the name before its ARGs.
 func (p *dockerfileParser) checkImage(name, written string, line int) {
 	if _, err := reference.ParseNormalizedNamed(name); err != nil {
-		hint := "write an image, such as debian:12, or a stage above" + didYouMean(strings.ToLower(name), p.stageNames())
+		hint := "write an image, such as debian:12, or a stage above" + p.meantStage(name)
 		if strings.Contains(written, "$") {
 			hint = fmt.Sprintf("it is %s with what its ARGs stand for: give them a default above the first FROM, or set them in build.args", written)
 		} else if at, ok := p.byName[strings.ToLower(name)]; ok {
@@ -100,6 +101,19 @@ func (p *dockerfileParser) checkImage(name, written string, line int) {
 		}
 		p.report(line, fmt.Sprintf("%q is neither a stage nor can it be an image: %v", name, err), hint)
 	}
+}
+
+// meantStage says which stage a name may have meant, which is costly to find among many.
+func (p *dockerfileParser) meantStage(name string) string {
+	meant, known := p.meant[name]
+	if !known {
+		if p.meant == nil {
+			p.meant = map[string]string{}
+		}
+		meant = didYouMean(strings.ToLower(name), p.stageNames())
+		p.meant[name] = meant
+	}
+	return meant
 }
 
 // edges are where an instruction takes from, besides the build context.
@@ -142,7 +156,7 @@ func (p *dockerfileParser) edge(kind EdgeKind, name string, line int) []Edge {
 	} else if name != "scratch" {
 		edge.Image = name
 		p.checkImage(name, name, line)
-		if meant := didYouMean(strings.ToLower(name), p.stageNames()); meant != "" {
+		if meant := p.meantStage(name); meant != "" {
 			p.warn(line, fmt.Sprintf("%q is taken for an image: no stage has that name", name), "name a stage"+meant)
 		}
 	}
@@ -151,12 +165,7 @@ func (p *dockerfileParser) edge(kind EdgeKind, name string, line int) []Edge {
 
 // triggered are the edges that an ONBUILD of the base stage brings into a stage.
 func (p *dockerfileParser) triggered(trigger *instructions.OnbuildCommand, line int) []Edge {
-	tree, err := parser.Parse(strings.NewReader(trigger.Expression))
-	if err != nil || len(tree.AST.Children) != 1 {
-		p.report(lineOf(trigger.Location()), "ONBUILD takes one instruction", "")
-		return nil
-	}
-	c, err := instructions.ParseCommand(tree.AST.Children[0])
+	c, err := triggeredCommand(trigger)
 	if err != nil {
 		p.report(lineOf(trigger.Location()), err.Error(), "")
 		return nil
@@ -166,6 +175,14 @@ func (p *dockerfileParser) triggered(trigger *instructions.OnbuildCommand, line 
 		all[i].OnBuild, all[i].Line = true, line
 	}
 	return all
+}
+
+func triggeredCommand(trigger *instructions.OnbuildCommand) (instructions.Command, error) {
+	tree, err := parser.Parse(strings.NewReader(trigger.Expression))
+	if err != nil || len(tree.AST.Children) != 1 {
+		return nil, errors.New("ONBUILD takes one instruction")
+	}
+	return instructions.ParseCommand(tree.AST.Children[0])
 }
 
 // cycle reports stages that wait for each other.

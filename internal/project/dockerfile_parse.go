@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -31,7 +32,9 @@ type dockerfileParser struct {
 	lex      *shell.Lex
 	args     map[string]string // what FROM can use: ARGs above the first FROM, and the platform
 	parsed   []instructions.Stage
-	byName   map[string]int
+	byName   map[string]int    // of stages with a name: their index, of several with one name the last
+	byKey    map[string]int    // of all stages: their index
+	meant    map[string]string // by what was written: the stage that it may have meant
 }
 
 func (p *dockerfileParser) report(line int, message, hint string) {
@@ -144,40 +147,74 @@ func (p *dockerfileParser) metaArg(c *instructions.ArgCommand) {
 	}
 }
 
-func (p *dockerfileParser) expand(word string, env map[string]string) (string, error) {
-	pairs := make([]string, 0, len(env))
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		pairs = append(pairs, name+"="+env[name])
-	}
-	v, _, err := p.lex.ProcessWord(word, shell.EnvsFromSlice(pairs))
+func (p *dockerfileParser) expand(word string, env ...map[string]string) (string, error) {
+	v, _, err := p.lex.ProcessWord(word, variables(env))
 	return v, err
 }
 
-// name gives each stage its key. Of stages with the same name, BuildKit finds the last.
-func (p *dockerfileParser) name() {
-	p.byName = map[string]int{}
-	for i, s := range p.parsed {
-		if s.Name == "" {
-			continue
+// variables are what words are expanded with; the first map that has one decides.
+type variables []map[string]string
+
+func (v variables) Get(name string) (string, bool) {
+	for _, env := range v {
+		if value, ok := env[name]; ok {
+			return value, true
 		}
-		if first, twice := p.byName[s.Name]; twice {
-			p.warn(lineOf(s.Location), fmt.Sprintf("a second stage is named %q; the one on line %d cannot be asked for any more", s.Name, lineOf(p.parsed[first].Location)), "give one of them another name")
-		}
-		p.byName[s.Name] = i
 	}
+	return "", false
+}
+
+func (v variables) Keys() []string {
+	var all []string
+	for _, env := range v {
+		all = slices.AppendSeq(all, maps.Keys(env))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// name gives each stage its key. Of stages with the same name, BuildKit finds the last; the others are asked for by index.
+func (p *dockerfileParser) name() {
+	p.byName, p.byKey = map[string]int{}, map[string]int{}
+	for i, s := range p.parsed {
+		if s.Name != "" {
+			p.byName[s.Name] = i
+		}
+	}
+	earlier := map[string]int{} // of stages with one name, how many came before
 	for i, s := range p.parsed {
 		stage := Stage{Name: s.Name, Index: i, Last: i == len(p.parsed)-1, Line: lineOf(s.Location), End: endOf(s.Location)}
-		if last, named := p.byName[s.Name]; named && last == i {
+		switch last, named := p.byName[s.Name]; {
+		case named && last == i:
 			stage.Target = s.Name
-		} else {
-			stage.Name = fmt.Sprintf("stage-%d", i)
+		case named:
+			earlier[s.Name]++
+			stage.Name, stage.Target = p.free(fmt.Sprintf("%s-%d", s.Name, earlier[s.Name])), strconv.Itoa(i)
+			p.warn(stage.Line, fmt.Sprintf("the stage on line %d is named %q, too: this one is called %s", lineOf(p.parsed[last].Location), s.Name, stage.Name), "give one of them another name")
+		case !stage.Last:
+			stage.Name, stage.Target = p.free(fmt.Sprintf("stage-%d", i)), strconv.Itoa(i)
+		default:
+			stage.Name = p.free(fmt.Sprintf("stage-%d", i))
 		}
 		stage.Key = keyOf(p.Key, stage.Name)
+		p.byKey[stage.Key] = i
 		for _, c := range s.Commands {
 			stage.Instructions = append(stage.Instructions, instructionOf(c))
 			stage.End = max(stage.End, endOf(c.Location()))
 		}
 		p.Stages = append(p.Stages, stage)
+	}
+}
+
+// free is the name, or one like it where a stage has just that name.
+func (p *dockerfileParser) free(name string) string {
+	for {
+		_, named := p.byName[name]
+		_, called := p.byKey[keyOf(p.Key, name)]
+		if !named && !called {
+			return name
+		}
+		name += "-unnamed"
 	}
 }
 
