@@ -8,9 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/moby/sys/mountinfo"
@@ -22,7 +20,8 @@ import (
 // reap removes what RUN steps leave behind when the engine is killed: processes, control groups, mounts and bundles.
 // Network namespaces are their provider's.
 func reap(ctx context.Context, cfg Config) error {
-	if err := reapProcesses(cfg.CgroupParent); err != nil {
+	// By control group, which holds the processes also where runc was cut off before it knew of them.
+	if err := cgroup.Kill(cfg.CgroupParent); err != nil {
 		return err
 	}
 	root := executorRoot(cfg.Root)
@@ -48,40 +47,6 @@ func reap(ctx context.Context, cfg Config) error {
 		return err
 	}
 	return unmountStrays(cfg.Store.Root())
-}
-
-// reapProcesses kills by control group, which holds the processes also where runc was cut off before it knew of them.
-func reapProcesses(parent string) error {
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		killed := 0
-		for _, g := range cgroup.Within(parent) {
-			killed += killGroup(g)
-		}
-		if killed == 0 {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%d processes do not die", killed)
-		}
-		time.Sleep(5 * time.Millisecond) // for the kernel to let them go
-	}
-}
-
-// killGroup kills the processes of a control group and says how many it found.
-func killGroup(group string) int {
-	procs, err := os.ReadFile(filepath.Join(group, "cgroup.procs"))
-	if err != nil {
-		return 0
-	}
-	found := 0
-	for _, field := range strings.Fields(string(procs)) {
-		if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
-			found++
-			_ = unix.Kill(pid, unix.SIGKILL) // it may be gone
-		}
-	}
-	return found
 }
 
 func unmountBelow(dir string) error {

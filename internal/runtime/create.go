@@ -254,9 +254,12 @@ func unmount(path string) error {
 	}
 }
 
-// removeCgroups removes the cgroups that the environment's last replica leaves empty.
+// removeCgroups removes the replica's cgroup, and those that the environment's last replica leaves empty. Only what an OCI runtime
+// was making when it was killed can still be in it: that runtime forgets what it has not written down yet.
 func (r *Runtime) removeCgroups(c *container) {
+	group := r.dir.cgroup(c.env, c.id)
+	_ = cgroup.Kill(group) // the next engine tries again
 	r.cgroups.Lock()
 	defer r.cgroups.Unlock()
-	cgroup.RemoveEmpty(r.dir.cgroup(c.env, c.id))
+	cgroup.RemoveEmpty(group)
 }

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +123,43 @@ func TestStartThatIsCutAtAnyMomentLeavesNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestRemovedReplicaLeavesNothingInItsCgroup(t *testing.T) {
+	e := start(t)
+	if err := e.Create(t.Context(), spec("web-1", e.service("sleep", "1000"))); err != nil {
+		t.Fatal(err)
+	}
+	group := filepath.Join(runtime.CgroupDir(e.root), env.Project, env.Name, "web-1")
+	for _, procs := range []string{"/sys/fs/cgroup/pids", "/sys/fs/cgroup"} { // of version 1, of version 2
+		if _, err := os.Stat(filepath.Join(procs, "cgroup.procs")); err == nil {
+			group = filepath.Join(procs, group)
+			break
+		}
+	}
+	if err := os.MkdirAll(group, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	unfinished := exec.Command("sleep", "1000") // of a container that was never finished
+	if err := unfinished.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unfinished.Process.Kill() })
+	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(unfinished.Process.Pid)), 0); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- unfinished.Wait() }()
+
+	if err := e.Remove(t.Context(), "web-1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(group); !os.IsNotExist(err) {
+		t.Fatalf("%s is there: %v", group, err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("it has come to its end by itself")
+	}
 }
 
 func TestCommandThatIsNotThereIsAnError(t *testing.T) {

@@ -3,13 +3,18 @@
 package cgroup
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/containerd/cgroups/v3"
+	"golang.org/x/sys/unix"
 )
 
 // Root is where the hierarchies are mounted.
@@ -49,6 +54,40 @@ func RemoveEmpty(path string) {
 			}
 		}
 	}
+}
+
+// Kill kills the processes of the group and of all groups in it, and returns when there are none.
+func Kill(group string) error {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		killed := 0
+		for _, dir := range Within(group) {
+			killed += kill(dir)
+		}
+		if killed == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d processes of control group %s do not die", killed, group)
+		}
+		time.Sleep(5 * time.Millisecond) // for the kernel to let them go
+	}
+}
+
+// kill kills the processes that are in the folder of a group and says how many it found.
+func kill(dir string) int {
+	procs, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	if err != nil {
+		return 0
+	}
+	found := 0
+	for _, field := range strings.Fields(string(procs)) {
+		if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
+			found++
+			_ = unix.Kill(pid, unix.SIGKILL) // it may be gone
+		}
+	}
+	return found
 }
 
 // RemoveUnused removes the group and all groups in it that have no process.
