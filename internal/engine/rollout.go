@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/host/machine"
 	"github.com/seaworthyhq/seaworthy/internal/ledger"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/rollout"
@@ -102,7 +103,9 @@ func (e *Engine) rollOut(ctx context.Context, u *underWay, d deployment, sink ev
 	site := e.machine.Site(dep.Environment)
 	site.Expect(generations(desired)...)
 	sink.Emit(event.Event{Type: event.TypeDeployment, Deployment: &dep})
+	told := tellReplicas(site, sink)
 	result, err := e.run(ctx, u, desired, sink)
+	told()
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // the engine stops: the intent stays, and the next engine goes on with it
 	}
@@ -128,6 +131,21 @@ func (e *Engine) rollOut(ctx context.Context, u *underWay, d deployment, sink ev
 		e.collectAfterwards()
 	}
 	return errors.Join(err, recorded)
+}
+
+// tellReplicas emits what becomes of the site's replicas until the function it returns is called.
+func tellReplicas(site *machine.Site, sink event.Sink) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		site.Tell(ctx, func(r release.Replica) {
+			sink.Emit(event.Event{Type: event.TypeReplica, Replica: &r})
+		})
+	})
+	return func() {
+		cancel()
+		telling.Wait()
+	}
 }
 
 // run rolls out and, when the deployment is given up, lets what served before serve again: as after a failure.

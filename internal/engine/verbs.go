@@ -143,7 +143,9 @@ func (e *Engine) restart(ctx context.Context, req api.ServicesRequest, sink even
 		until, end := context.WithCancelCause(ctx)
 		defer end(nil)
 		defer context.AfterFunc(given, func() { end(context.Cause(given)) })()
-		out, err := rollout.RunRestart(ctx, until, e.machine.Site(req.Environment), req.Environment, req.Services, sink)
+		site := e.machine.Site(req.Environment)
+		defer tellReplicas(site, sink)()
+		out, err := rollout.RunRestart(ctx, until, site, req.Environment, req.Services, sink)
 		return errors.Join(err, e.recordRestart(req, out.Plan, err))
 	})
 }

@@ -47,7 +47,7 @@ func (p *plain) Emit(e event.Event) {
 	if p.closed {
 		return
 	}
-	known := e.Instruction != nil && p.view.begun(e.Instruction.Digest) || e.Step != nil && p.view.explained(e.Step.Key)
+	known := p.view.knows(e)
 	p.view.apply(e, time.Now())
 	lines := p.lines(e, known)
 	p.held = append(p.held, lines...)
@@ -104,7 +104,7 @@ func (p *plain) lines(e event.Event, known bool) []string {
 		return []string{p.view.logLine(p.out, *e.Log)}
 	case e.Plan != nil && !e.Plan.Empty:
 		return planLines(p.out, *e.Plan)
-	case e.Replica != nil:
+	case e.Replica != nil && (known || !p.view.served(e.Replica)):
 		return []string{"[" + replicaName(e.Replica) + "] " + condition(e.Replica)}
 	case e.Deployment != nil && e.Deployment.Result == release.Running:
 		return []string{deploymentLine(*e.Deployment)}
@@ -208,16 +208,20 @@ func (p *plain) operationState(s *step) string {
 	return ": " + string(s.state)
 }
 
-// begun reports whether an instruction is known to have started.
-func (v *view) begun(digest string) bool {
-	in := v.instructions[digest]
-	return in != nil && !in.started.IsZero()
-}
-
-// explained reports whether it is known why a step did not come from cache.
-func (v *view) explained(key string) bool {
-	s := v.byKey[key]
-	return s != nil && len(s.because) > 0
+// knows reports whether what an event is about was told before: that an instruction has started, why a step did not come from
+// cache, that a replica is there.
+func (v *view) knows(e event.Event) bool {
+	switch {
+	case e.Instruction != nil:
+		in := v.instructions[e.Instruction.Digest]
+		return in != nil && !in.started.IsZero()
+	case e.Step != nil:
+		s := v.byKey[e.Step.Key]
+		return s != nil && len(s.because) > 0
+	case e.Replica != nil:
+		return v.replicas[e.Replica.ID] != nil
+	}
+	return false
 }
 
 // Close writes the summary.

@@ -50,6 +50,11 @@ func conditionTone(r *release.Replica) Tone {
 	return Good
 }
 
+// served reports whether a replica has been there before the deployment, and is well.
+func (v *view) served(r *release.Replica) bool {
+	return (v.deployment == nil || r.Deployment < v.deployment.Number) && conditionTone(r) == Good
+}
+
 // replicaName is what people call a replica: "web-1".
 func replicaName(r *release.Replica) string { return Clean(r.Service) + "-" + itoa(r.Index) }
 
