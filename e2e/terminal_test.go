@@ -21,6 +21,12 @@ type terminal struct {
 // openTerminal starts a command on a terminal of 20 lines and 60 columns.
 func openTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 	t.Helper()
+	return openTerminalOf(t, cmd, 20, 60, func([]byte) {})
+}
+
+// openTerminalOf starts a command on a terminal of that size; all that it is sent is also given to watch, before it is in out.
+func openTerminalOf(t *testing.T, cmd *exec.Cmd, rows, columns uint16, watch func([]byte)) *terminal {
+	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +49,7 @@ func openTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 		person.Close()
 	})
 	term := &terminal{session: &session{t: t, cmd: cmd, done: make(chan struct{})}, person: person, program: program}
-	term.resize(20, 60)
+	term.resize(rows, columns)
 	read := make(chan struct{})
 	term.begin(func() {
 		_, _ = program.WriteString(endOfOutput) // a terminal that is gone has been read
@@ -55,6 +61,7 @@ func openTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 		for {
 			n, err := person.Read(buf)
 			text, ended := strings.CutSuffix(string(buf[:n]), endOfOutput)
+			watch([]byte(text))
 			_, _ = term.out.Write([]byte(text))
 			if ended || err != nil {
 				return
