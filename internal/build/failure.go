@@ -128,12 +128,9 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	p := r.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v := p.vertex(dgst)
+	v := p.heard(dgst)
 	if v.image {
 		u.Kind = release.KindBuild
-	}
-	if v.of == nil {
-		p.alone(v)
 	}
 	stage := f.target.Stage
 	if len(v.of.steps) > 0 {

@@ -140,7 +140,10 @@ func (c *watchedClient) Solve(ctx context.Context, req client.SolveRequest) (*cl
 }
 
 func (c *watchedClient) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	return c.solve.bases.resolve(ctx, ref, opt, c.Client.ResolveImageConfig)
+	return c.solve.bases.resolve(ctx, ref, opt, func(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+		c.solve.progress.looksUp(c.solve.target, ref, opt)
+		return c.Client.ResolveImageConfig(ctx, ref, opt)
+	})
 }
 
 func (c *watchedClient) Warn(_ context.Context, _ digest.Digest, msg string, opts client.WarnOpts) error {

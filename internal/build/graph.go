@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
 )
 
 // graph is a definition that is about to be solved, as far as progress and failures need it.
 type graph struct {
-	nodes []node // inputs before what they go into
-	file  string
+	nodes  []node // inputs before what they go into
+	result digest.Digest
+	file   string
 }
 
 // node is one operation; its digest is that of the vertex in the solver's status.
@@ -20,6 +24,7 @@ type node struct {
 	raw    []byte // as it is defined
 	inputs []digest.Digest
 	source string  // what it fetches, "docker-image://…", where it fetches something
+	on     string  // the platform that it is for, where it is said
 	name   string  // as the frontend calls it
 	places []place // in the Dockerfile; more than one where two instructions are the same
 }
@@ -34,10 +39,16 @@ func readGraph(def *pb.Definition) (graph, error) {
 		if err := op.UnmarshalVT(raw); err != nil {
 			return graph{}, fmt.Errorf("read build definition: %w", err)
 		}
-		if op.Op == nil {
-			continue // the last one only says which output is meant
+		if op.Op == nil { // the last one only says which output is meant
+			if len(op.Inputs) > 0 {
+				g.result = digest.Digest(op.Inputs[0].Digest)
+			}
+			continue
 		}
 		n := node{digest: digest.FromBytes(raw), raw: raw, source: op.GetSource().GetIdentifier()}
+		if p := op.GetPlatform(); p != nil {
+			n.on = platforms.FormatAll(p.Spec())
+		}
 		for _, in := range op.Inputs {
 			n.inputs = append(n.inputs, digest.Digest(in.Digest))
 		}
@@ -89,40 +100,28 @@ func (g graph) located() bool {
 	return false
 }
 
-// owners tells, for each node, which stages it belongs to: those whose lines it comes from, otherwise those that use it.
-func (g graph) owners(stages []Stage) map[digest.Digest][]string {
-	owners := map[digest.Digest][]string{}
-	for i := len(g.nodes) - 1; i >= 0; i-- {
-		n := g.nodes[i]
+// placed tells, for each node, where the stages that it belongs to have it: where it is written, otherwise where those are
+// that use it.
+func (g graph) placed(lines stageLines) map[digest.Digest][]event.Place {
+	all := make(map[digest.Digest][]event.Place, len(g.nodes))
+	for _, n := range slices.Backward(g.nodes) {
 		if len(n.places) > 0 {
-			owners[n.digest] = nil // those that use it are other stages
-		}
-		for _, at := range n.places {
-			if key := stageAt(stages, at.first); key != "" {
-				owners[n.digest] = union(owners[n.digest], []string{key})
-			}
+			all[n.digest] = lines.places(n.places) // those that use it are other stages
+		} else {
+			all[n.digest] = inOrder(all[n.digest])
 		}
 		for _, in := range n.inputs {
-			owners[in] = union(owners[in], owners[n.digest])
+			all[in] = append(all[in], all[n.digest]...)
 		}
+	}
+	return all
+}
+
+// owners are the stages that each node belongs to.
+func (g graph) owners(all []Stage) map[digest.Digest][]string {
+	owners := map[digest.Digest][]string{}
+	for dgst, places := range g.placed(linesOf(all)) {
+		owners[dgst] = stepsOf(places)
 	}
 	return owners
-}
-
-func stageAt(stages []Stage, line int) string {
-	for _, s := range stages {
-		if s.Line <= line && line <= s.EndLine {
-			return s.Key
-		}
-	}
-	return ""
-}
-
-func union(a, b []string) []string {
-	for _, s := range b {
-		if !slices.Contains(a, s) {
-			a = append(a, s)
-		}
-	}
-	return a
 }

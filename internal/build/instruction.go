@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/moby/buildkit/frontend/dockerfile/command"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 )
@@ -16,7 +17,9 @@ import (
 // there once for each. The solver finds what one of these has made when it comes to the others.
 type instruction struct {
 	vertices []*vertex
-	steps    []string // the stages it belongs to, by key of their step
+	parts    map[int]*part // by the index of the target that needs them
+	places   []event.Place // of the stages it belongs to, in order
+	steps    []string      // of the places
 	line     int
 	text     string
 
@@ -24,13 +27,20 @@ type instruction struct {
 	took     time.Duration
 	reported int64 // bytes, as last told
 	told     bool  // that it will come
+	moved    bool  // it belongs to more stages than was told
+}
+
+// part is what one target needs of an instruction.
+type part struct {
+	vertices []*vertex
+	state    event.State
 }
 
 // keys are what vertices of the same instruction have in common.
 func (n node) keys() []string {
 	switch {
 	case n.source != "": // one can serve several lines
-		return []string{n.source}
+		return []string{n.source + " " + n.on}
 	case len(n.places) == 0:
 		return []string{n.digest.String()}
 	}
@@ -50,8 +60,7 @@ func (n node) trigger() string {
 }
 
 // join finds the instruction that a vertex is part of.
-func (p *progress) join(v *vertex, n node) *instruction {
-	keys := n.keys()
+func (p *progress) join(v *vertex, keys ...string) *instruction {
 	for _, key := range keys {
 		if v.of == nil && p.instructions[key] != nil {
 			v.of = p.instructions[key]
@@ -71,7 +80,20 @@ func (p *progress) join(v *vertex, n node) *instruction {
 
 // alone makes an instruction of a vertex.
 func (p *progress) alone(v *vertex) {
-	v.of = &instruction{vertices: []*vertex{v}, state: event.Pending}
+	v.of = &instruction{vertices: []*vertex{v}, parts: map[int]*part{}, state: event.Pending}
+}
+
+// need notes that a target needs a vertex.
+func (p *progress) need(v *vertex, target int) {
+	if !v.targets.add(target) {
+		return
+	}
+	of := v.of.parts[target]
+	if of == nil {
+		of = &part{state: event.Pending}
+		v.of.parts[target] = of
+	}
+	of.vertices = append(of.vertices, v)
 }
 
 // place says where an instruction is written: at the first of the places, where identical instructions share a vertex.
@@ -111,24 +133,23 @@ func (in *instruction) fetches() bool { return in.vertices[0].source != "" }
 // byWeight are states in the order in which they count where targets differ: what ran for one is found by the others.
 var byWeight = []event.State{event.Failed, event.Done, event.Cached, event.Started, event.Stopped}
 
-// refresh reports whether the news of its vertices change how far the instruction is.
-func (in *instruction) refresh() bool {
-	byTarget := map[string][]*vertex{}
-	for _, v := range in.vertices {
-		if len(v.targets) == 0 {
-			byTarget[""] = append(byTarget[""], v)
-		}
-		for _, t := range v.targets {
-			byTarget[t] = append(byTarget[t], v)
-		}
+// refresh reports whether the news of a vertex change how far its instruction is.
+func (v *vertex) refresh() bool {
+	in := v.of
+	for target := range v.targets.all() {
+		of := in.parts[target]
+		of.state = together(of.vertices)
 	}
 	state := event.Pending
-	var took time.Duration
-	for _, vertices := range byTarget {
-		if s := together(vertices); weight(s) < weight(state) {
-			state = s
+	for _, of := range in.parts {
+		if weight(of.state) < weight(state) {
+			state = of.state
 		}
 	}
+	if len(in.parts) == 0 { // no target has asked for it: it comes with something else
+		state = together(in.vertices)
+	}
+	var took time.Duration
 	for _, v := range in.vertices {
 		if v.state == state {
 			took = max(took, v.took)
@@ -198,13 +219,21 @@ func (in *instruction) err() string {
 	return ""
 }
 
-func (in *instruction) event(file string) *event.Instruction {
+// id tells a vertex from those of other Dockerfiles, which may do the same.
+func (p *progress) id(dgst digest.Digest) string {
+	if p.req.Key == "" {
+		return dgst.String()
+	}
+	return p.req.Key + " " + dgst.String()
+}
+
+func (p *progress) instruction(in *instruction) *event.Instruction {
 	e := &event.Instruction{
-		Digest: in.vertices[0].digest.String(), Steps: slices.Clone(in.steps), Text: in.text, Line: in.line, State: in.state,
-		Current: in.bytes(), Total: in.size(), Error: in.err(),
+		Digest: p.id(in.vertices[0].digest), Steps: slices.Clone(in.steps), Text: in.text, Line: in.line, State: in.state,
+		Current: in.bytes(), Total: in.size(), Error: in.err(), Places: slices.Clone(in.places),
 	}
 	if in.line > 0 {
-		e.File = file
+		e.File = p.file
 	}
 	if in.state.Ended() {
 		e.Took = in.took

@@ -3,6 +3,7 @@ package build
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client"
@@ -15,7 +16,7 @@ import (
 const longestLine = 16 << 10
 
 func (p *progress) log(l *client.VertexLog) {
-	v := p.vertex(l.Vertex)
+	v := p.heard(l.Vertex)
 	if l.Stream != inPieces {
 		p.logData(v, l.Stream, l.Data)
 		return
@@ -67,8 +68,11 @@ func (p *progress) logLine(v *vertex, stream int, raw *partialLine) {
 	if stream == 2 {
 		out.Stream = event.Stderr
 	}
-	if v.of != nil && len(v.of.steps) > 0 {
-		out.Step = v.of.steps[0]
+	if steps := v.of.steps; len(steps) > 0 {
+		out.Step = steps[0]
+		if len(steps) > 1 {
+			out.Steps = slices.Clone(steps)
+		}
 	}
 	p.sink.Emit(event.Event{Type: event.TypeLog, Log: &out})
 }

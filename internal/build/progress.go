@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,16 +24,21 @@ const settleAfter = 50 * time.Millisecond
 type progress struct {
 	sink event.Sink
 	req  *Request
-	text []string // the Dockerfile's lines
+	text []string // of the Dockerfile, by line
 	file string
 	hide redact.Redactor
 
 	updates atomic.Int64 // begun and ended: odd in the middle of one
 
+	written stageLines     // where the stages are
+	targets map[string]int // index by key
+
 	mu           sync.Mutex // guards the rest; held while emitting, so that events keep their order
 	vertices     map[digest.Digest]*vertex
-	order        []*vertex               // as learned
-	instructions map[string]*instruction // by what their vertices have in common
+	order        []*vertex                // as learned
+	instructions map[string]*instruction  // by what their vertices have in common
+	moved        []*instruction           // what belongs to more stages than was told
+	results      map[string]digest.Digest // what a target's image is made of, by key
 	stages       map[string]*stage
 	warned       map[string]bool
 	over         bool // nothing is told any more
@@ -51,8 +57,12 @@ func newProgress(req *Request, sink event.Sink) *progress {
 		instructions: map[string]*instruction{},
 		stages:       map[string]*stage{},
 		warned:       map[string]bool{},
+		written:      linesOf(req.Stages),
+		targets:      map[string]int{},
+		results:      map[string]digest.Digest{},
 	}
-	for _, t := range req.Targets {
+	for i, t := range req.Targets {
+		p.targets[t.Key] = i
 		p.stage(t.Key).unkept = t.Image
 	}
 	return p
@@ -62,23 +72,32 @@ func newProgress(req *Request, sink event.Sink) *progress {
 func (p *progress) learn(target Target, g graph) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	owners := g.owners(p.req.Stages)
+	now := time.Now()
+	placed := g.placed(p.written)
 	for _, n := range g.nodes {
 		v := p.vertex(n.digest)
 		v.image = v.image || target.Image
-		v.source = n.source
-		v.targets = union(v.targets, []string{target.Key})
-		in := p.join(v, n)
+		v.source, v.inputs = n.source, n.inputs
+		if v.known.IsZero() {
+			v.known = now
+		}
+		in := p.join(v, n.keys()...)
+		p.need(v, p.targets[target.Key])
 		p.place(in, n)
-		for _, key := range owners[n.digest] {
-			p.assign(in, key)
+		p.belongs(in, placed[n.digest])
+		if ref := n.image(); ref != "" { // what looked it up is for the same stages
+			p.belongs(p.instructions[lookUpKey(ref)], placed[n.digest])
 		}
 		if in.line > 0 && !in.told {
 			in.told = true
 			p.emitInstruction(in)
 		}
 	}
-	return g.located()
+	if !g.located() {
+		return false
+	}
+	p.results[target.Key] = g.result
+	return true
 }
 
 func (p *progress) vertex(dgst digest.Digest) *vertex {
@@ -130,6 +149,7 @@ func (p *progress) update(s *client.SolveStatus) {
 	if p.over {
 		return
 	}
+	p.tellMoved()
 	for _, v := range s.Vertexes {
 		if v.Completed == nil {
 			p.updateVertex(v)
@@ -152,10 +172,7 @@ func (p *progress) update(s *client.SolveStatus) {
 }
 
 func (p *progress) updateVertex(got *client.Vertex) {
-	v := p.vertex(got.Digest)
-	if v.of == nil {
-		p.alone(v)
-	}
+	v := p.heard(got.Digest)
 	in := v.of
 	if in.text == "" {
 		in.text = plain(got.Name)
@@ -166,24 +183,72 @@ func (p *progress) updateVertex(got *client.Vertex) {
 	if v.state.Ended() {
 		p.flushLog(v)
 	}
-	p.refresh(in)
+	p.refresh(v)
 }
 
-// refresh tells what the news of its vertices mean for an instruction, and that for its stages.
-func (p *progress) refresh(in *instruction) {
-	if !in.refresh() {
+// heard is the vertex that the solver speaks of, with an instruction.
+func (p *progress) heard(dgst digest.Digest) *vertex {
+	v := p.vertex(dgst)
+	if v.of == nil {
+		p.alone(v)
+	}
+	return v
+}
+
+// refresh tells what the news of a vertex mean for its instruction, and that for its stages.
+func (p *progress) refresh(v *vertex) {
+	if !v.refresh() {
 		return
 	}
-	p.emitInstruction(in)
+	p.emitInstruction(v.of)
+	p.advanceAll(v.of)
+}
+
+func (p *progress) advanceAll(in *instruction) {
 	for _, key := range in.steps {
 		p.advance(p.stages[key])
 	}
 }
 
+// belongs notes that an instruction is written at more places. What is told of it already is told again, but not for each
+// target that is learned.
+func (p *progress) belongs(in *instruction, places []event.Place) {
+	if in == nil {
+		return
+	}
+	before := len(in.places)
+	for _, at := range places {
+		if i, found := slices.BinarySearchFunc(in.places, at, comparePlaces); !found {
+			in.places = slices.Insert(in.places, i, at)
+			p.assign(in, at.Step)
+		}
+	}
+	if len(in.places) == before {
+		return
+	}
+	in.steps = stepsOf(in.places)
+	if !in.moved && (in.told || in.state != event.Pending) {
+		in.moved = true
+		p.moved = append(p.moved, in)
+	}
+}
+
+// tellMoved tells of what belongs to more stages than was told.
+func (p *progress) tellMoved() {
+	for _, in := range p.moved {
+		in.moved = false
+		p.emitInstruction(in)
+		if in.state != event.Pending {
+			p.advanceAll(in)
+		}
+	}
+	p.moved = nil
+}
+
 func (p *progress) updateTransfer(st *client.VertexStatus) {
-	v := p.vertex(st.Vertex)
+	v := p.heard(st.Vertex)
 	v.transfer(st)
-	if in := v.of; in != nil && in.state == event.Started && in.bytes() != in.reported {
+	if in := v.of; in.state == event.Started && in.bytes() != in.reported {
 		in.reported = in.bytes()
 		p.emitInstruction(in)
 	}
@@ -191,20 +256,43 @@ func (p *progress) updateTransfer(st *client.VertexStatus) {
 
 // exporting tells that a target's image is being written; the function it returns, that this ended.
 func (p *progress) exporting(t Target) func(error) {
-	started := time.Now()
-	ins := event.Instruction{Digest: "image " + t.Key, Steps: []string{t.Key}, Text: "write image", State: event.Started}
-	p.emit(event.Event{Type: event.TypeInstruction, Instruction: &ins})
-	return func(err error) {
-		ended := ins
-		ended.State, ended.Took = event.Done, time.Since(started)
-		switch {
-		case errors.Is(err, context.Canceled):
-			ended.State = event.Stopped
-		case err != nil:
-			ended.State, ended.Error = event.Failed, err.Error()
-		}
-		p.emit(event.Event{Type: event.TypeInstruction, Instruction: &ended})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := p.vertex(digest.Digest("image " + t.Key))
+	v.writes, v.began, v.state = true, time.Now(), event.Started
+	if from := p.results[t.Key]; from != "" {
+		v.inputs = []digest.Digest{from}
 	}
+	in := p.join(v)
+	in.text = "write image"
+	p.need(v, p.targets[t.Key])
+	p.belongs(in, p.whole(t.Key))
+	p.refresh(v)
+	return func(err error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		v.ended = time.Now()
+		v.took = v.ended.Sub(v.began)
+		switch {
+		case err == nil:
+			v.state = event.Done
+		case errors.Is(err, context.Canceled):
+			v.state = event.Stopped
+		default:
+			v.state, v.err = event.Failed, err.Error()
+		}
+		p.refresh(v)
+	}
+}
+
+// whole is all of a stage.
+func (p *progress) whole(key string) []event.Place {
+	for _, s := range p.written {
+		if s.Key == key {
+			return []event.Place{{Step: key, Line: s.Line, EndLine: s.EndLine}}
+		}
+	}
+	return []event.Place{{Step: key}}
 }
 
 func (p *progress) emit(e event.Event) {
@@ -229,5 +317,5 @@ func (p *progress) warnLocked(text, hint string) {
 }
 
 func (p *progress) emitInstruction(in *instruction) {
-	p.sink.Emit(event.Event{Type: event.TypeInstruction, Instruction: in.event(p.file)})
+	p.sink.Emit(event.Event{Type: event.TypeInstruction, Instruction: p.instruction(in)})
 }

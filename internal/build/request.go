@@ -18,6 +18,8 @@ import (
 // Request is one build: a Dockerfile, what it is built from, and the stages to build of it. All targets are built
 // together, so what they share is built once.
 type Request struct {
+	// Key tells this Dockerfile from the others of the same stream of events; empty for the only one.
+	Key string
 	// Session is the id of the session that serves the context (HandleSession).
 	Session string
 	// Context is empty for session.ContextDir, or a URL that BuildKit knows: a git repository, an archive.
@@ -72,6 +74,13 @@ type Stage struct {
 	Index   int
 	Line    int // first and last line, from 1
 	EndLine int
+	Images  []ImageUse // that it names
+}
+
+// ImageUse is an image that a stage begins with or takes from, and the line that says so.
+type ImageUse struct {
+	Ref  string
+	Line int
 }
 
 // Result is what a build made. Beside an error it says how far the build came.
@@ -79,6 +88,7 @@ type Result struct {
 	Images map[string]Image  // by the key of the target
 	Bases  []release.Base    // sorted by Ref
 	Steps  []release.StepRun // what became of each stage that something happened to, by key; names and edges are not set
+	Spans  []release.Span    // what took how long
 }
 
 // Image is an image that a build made, named in the store and unpacked.

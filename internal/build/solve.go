@@ -53,18 +53,21 @@ func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Res
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel(nil)
-	r := b.newRunning(&req, sink, cancel)
+	return b.run(ctx, b.newRunning(&req, sink, cancel))
+}
+
+func (b *Builder) run(ctx context.Context, r *running) (*Result, error) {
 	if err := b.start(r); err != nil {
 		return nil, err
 	}
 	defer b.end(r)
 	r.warnOfSyntax()
 	var err error
-	if r.progress.hide, err = b.redactor(ctx, &req); err != nil {
+	if r.progress.hide, err = b.redactor(ctx, r.req); err != nil {
 		return nil, err
 	}
 	if err := r.solve(ctx); err != nil {
-		return &Result{Steps: r.progress.runs()}, r.report(ctx, err)
+		return &Result{Steps: r.progress.runs(), Spans: r.progress.spans()}, r.report(ctx, err)
 	}
 	return r.result(), nil
 }
@@ -166,5 +169,5 @@ func (r *running) fail(f failure) {
 }
 
 func (r *running) result() *Result {
-	return &Result{Images: r.images, Bases: r.bases.used(), Steps: r.progress.runs()}
+	return &Result{Images: r.images, Bases: r.bases.used(), Steps: r.progress.runs(), Spans: r.progress.spans()}
 }

@@ -29,12 +29,9 @@ func (p *progress) stage(key string) *stage {
 }
 
 func (p *progress) assign(in *instruction, key string) {
-	if slices.Contains(in.steps, key) {
-		return
+	if s := p.stage(key); !slices.Contains(s.instructions, in) {
+		s.instructions = append(s.instructions, in)
 	}
-	in.steps = append(in.steps, key)
-	s := p.stage(key)
-	s.instructions = append(s.instructions, in)
 }
 
 // advance starts or ends a stage as its instructions say.
@@ -68,11 +65,8 @@ func (p *progress) unfinished(s *stage) bool {
 	if s.unkept {
 		return true
 	}
-	working := slices.DeleteFunc(slices.Clone(s.instructions), (*instruction).fetches)
-	if len(working) == 0 {
-		working = s.instructions
-	}
-	return slices.ContainsFunc(working, func(in *instruction) bool { return !in.state.Ended() })
+	onlyFetches := !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.fetches() })
+	return slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.state.Ended() && (onlyFetches || !in.fetches()) })
 }
 
 // built says that a target is complete: what was not heard of by then was not needed, since what follows it was cached.
@@ -82,10 +76,11 @@ func (p *progress) built(t Target) {
 	s.unkept = false
 	p.advance(s)
 	p.mu.Unlock()
+	target := p.targets[t.Key]
 	time.AfterFunc(settleAfter, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.settle(func(v *vertex) bool { return slices.Contains(v.targets, t.Key) }, event.Cached)
+		p.settle(func(v *vertex) bool { return v.targets.has(target) }, event.Cached)
 	})
 }
 
@@ -98,6 +93,7 @@ func (p *progress) finish(err error) {
 		state = event.Stopped
 	}
 	p.settle(func(*vertex) bool { return true }, state)
+	p.tellMoved()
 	p.over = true
 	for _, t := range p.req.Targets {
 		p.stage(t.Key) // also one that had nothing to do
@@ -113,19 +109,20 @@ func (p *progress) settle(which func(*vertex) bool, state event.State) {
 	if p.over {
 		return
 	}
-	var settled []*instruction
+	p.tellMoved()
+	var settled []*vertex
 	for _, v := range p.order {
 		if v.state == event.Pending && v.of != nil && which(v) {
 			v.state = state
-			settled = append(settled, v.of)
+			settled = append(settled, v)
 		}
 	}
-	for _, in := range settled {
+	for _, v := range settled {
 		switch {
 		case state == event.Cached:
-			p.refresh(in)
-		case in.refresh():
-			p.emitInstruction(in)
+			p.refresh(v)
+		case v.refresh():
+			p.emitInstruction(v.of)
 		}
 	}
 }
@@ -133,11 +130,8 @@ func (p *progress) settle(which func(*vertex) bool, state event.State) {
 func (p *progress) emitStep(s *stage, state event.State, err string) {
 	s.state = state
 	s.run.State, s.run.Error = string(state), err
-	switch {
-	case state == event.Started:
-		s.run.Started = time.Now()
-	case !s.run.Started.IsZero():
-		s.run.Ended = time.Now()
+	if state.Ended() {
+		p.time(s)
 	}
 	p.tellStep(s)
 }

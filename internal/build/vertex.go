@@ -19,12 +19,17 @@ const tailLines = 20
 type vertex struct {
 	digest  digest.Digest
 	of      *instruction
-	targets []string // the targets that need it, by key
-	image   bool     // an image needs it
-	source  string   // what it brings in, where it does: a base image, the context, a URL
+	inputs  []digest.Digest
+	targets set    // the targets that need it, by index
+	image   bool   // an image needs it
+	source  string // what it brings in, where it does: a base image, the context, a URL
+	writes  bool   // an image; that is no work on what is in it
 
 	state   event.State
 	err     string
+	known   time.Time // since when it could have begun, for want of inputs
+	began   time.Time // by the solver's clock: when it was begun first
+	ended   time.Time // and when it ended last
 	took    time.Duration
 	moved   map[string]*client.VertexStatus // transfers, by id
 	partial map[int]*partialLine            // the last, unfinished line of a stream
@@ -34,9 +39,11 @@ type vertex struct {
 // take follows the solver's news and reports whether they are news to others.
 func (v *vertex) take(got *client.Vertex) bool {
 	before, tookBefore := v.state, v.took
-	switch {
-	case got.Started == nil:
+	if got.Started == nil {
 		return false
+	}
+	v.clock(got)
+	switch {
 	case got.Completed == nil:
 		v.state = event.Started
 	case got.Error != "":
@@ -58,9 +65,22 @@ func (v *vertex) take(got *client.Vertex) bool {
 	return v.state != before || v.took != tookBefore
 }
 
+// clock notes when it began and ended. What fetches does so more than once.
+func (v *vertex) clock(got *client.Vertex) {
+	if v.began.IsZero() || got.Started.Before(v.began) {
+		v.began = *got.Started
+	}
+	if got.Completed != nil && got.Completed.After(v.ended) {
+		v.ended = *got.Completed
+	}
+}
+
 // ran reports whether it did any work. That a source was asked what it is does not count, only what it moved; what a
 // folder of the user's moved shows in the steps that use it.
 func (v *vertex) ran() bool {
+	if v.writes {
+		return false
+	}
 	if v.source == "" {
 		return v.state == event.Done
 	}
