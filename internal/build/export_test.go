@@ -16,6 +16,8 @@ type Heard struct {
 	Text   string // of its instruction
 	Line   int
 	Places []event.Place
+	// Written is what the Dockerfile has at the places.
+	Written []string
 }
 
 // BuildHeard is Build, which also returns what the solver has told of, read from the solver itself.
@@ -43,7 +45,11 @@ func (b *Builder) BuildHeard(ctx context.Context, req Request, sink event.Sink) 
 	var all []Heard
 	for _, dgst := range order {
 		in := r.progress.heard(dgst).of
-		all = append(all, Heard{Name: names[dgst], Text: in.text, Line: in.line, Places: in.places})
+		one := Heard{Name: names[dgst], Text: in.text, Line: in.line, Places: in.places}
+		for _, at := range in.places {
+			one.Written = append(one.Written, r.progress.lines(place{at.Line, at.EndLine}))
+		}
+		all = append(all, one)
 	}
 	return res, all, err
 }

@@ -54,6 +54,7 @@ func (f *stagesFrontend) Solve(ctx context.Context, bridge frontend.FrontendLLBB
 				return
 			}
 			r.progress.built(t)
+			_ = bridge.Warn(ctx, lastWordOf(t), "", client.WarnOpts{}) // without it, all is settled when the build has ended
 		})
 	}
 	targets.Wait()

@@ -107,8 +107,8 @@ func (g graph) placed(lines stageLines) map[digest.Digest][]event.Place {
 	for _, n := range slices.Backward(g.nodes) {
 		if len(n.places) > 0 {
 			all[n.digest] = lines.places(n.places) // those that use it are other stages
-		} else {
-			all[n.digest] = inOrder(all[n.digest])
+		} else if all[n.digest] = inOrder(all[n.digest]); n.image() != "" {
+			all[n.digest] = lines.naming(n.image(), all[n.digest])
 		}
 		for _, in := range n.inputs {
 			all[in] = append(all[in], all[n.digest]...)

@@ -7,8 +7,6 @@ import (
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	"github.com/opencontainers/go-digest"
-
-	"github.com/seaworthyhq/seaworthy/internal/event"
 )
 
 // The schemes of images in the solver's sources.
@@ -45,20 +43,7 @@ func (p *progress) looksUp(target Target, ref string, opt sourceresolver.Opt) {
 	in := p.join(v, lookUpKey(imageName(named.String())))
 	in.text = plain(opt.LogName)
 	p.need(v, p.targets[target.Key])
-	p.belongs(in, p.naming(imageName(named.String())))
-}
-
-// naming are the places where the Dockerfile names an image.
-func (p *progress) naming(image string) []event.Place {
-	var all []event.Place
-	for _, s := range p.written {
-		for _, use := range s.Images {
-			if imageName(use.Ref) == image {
-				all = append(all, event.Place{Step: s.Key, Line: use.Line, EndLine: use.Line})
-			}
-		}
-	}
-	return inOrder(all)
+	p.belongs(in, p.written.named(imageName(named.String())))
 }
 
 // image is the name of the image that a node fetches, or "".

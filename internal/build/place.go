@@ -37,14 +37,39 @@ func (l stageLines) places(lines []place) []event.Place {
 	return inOrder(all)
 }
 
+// named are the places where stages name an image.
+func (l stageLines) named(image string) []event.Place {
+	var all []event.Place
+	for _, s := range l {
+		for _, use := range s.Images {
+			if imageName(use.Ref) == image {
+				all = append(all, event.Place{Step: s.Key, Line: use.Line, EndLine: use.Line})
+			}
+		}
+	}
+	return inOrder(all)
+}
+
+// naming replaces the places of those that use an image by those that name it, where their stages do: a FROM that names it by
+// another word, as a context, has no place of its own.
+func (l stageLines) naming(image string, users []event.Place) []event.Place {
+	named := l.named(image)
+	steps := stepsOf(users)
+	named = slices.DeleteFunc(named, func(at event.Place) bool { return !slices.Contains(steps, at.Step) })
+	rest := slices.DeleteFunc(users, func(user event.Place) bool {
+		return slices.ContainsFunc(named, func(at event.Place) bool { return at.Step == user.Step })
+	})
+	return inOrder(append(rest, named...))
+}
+
 // inOrder sorts places as they are in the Dockerfile, each once.
 func inOrder(places []event.Place) []event.Place {
-	slices.SortFunc(places, comparePlaces)
+	slices.SortFunc(places, func(a, b event.Place) int { return cmp.Or(comparePlaces(a, b), cmp.Compare(a.EndLine, b.EndLine)) })
 	return slices.Compact(places)
 }
 
 func comparePlaces(a, b event.Place) int {
-	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.EndLine, b.EndLine), cmp.Compare(a.Step, b.Step))
+	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Step, b.Step))
 }
 
 // stepsOf are the stages of places that are in order, each once.

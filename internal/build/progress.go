@@ -16,9 +16,6 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/redact"
 )
 
-// settleAfter is how long after a target was built its last status may still be on the way.
-const settleAfter = 50 * time.Millisecond
-
 // progress tells what a build does, by stage and instruction. It learns from the definitions which vertex of the solver
 // is which line of the Dockerfile, by digest, and follows the solver's status.
 type progress struct {
@@ -167,7 +164,9 @@ func (p *progress) update(s *client.SolveStatus) {
 		}
 	}
 	for _, w := range s.Warnings {
-		p.warnLocked(string(w.Short), w.URL)
+		if !p.heardAll(w.Vertex) {
+			p.warnLocked(string(w.Short), w.URL)
+		}
 	}
 }
 
@@ -216,14 +215,21 @@ func (p *progress) belongs(in *instruction, places []event.Place) {
 	if in == nil {
 		return
 	}
-	before := len(in.places)
+	changed := false
 	for _, at := range places {
-		if i, found := slices.BinarySearchFunc(in.places, at, comparePlaces); !found {
+		i, found := slices.BinarySearchFunc(in.places, at, comparePlaces)
+		switch {
+		case !found:
 			in.places = slices.Insert(in.places, i, at)
 			p.assign(in, at.Step)
+		case at.EndLine > in.places[i].EndLine:
+			in.places[i] = at
+		default:
+			continue
 		}
+		changed = true
 	}
-	if len(in.places) == before {
+	if !changed {
 		return
 	}
 	in.steps = stepsOf(in.places)
@@ -293,12 +299,6 @@ func (p *progress) whole(key string) []event.Place {
 		}
 	}
 	return []event.Place{{Step: key}}
-}
-
-func (p *progress) emit(e event.Event) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sink.Emit(e)
 }
 
 // warn says something once, however many targets say it.

@@ -3,7 +3,9 @@ package build
 import (
 	"maps"
 	"slices"
-	"time"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -69,19 +71,27 @@ func (p *progress) unfinished(s *stage) bool {
 	return slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.state.Ended() && (onlyFetches || !in.fetches()) })
 }
 
-// built says that a target is complete: what was not heard of by then was not needed, since what follows it was cached.
+// built says that a target is complete.
 func (p *progress) built(t Target) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	s := p.stage(t.Key)
 	s.unkept = false
 	p.advance(s)
-	p.mu.Unlock()
-	target := p.targets[t.Key]
-	time.AfterFunc(settleAfter, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.settle(func(v *vertex) bool { return v.targets.has(target) }, event.Cached)
-	})
+}
+
+// lastWordOf marks, in the solver's news, the end of what there is to hear of a target.
+func lastWordOf(t Target) digest.Digest { return digest.Digest("built " + t.Key) }
+
+// heardAll settles a target of which there are no more news: what was not heard of was not needed, since what follows it was cached.
+func (p *progress) heardAll(mark digest.Digest) bool {
+	key, ok := strings.CutPrefix(string(mark), "built ")
+	target, known := p.targets[key]
+	if !ok || !known {
+		return false
+	}
+	p.settle(func(v *vertex) bool { return v.targets.has(target) }, event.Cached)
+	return true
 }
 
 // finish ends what has not ended, when the build has.

@@ -28,6 +28,7 @@ type vertex struct {
 	state   event.State
 	err     string
 	known   time.Time // since when it could have begun, for want of inputs
+	looks   int       // how often it ended, where that counts
 	began   time.Time // by the solver's clock: when it was begun first
 	ended   time.Time // and when it ended last
 	took    time.Duration
@@ -56,6 +57,8 @@ func (v *vertex) take(got *client.Vertex) bool {
 			return false // it ran in this build; another target finds its result
 		}
 		v.state = event.Cached
+	case v.onlyLooked():
+		v.state = event.Cached
 	default:
 		v.state = event.Done
 	}
@@ -63,6 +66,16 @@ func (v *vertex) take(got *client.Vertex) bool {
 		v.took = got.Completed.Sub(*got.Started)
 	}
 	return v.state != before || v.took != tookBefore
+}
+
+// onlyLooked reports whether all that ended is finding out what it is. Of an operation without inputs, a document that is written
+// into nothing, that is told like work, and the work itself after it.
+func (v *vertex) onlyLooked() bool {
+	if v.source != "" || v.known.IsZero() || len(v.inputs) > 0 {
+		return false
+	}
+	v.looks++
+	return v.looks == 1
 }
 
 // clock notes when it began and ended. What fetches does so more than once.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -15,6 +16,7 @@ import (
 // request is what has to be built of a Dockerfile; false if nothing has.
 func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bool) {
 	req := build.Request{
+		Key:           d.Key,
 		Session:       in.Sessions[d.Key],
 		Filename:      d.File,
 		Args:          d.Args,
@@ -42,7 +44,7 @@ func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bo
 		req.Secrets = append(req.Secrets, s.ID)
 	}
 	for _, s := range d.Stages {
-		req.Stages = append(req.Stages, build.Stage{Key: s.Key, Name: s.Name, Index: s.Index, Line: s.Line, EndLine: s.End})
+		req.Stages = append(req.Stages, stage(g, d, s))
 	}
 	for _, t := range g.Targets() {
 		if t.Dockerfile == d.Key {
@@ -50,6 +52,29 @@ func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bo
 		}
 	}
 	return req, len(req.Targets) > 0
+}
+
+// stage says where a stage is, and if it is built what images it names, also those by the name of a context.
+func stage(g *graph.Graph, d *project.Dockerfile, s project.Stage) build.Stage {
+	out := build.Stage{Key: s.Key, Name: s.Name, Index: s.Index, Line: s.Line, EndLine: s.End}
+	if !g.Node(s.Key).Built {
+		return out
+	}
+	for _, e := range append([]project.Edge{s.From}, s.Copies...) {
+		if ref := cmp.Or(e.Image, imageOf(d.NamedContexts[e.Context])); ref != "" {
+			out.Images = append(out.Images, build.ImageUse{Ref: ref, Line: e.Line})
+		}
+	}
+	return out
+}
+
+// imageOf is the image that a named context stands for, if it does.
+func imageOf(place string) string {
+	ref, ok := strings.CutPrefix(place, "docker-image://")
+	if !ok {
+		return ""
+	}
+	return ref
 }
 
 func target(in Input, t graph.Target) build.Target {
