@@ -80,7 +80,7 @@ func writeProject(out tui.Output, p *project.Project) error {
 		return fmt.Errorf("write project: %w", err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if _, err := fmt.Fprintln(out, tui.Clean(strings.TrimSuffix(line, "\n"))); err != nil {
+		if err := out.Printf("%s\n", tui.Clean(strings.TrimSuffix(line, "\n"))); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
 // Where Docker is unless DOCKER_HOST says otherwise, and where it keeps volumes when it cannot be asked.
@@ -50,7 +52,10 @@ func dockerVolume(ctx context.Context, name, into string, warnings io.Writer) (s
 		return "", err
 	}
 	for _, container := range d.runningWith(ctx, name) {
-		fmt.Fprintf(warnings, "warning: %s runs and uses the volume %s: stop it first, or what it is writing is copied in part\n", container, name)
+		tui.Note(warnings, event.Message{
+			Level: event.Warn,
+			Text:  fmt.Sprintf("%s runs and uses the volume %s: stop it first, or what it is writing is copied in part", container, name),
+		})
 	}
 	return folder, nil
 }

@@ -127,8 +127,7 @@ func (a *app) install(ctx context.Context, unitDir, config string, start bool) e
 	}
 	if !start {
 		return a.result(installed{Unit: path}, func(out tui.Output) error {
-			_, err := fmt.Fprintln(out, "wrote", path)
-			return err
+			return out.Printf("wrote %s\n", path)
 		})
 	}
 	// An engine that was started on demand gives the state root to the one that systemd starts.
@@ -146,8 +145,7 @@ func (a *app) install(ctx context.Context, unitDir, config string, start bool) e
 		}
 	}
 	return a.result(installed{Unit: path, Started: true}, func(out tui.Output) error {
-		_, err := fmt.Fprintf(out, "wrote %s\nengine enabled and started\n", path)
-		return err
+		return out.Printf("wrote %s\nengine enabled and started\n", path)
 	})
 }
 
@@ -209,8 +207,7 @@ func (a *app) engineStop() *cobra.Command {
 				return err
 			}
 			return a.result(was, func(out tui.Output) error {
-				_, err := fmt.Fprintln(out, was)
-				return err
+				return out.Println(was.String())
 			})
 		},
 	}
@@ -231,13 +228,13 @@ func (a *app) engineStatus() *cobra.Command {
 				return err
 			}
 			return a.result(info, func(out tui.Output) error {
-				fmt.Fprintf(out, "engine %s, process %d, since %s\n", info.Version, info.PID, tui.Ago(info.Started, time.Now()))
-				fmt.Fprintf(out, "root %s, edge process %d, %s running, new ones with %s\n", info.Root, info.Edge, tui.Count(info.Replicas, "replica"), info.Runtime)
+				out.Printf("engine %s, process %d, since %s\n", info.Version, info.PID, tui.Ago(info.Started, time.Now()))
+				out.Printf("root %s, edge process %d, %s running, new ones with %s\n", info.Root, info.Edge, tui.Count(info.Replicas, "replica"), info.Runtime)
 				if info.NotCrun != "" {
-					fmt.Fprintln(out, "crun is not used:", tui.Clean(info.NotCrun))
+					out.Printf("crun is not used: %s\n", tui.Clean(info.NotCrun))
 				}
 				for _, b := range info.Busy {
-					fmt.Fprintln(out, "busy:", b)
+					out.Printf("busy: %s\n", b)
 				}
 				return nil
 			})

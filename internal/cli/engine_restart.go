@@ -47,8 +47,7 @@ func (a *app) restartEngine(ctx context.Context) error {
 		return err
 	}
 	return a.result(info, func(out tui.Output) error {
-		_, err := fmt.Fprintf(out, "engine %s runs, process %d\n", info.Version, info.PID)
-		return err
+		return out.Printf("engine %s runs, process %d\n", info.Version, info.PID)
 	})
 }
 

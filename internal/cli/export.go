@@ -113,22 +113,21 @@ func exported(info api.ExportInfo, x *export.Export) exportResult {
 
 // nextSteps says what to do with what was written.
 func nextSteps(out tui.Output, x *export.Export, o exportOptions) error {
-	fmt.Fprintln(out, out.Paint(tui.Good, "✓")+" "+filepath.Join(o.dir, export.ComposeFile))
+	out.Println(out.Paint(tui.Good, "✓") + " " + filepath.Join(o.dir, export.ComposeFile))
 	for _, note := range x.Notes {
-		fmt.Fprintln(out, "  "+out.Paint(tui.Warning, "note:")+" "+note)
+		out.Println("  " + out.Paint(tui.Warning, "note:") + " " + note)
 	}
 	for _, file := range slices.Sorted(maps.Keys(x.Secrets)) {
 		if _, err := os.Stat(filepath.Join(o.dir, file)); errors.Is(err, fs.ErrNotExist) {
-			fmt.Fprintln(out, "  write the value of "+x.Secrets[file]+" into "+filepath.Join(o.dir, file))
+			out.Println("  write the value of " + x.Secrets[file] + " into " + filepath.Join(o.dir, file))
 		}
 	}
 	switch {
 	case len(x.Images) == 0:
 	case o.images == "":
-		fmt.Fprintln(out, "  --images FILE writes the images that Docker cannot pull: "+strings.Join(slices.Sorted(maps.Keys(x.Images)), ", "))
+		out.Println("  --images FILE writes the images that Docker cannot pull: " + strings.Join(slices.Sorted(maps.Keys(x.Images)), ", "))
 	default:
-		fmt.Fprintln(out, "  docker load -i "+o.images)
+		out.Printf("  docker load -i %s\n", o.images)
 	}
-	_, err := fmt.Fprintln(out, "  docker compose -f "+filepath.Join(o.dir, export.ComposeFile)+" up")
-	return err
+	return out.Printf("  docker compose -f %s up\n", filepath.Join(o.dir, export.ComposeFile))
 }

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
@@ -32,9 +30,8 @@ func (a *app) gc() *cobra.Command {
 				return err
 			}
 			return a.result(done, func(out tui.Output) error {
-				_, err := fmt.Fprintf(out, "removed %s and %s, %s of build cache; %s freed\n",
+				return out.Printf("removed %s and %s, %s of build cache; %s freed\n",
 					tui.Count(len(done.Releases), "release"), tui.Count(done.Images, "image name"), tui.Bytes(done.BuildCache), tui.Bytes(done.Freed))
-				return err
 			})
 		},
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,8 +38,7 @@ func (a *app) history() *cobra.Command {
 
 func writeHistory(out tui.Output, env release.Environment, found []api.HistoryEntry, now time.Time) error {
 	if len(found) == 0 {
-		_, err := fmt.Fprintf(out, "%s: no deployments yet\n", env)
-		return err
+		return out.Printf("%s: no deployments yet\n", env)
 	}
 	table := tui.NewTable("deployment", "release", "why", "result", "took", "when", "by", "from").
 		Spare("from", "took", "by").Whole("deployment", "release", "result")

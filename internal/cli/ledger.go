@@ -68,8 +68,7 @@ func (a *app) verified(s api.LedgerState) error {
 		if s.Broken != nil {
 			return nil
 		}
-		_, err := fmt.Fprintf(out, "%s %d entries, each follows from the one before\n  head %s\n", out.Paint(tui.Good, "✓"), s.Entries, s.Head)
-		return err
+		return out.Printf("%s %d entries, each follows from the one before\n  head %s\n", out.Paint(tui.Good, "✓"), s.Entries, s.Head)
 	})
 	if err != nil || s.Broken == nil {
 		return err
@@ -83,8 +82,7 @@ func (a *app) verified(s api.LedgerState) error {
 
 func writeLedger(out tui.Output, found []api.LedgerEntry, now time.Time) error {
 	if len(found) == 0 {
-		_, err := fmt.Fprintln(out, "nothing is recorded yet")
-		return err
+		return out.Println("nothing is recorded yet")
 	}
 	table := tui.NewTable("entry", "what", "about", "by", "when", "hash").Spare("hash", "by").Whole("entry", "about")
 	for _, e := range found {

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
@@ -29,8 +27,7 @@ func (a *app) resume() *cobra.Command {
 				if was.Held != "" {
 					text = "is no longer held: it was " + tui.Clean(was.Held)
 				}
-				_, err := fmt.Fprintln(out, env.String()+" "+text)
-				return err
+				return out.Println(env.String() + " " + text)
 			})
 		},
 	}

@@ -41,12 +41,12 @@ func (a *app) show() *cobra.Command {
 
 // writeRelease describes a release; deploy is how one that is nowhere gets deployed.
 func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time, deploy string) error {
-	fmt.Fprintf(out, "%s\n  of %s\n", out.Paint(tui.Strong, string(info.ID)), info.Release.Project)
+	out.Printf("%s\n  of %s\n", out.Paint(tui.Strong, string(info.ID)), info.Release.Project)
 	for _, o := range slices.Backward(info.Origins) {
 		writeOrigin(out, o, now)
 	}
 	for _, env := range info.Serving {
-		fmt.Fprintf(out, "  %s in %s\n", out.Paint(tui.Good, "serves"), env)
+		out.Printf("  %s in %s\n", out.Paint(tui.Good, "serves"), env)
 	}
 	for _, write := range []func(tui.Output, api.ReleaseInfo) error{writeImages, writeConfigs} {
 		if err := write(out, info); err != nil {
@@ -57,16 +57,16 @@ func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time, deploy st
 }
 
 func writeOrigin(out tui.Output, o release.Origin, now time.Time) {
-	fmt.Fprintln(out, "  "+joinWords("made", tui.Ago(o.Time, now), "by", tui.Clean(o.Actor), prefixed("from ", originOf(o)), prefixed("on ", tui.Clean(o.Branch))))
+	out.Println("  " + joinWords("made", tui.Ago(o.Time, now), "by", tui.Clean(o.Actor), prefixed("from ", originOf(o)), prefixed("on ", tui.Clean(o.Branch))))
 	for _, path := range o.Dirty {
-		fmt.Fprintln(out, out.Paint(tui.Dim, "    not committed: "+tui.Clean(path)))
+		out.Println(out.Paint(tui.Dim, "    not committed: "+tui.Clean(path)))
 	}
 	for _, c := range o.Checks {
 		tone, why := tui.Good, prefixed(", a check since ", tui.Clean(c.Why))
 		if c.Result == release.CheckSkipped {
 			tone, why = tui.Warning, prefixed(": ", tui.Clean(c.Why))
 		}
-		fmt.Fprintf(out, "    check %s %s%s\n", tui.Clean(c.Stage), out.Paint(tone, string(c.Result)), out.Paint(tui.Dim, why))
+		out.Printf("    check %s %s%s\n", tui.Clean(c.Stage), out.Paint(tone, string(c.Result)), out.Paint(tui.Dim, why))
 	}
 }
 
@@ -95,7 +95,7 @@ func writeImages(out tui.Output, info api.ReleaseInfo) error {
 	for _, b := range info.Release.Bases {
 		table.Add(tui.Dim.Cell("(base)"), tui.Text(b.Ref), tui.Text(string(b.Digest)), tui.Text(""))
 	}
-	fmt.Fprintln(out)
+	out.Println("")
 	return table.Write(out)
 }
 
@@ -109,7 +109,7 @@ func writeConfigs(out tui.Output, info api.ReleaseInfo) error {
 				tui.Text(strings.Join(slices.Sorted(maps.Keys(s.Environment)), " ")))
 		}
 	}
-	fmt.Fprintln(out)
+	out.Println("")
 	return table.Write(out)
 }
 
@@ -132,10 +132,9 @@ func secretsOf(s release.Service) []string {
 }
 
 func writeDeployments(out tui.Output, info api.ReleaseInfo, now time.Time, deploy string) error {
-	fmt.Fprintln(out)
+	out.Println("")
 	if len(info.Deployments) == 0 {
-		_, err := fmt.Fprintln(out, "not deployed yet; "+deploy+" does it")
-		return err
+		return out.Println("not deployed yet; " + deploy + " does it")
 	}
 	table := tui.NewTable("deployment", "why", "result", "when", "by")
 	for _, d := range info.Deployments {

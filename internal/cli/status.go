@@ -57,16 +57,15 @@ func (a *app) writeStatus(out tui.Output, found []api.EnvironmentStatus, now tim
 		if a.here.Name != "" {
 			up = a.asTyped(a.here.Command("up"))
 		}
-		_, err := fmt.Fprintln(out, "nothing is deployed; "+up+" does it")
-		return err
+		return out.Println("nothing is deployed; " + up + " does it")
 	}
 	for i, e := range found {
 		if i > 0 {
-			fmt.Fprintln(out)
+			out.Println("")
 		}
-		_ = out.Println(headline(e, now)) // an output that is gone is noticed below
+		out.Println(headline(e, now)) // an output that is gone is noticed below
 		for _, note := range a.notes(e) {
-			_ = out.Println("  " + note)
+			out.Println("  " + note)
 		}
 		if err := writeServices(out, e, now); err != nil {
 			return err

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
@@ -21,9 +19,9 @@ func (a *app) versionVerb() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, _ := api.NewClient(a.root).Engine(cmd.Context()) // none is an answer
 			return a.result(versions{a.version, info.Version}, func(out tui.Output) error {
-				fmt.Fprintln(out, "seaworthy", a.version)
+				out.Println("seaworthy " + a.version)
 				if info.Version != "" {
-					fmt.Fprintln(out, "engine", info.Version)
+					out.Println("engine " + info.Version)
 				}
 				return nil
 			})

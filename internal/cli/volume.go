@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
@@ -64,8 +65,7 @@ func (a *app) volumeList() *cobra.Command {
 
 func writeVolumes(out tui.Output, env release.Environment, found []api.VolumeInfo) error {
 	if len(found) == 0 {
-		_, err := fmt.Fprintf(out, "%s: no volumes\n", env)
-		return err
+		return out.Printf("%s: no volumes\n", env)
 	}
 	table := tui.NewTable("volume", "size", "used by")
 	for _, v := range found {
@@ -228,11 +228,10 @@ func (a *app) importVolume(ctx context.Context, c *api.Client, req api.VolumeReq
 		return err
 	}
 	return a.result(after, func(out tui.Output) error {
-		_, err := fmt.Fprintf(out, "volume %s of %s has %s\n", name, env, tui.Bytes(after.Bytes))
 		if len(after.UsedBy) == 0 {
-			fmt.Fprintf(a.err, "note: no service that serves in %s uses it\n", env)
+			tui.Note(a.err, event.Message{Text: "note: no service that serves in " + env.String() + " uses it"})
 		}
-		return err
+		return out.Printf("volume %s of %s has %s\n", name, env, tui.Bytes(after.Bytes))
 	})
 }
 
@@ -271,8 +270,7 @@ func (a *app) volumeRemove() *cobra.Command {
 				return err
 			}
 			return a.result(removed{args[0]}, func(out tui.Output) error {
-				_, err := fmt.Fprintf(out, "volume %s of %s is removed\n", args[0], env)
-				return err
+				return out.Printf("volume %s of %s is removed\n", args[0], env)
 			})
 		}),
 	}

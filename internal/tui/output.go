@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -91,6 +92,12 @@ func (o Output) Paint(t Tone, text string) string {
 		return style.Styled(text)
 	}
 	return text
+}
+
+// Printf writes text as it is: what is to be copied is not broken.
+func (o Output) Printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(o, format, args...)
+	return err
 }
 
 // Println writes a line, on a narrow terminal broken between words: what follows stands further in than its beginning.
