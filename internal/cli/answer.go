@@ -21,7 +21,10 @@ func streams(commands ...*cobra.Command) []*cobra.Command {
 	return commands
 }
 
-func (a *app) renderer() tui.Renderer {
+func (a *app) renderer() tui.Renderer { return tui.New(a.rendering()) }
+
+// rendering is how the caller wants to see what happens.
+func (a *app) rendering() tui.Options {
 	mode := tui.Auto
 	switch {
 	case a.json:
@@ -29,12 +32,12 @@ func (a *app) renderer() tui.Renderer {
 	case a.plain:
 		mode = tui.Plain
 	}
-	return tui.New(tui.Options{Out: a.out, Err: a.err, Mode: mode, Quiet: a.quiet, Verbose: a.verbose})
+	return tui.Options{Out: a.out, Err: a.err, Mode: mode, Quiet: a.quiet, Verbose: a.verbose}
 }
 
 // render runs a call whose events are shown as they come.
 func (a *app) render(ctx context.Context, call func(event.Sink) error) error {
-	return a.rendered(ctx, nil, call)
+	return a.rendered(ctx, a.renderer(), nil, call)
 }
 
 // change renders a call that changes an environment, which the engine begins at once and finishes without its caller; where it is
@@ -43,11 +46,10 @@ func (a *app) change(ctx context.Context, env release.Environment, planOnly bool
 	if planOnly {
 		return a.render(ctx, call)
 	}
-	return a.rendered(ctx, &env, call)
+	return a.rendered(ctx, a.renderer(), &env, call)
 }
 
-func (a *app) rendered(ctx context.Context, changes *release.Environment, call func(event.Sink) error) error {
-	r := a.renderer()
+func (a *app) rendered(ctx context.Context, r tui.Renderer, changes *release.Environment, call func(event.Sink) error) error {
 	sink := &begunSink{Sink: a.typed(r), changes: changes}
 	err := call(sink)
 	if err != nil && ctx.Err() != nil {

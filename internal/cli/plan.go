@@ -9,8 +9,10 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/git"
+	"github.com/seaworthyhq/seaworthy/internal/graph"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
 // commitsShown is how many commits a plan lists.
@@ -73,7 +75,11 @@ func (a *app) makePlan(ctx context.Context, o planOptions) error {
 	next := a.howToRun(env, o.file, serving.Held != "", refused)
 	req := api.UpRequest{Goal: api.GoalPlan, Project: *p, Origin: origin, Pull: o.pull, NoCache: o.noCache, Keep: o.file != ""}
 	var made *event.Plan
-	err = a.render(ctx, func(sink event.Sink) error {
+	shown := a.rendering()
+	shown.Stages = true
+	err = a.rendered(ctx, tui.New(shown), nil, func(sink event.Sink) error {
+		g := graph.New(p)
+		sink.Emit(event.Event{Type: event.TypeGraph, Graph: g.Event()})
 		for _, w := range p.Warnings {
 			sink.Emit(w.Event())
 		}

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the goldens and the generated doc
 
 // TestRecordedStreams plays each recorded stream of testdata at its own pace, in virtual time, and compares what is shown
 // with the sections of its file: "screen 80x24 @1.5s" (at that moment), "screen 80x24 stop@1.5s" (interrupted then),
-// "screen 80x24 end" or "plain", each also with "verbose" or "quiet" behind it. A new case is a new file; a new section is
+// "screen 80x24 end" or "plain", each also with "stages", and with "verbose" or "quiet" behind it. A new case is a new file; a new section is
 // an empty one and -update.
 func TestRecordedStreams(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -78,7 +78,7 @@ func parseEvents(t *testing.T, lines []byte) []event.Event {
 // render plays events until the moment that the section names and returns what is shown then.
 func render(t *testing.T, section string, events []event.Event) (shown string) {
 	synctest.Test(t, func(t *testing.T) {
-		o := Options{Quiet: strings.HasSuffix(section, "quiet"), Verbose: strings.HasSuffix(section, "verbose")}
+		o := Options{Quiet: strings.HasSuffix(section, "quiet"), Verbose: strings.HasSuffix(section, "verbose"), Stages: strings.Contains(section, " stages")}
 		if strings.HasPrefix(section, "plain") {
 			shown = renderPlain(o, events)
 			return

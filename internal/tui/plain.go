@@ -51,7 +51,7 @@ func (p *plain) Emit(e event.Event) {
 	p.view.apply(e, time.Now())
 	lines := p.lines(e, known)
 	p.held = append(p.held, lines...)
-	if e.Message != nil && !p.open {
+	if (e.Message != nil || e.Graph != nil) && !p.open {
 		p.keep = append(p.keep, lines...)
 	}
 	if p.open || works(e) {
@@ -94,6 +94,8 @@ func (p *plain) lines(e event.Event, known bool) []string {
 		return planWarnings(p.out, *e.Plan)
 	case p.Quiet:
 		return nil
+	case e.Graph != nil && p.Stages:
+		return p.view.listing(p.out, *e.Graph)
 	case e.Instruction != nil:
 		return p.instructionLines(*e.Instruction, known)
 	case e.Step != nil:

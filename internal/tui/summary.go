@@ -16,6 +16,9 @@ func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 	if !slices.ContainsFunc(stages, func(s *step) bool { return s.state != event.Pending && s.state != event.Skipped }) {
 		return nil // a plan: nothing was to be built
 	}
+	if v.listed {
+		stages = slices.DeleteFunc(stages, func(s *step) bool { return s.state == event.Skipped })
+	}
 	if opts.Quiet {
 		stages = slices.DeleteFunc(stages, func(s *step) bool { return s.state != event.Failed })
 	}

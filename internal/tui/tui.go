@@ -38,6 +38,7 @@ type Options struct {
 	Size    func() (width, height int)
 	Quiet   bool // only warnings, failures and the outcome
 	Verbose bool // every instruction and every line of log
+	Stages  bool // list the stages, once, before anything happens to them
 }
 
 // Renderer shows a stream of events.

@@ -34,6 +34,7 @@ type view struct {
 	release      *event.Release
 	deployment   *release.Deployment
 	end          *event.End
+	listed       bool // the stages were, with what is not built
 }
 
 // step is a stage or an operation, and what is known of it.
