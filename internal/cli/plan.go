@@ -22,6 +22,7 @@ type planOptions struct {
 	upOptions
 	file     string
 	exitCode bool
+	graph    string
 }
 
 func (a *app) plan() *cobra.Command {
@@ -30,23 +31,35 @@ func (a *app) plan() *cobra.Command {
 		Use:   "plan",
 		Short: "What up would do, and why; changes nothing that runs",
 		Long: lines(
-			"Builds and checks as up does, and says what up would do then: what happens to each service and why, the commits",
-			"since the release that serves, the operations in their order, and ports that the world can reach. It deploys",
+			"Lists the stages of each Dockerfile: what each is for and why, its lines, what it takes from where, and what is not",
+			"built. Then it builds and checks as up does, and says what up would do: what happens to each service and why, the",
+			"commits since the release that serves, the operations in their order, and ports that the world can reach. It deploys",
 			"nothing and records nothing.",
 			"",
 			"With -o the plan is kept in a file, for seaworthy up FILE to run: exactly this plan, or nothing. For that, the release",
 			"is recorded, and its files and the values of its secrets are handed to the engine; the file holds none of them.",
-			"What lies in .seaworthy is not part of what is built."),
+			"What lies in .seaworthy is not part of what is built.",
+			"",
+			"With --graph it writes the stages and their edges as a picture for Mermaid or Graphviz, or as JSON, and does nothing else:",
+			"no engine is needed for that."),
 		Example: lines(
 			"  seaworthy plan",
 			"  seaworthy plan -e staging -o .seaworthy/staging.plan && seaworthy up .seaworthy/staging.plan",
-			"  seaworthy plan --exit-code || echo there is something to do"),
+			"  seaworthy plan --exit-code || echo there is something to do",
+			"  seaworthy plan --graph dot | dot -Tsvg > stages.svg"),
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.makePlan(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("graph") {
+				return a.writeGraph(cmd.Context(), o)
+			}
+			return a.makePlan(cmd.Context(), o)
+		},
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVarP(&o.file, "output", "o", "", "keep the plan in this file; records the release")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "end with 11 where there is something to do, with 0 where there is not")
+	cmd.Flags().StringVar(&o.graph, "graph", "", "write the stages and their edges as mermaid, dot or json; builds nothing")
+	_ = cmd.RegisterFlagCompletionFunc("graph", cobra.FixedCompletions(graphForms, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/graph"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -113,7 +114,7 @@ func eventSchema(t *testing.T) []byte {
 
 const resultsHead = `# Results
 
-<!-- Generated from internal/api, internal/project and internal/release: go test ./internal/tui -update -->
+<!-- Generated from internal/api, internal/graph, internal/project and internal/release: go test ./internal/tui -update -->
 
 What verbs that only look print with ` + "`--json`" + `: one JSON value, whole. Verbs that do something write [events](events.md). Where there is
 no result, the value is ` + "`{\"error\": …}`" + ` ([exit codes](exit-codes.md)). New fields may come at any time: pass over what you do not know.
@@ -127,7 +128,7 @@ Compose Specification name them.
 
 // resultSchema writes docs/json.md: what verbs answer with, and every type in it.
 func resultSchema(t *testing.T) []byte {
-	s := readSources(t, "api", "event", "git", "project", "release")
+	s := readSources(t, "api", "event", "git", "graph", "project", "release")
 	var b bytes.Buffer
 	b.WriteString(resultsHead)
 	var roots []reflect.Type
@@ -141,6 +142,7 @@ func resultSchema(t *testing.T) []byte {
 		{"ledger", reflect.TypeFor[[]api.LedgerEntry]()},
 		{"ledger --verify", reflect.TypeFor[api.LedgerState]()},
 		{"config", reflect.TypeFor[project.Project]()},
+		{"plan --graph json", reflect.TypeFor[graph.Graph]()},
 		{"gc", reflect.TypeFor[api.GCResult]()},
 		{"volume list", reflect.TypeFor[[]api.VolumeInfo]()},
 		{"resume", reflect.TypeFor[api.ResumeResult]()},
