@@ -1,10 +1,14 @@
 package tui
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 )
@@ -37,7 +41,7 @@ func (j *jsonLines) Emit(e event.Event) {
 	}
 	line, err := json.Marshal(e)
 	if err == nil {
-		_, err = j.out.Write(append(line, '\n'))
+		_, err = j.out.Write(append(escape(line), '\n'))
 	}
 	j.err = err
 }
@@ -59,8 +63,34 @@ func (j *jsonLines) Close(err error) error {
 
 // WriteJSON writes a result for scripts, indented.
 func WriteJSON(w io.Writer, result any) error {
-	enc := json.NewEncoder(w)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(result)
+	if err := enc.Encode(result); err != nil {
+		return err
+	}
+	_, err := w.Write(escape(text.Bytes()))
+	return err
+}
+
+// escape writes what a terminal obeys, and JSON leaves as it is, as JSON's escapes: all of it stands within strings.
+func escape(text []byte) []byte {
+	if !bytes.ContainsFunc(text, obeyed) {
+		return text
+	}
+	var out []byte
+	for _, r := range string(text) {
+		if obeyed(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
+}
+
+// obeyed reports whether a rune is one of those that JSON does not escape by itself and that are more than text.
+func obeyed(r rune) bool {
+	return r >= 0x7f && (unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Bidi_Control, r))
 }

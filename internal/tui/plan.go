@@ -80,7 +80,7 @@ func sinceLines(o Output, s *event.Since) []string {
 	if n := len(s.Dirty); n > 0 {
 		head += ", " + Count(n, "path") + " not committed"
 	}
-	lines := []string{"  " + o.Paint(Dim, "since "+short(Clean(s.Commit))+", which serves: "+head)}
+	lines := []string{"  " + o.Paint(Dim, "since "+Clean(short(s.Commit))+", which serves: "+head)}
 	if s.Behind > 0 {
 		lines = append(lines, "    "+o.Paint(Warning, "! "+Count(s.Behind, "commit")+" of what serves "+areNot(s.Behind)+" in this checkout"))
 	}

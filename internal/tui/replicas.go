@@ -22,7 +22,7 @@ func condition(r *release.Replica) string {
 	if r.Health == release.HealthUnchecked || r.Health == "" {
 		return "running"
 	}
-	return string(r.Health)
+	return Clean(string(r.Health))
 }
 
 // exitLine says how a replica ended.

@@ -55,7 +55,7 @@ func measure(p picture, width int) columns {
 	for _, s := range p.steps {
 		c.name = max(c.name, ansi.StringWidth(Clean(s.Name)))
 		if s.Role != rolloutRole {
-			c.role = max(c.role, len(s.Role))
+			c.role = max(c.role, ansi.StringWidth(Clean(s.Role)))
 		}
 	}
 	c.name = min(c.name, max(8, (c.width-c.gutter)*2/5))
@@ -122,7 +122,7 @@ func (r row) whatTone() Tone {
 // row is the step as it stands.
 func (v *view) row(s *step, now time.Time) row {
 	g := glyphs[s.state]
-	r := row{glyph: g.glyph, tone: g.tone, name: Clean(s.Name), role: s.Role, dim: true}
+	r := row{glyph: g.glyph, tone: g.tone, name: Clean(s.Name), role: Clean(s.Role), dim: true}
 	waits := ""
 	if names := v.waitsFor(s); len(names) > 0 && s.Role != rolloutRole {
 		waits = "waits for " + listed(names, 3)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -38,7 +40,9 @@ func (t *vt) Write(p []byte) (int, error) {
 			t.put([]rune(string(seq)), width)
 			continue
 		}
-		t.control(string(seq))
+		if r, _ := utf8.DecodeRune(seq); !unicode.Is(unicode.M, r) { // else it stands on the character before it
+			t.control(string(seq))
+		}
 	}
 	t.torn = t.torn || t.sync || t.hidden
 	return len(p), nil
