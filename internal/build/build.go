@@ -75,6 +75,7 @@ type Builder struct {
 	workers   *worker.Controller
 	sessions  *session.Manager
 	pins      *pins
+	lists     *lists
 	cacheKeys solver.CacheManager
 	gc        *sweeper
 	closers   []func() error // in the order they were opened
@@ -123,6 +124,9 @@ func (b *Builder) open(ctx context.Context) error {
 	}
 	defer release()
 	if b.pins, err = openPins(filepath.Join(b.cfg.Root, "bases")); err != nil {
+		return err
+	}
+	if b.lists, err = openLists(filepath.Join(b.cfg.Root, "inputs")); err != nil {
 		return err
 	}
 	if err := tieCache(b.cfg.Root, b.cfg.Store.Index()); err != nil {

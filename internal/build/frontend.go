@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/containerd/log"
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
@@ -92,6 +91,8 @@ func (s *targetSolve) run(ctx context.Context) error {
 	if len(res.Refs) > 0 {
 		return fmt.Errorf("more than one platform (%s) in one build", s.req.Platform)
 	}
+	operations := s.explain(ctx)
+	defer operations() // what it takes is held until then
 	var built solver.CachedResult
 	if res.Ref != nil {
 		if built, err = res.Ref.Result(ctx); err != nil {
@@ -101,11 +102,7 @@ func (s *targetSolve) run(ctx context.Context) error {
 	if !s.target.Image {
 		return nil
 	}
-	operations, err := s.operations(ctx)
-	if err != nil && ctx.Err() == nil {
-		log.G(ctx).WithError(err).Warn("say what made an image") // a build does not fail for want of a reason
-	}
-	return s.keep(ctx, s.target, res.Metadata, built, operations)
+	return s.keep(ctx, s.target, res.Metadata, built, operations())
 }
 
 func releaseAll(ctx context.Context, res *frontend.Result) {

@@ -151,6 +151,9 @@ func (s *sweeper) run(ctx context.Context) {
 		if _, err := s.builder.prune(ctx, s.builder.worker.GCPolicy()...); err != nil && ctx.Err() == nil {
 			log.G(ctx).WithError(err).Warn("sweep build cache")
 		}
+		if err := s.builder.lists.sweep(); err != nil {
+			log.G(ctx).WithError(err).Warn("sweep file lists")
+		}
 		debug.FreeOSMemory() // the engine may be idle for days now
 	}
 }

@@ -23,10 +23,11 @@ type node struct {
 	digest digest.Digest
 	raw    []byte // as it is defined
 	inputs []digest.Digest
-	source string  // what it fetches, "docker-image://…", where it fetches something
-	on     string  // the platform that it is for, where it is said
-	name   string  // as the frontend calls it
-	places []place // in the Dockerfile; more than one where two instructions are the same
+	source string         // what it fetches, "docker-image://…", where it fetches something
+	on     string         // the platform that it is for, where it is said
+	name   string         // as the frontend calls it
+	places []place        // in the Dockerfile; more than one where two instructions are the same
+	meta   *pb.OpMetadata // how it is to be solved
 }
 
 // place is a range of lines, from 1.
@@ -53,7 +54,7 @@ func readGraph(def *pb.Definition) (graph, error) {
 			n.inputs = append(n.inputs, digest.Digest(in.Digest))
 		}
 		if md := def.Metadata[n.digest.String()]; md != nil {
-			n.name = md.Description["llb.customname"]
+			n.name, n.meta = md.Description["llb.customname"], md
 		}
 		n.places = places(def.Source, n.digest)
 		g.nodes = append(g.nodes, n)
@@ -115,13 +116,4 @@ func (g graph) placed(lines stageLines) map[digest.Digest][]event.Place {
 		}
 	}
 	return all
-}
-
-// owners are the stages that each node belongs to.
-func (g graph) owners(all []Stage) map[digest.Digest][]string {
-	owners := map[digest.Digest][]string{}
-	for dgst, places := range g.placed(linesOf(all)) {
-		owners[dgst] = stepsOf(places)
-	}
-	return owners
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/moby/buildkit/worker"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/store"
 )
@@ -31,7 +32,7 @@ const sourceLabel = "seaworthy.build/source"
 
 // keep makes an image of what a target built, under the target's name: unpacked, and safe from the collector before the
 // build lets go of it.
-func (r *running) keep(ctx context.Context, target Target, metadata map[string][]byte, built solver.CachedResult, operations []Operation) error {
+func (r *running) keep(ctx context.Context, target Target, metadata map[string][]byte, built solver.CachedResult, operations []cause.Operation) error {
 	src := &exporter.Source{Metadata: metadata}
 	if built != nil {
 		ref, ok := built.Sys().(*worker.WorkerRef)

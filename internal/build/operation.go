@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,97 +15,202 @@ import (
 	"github.com/moby/buildkit/solver/llbsolver/ops/opsutils"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
-)
 
-// Operation is one of those that an image is made by. Comparing those of two images says what made them differ.
-type Operation struct {
-	// Key is of what it does and of all that goes into it, the content of files included: where it ran although its key was
-	// known, the cache was not used or has lost it.
-	Key    digest.Digest
-	Inputs []digest.Digest // keys of the operations that it takes from
-	Source string          // what it fetches, "docker-image://…", where it fetches something
-	Stages []string        // by key of their step
-	File   string          // and line from 1: where it is written; none for what comes with another instruction
-	Line   int
-	Text   string
-}
+	"github.com/seaworthyhq/seaworthy/internal/cause"
+)
 
 const localSource = "local://"
 
-// operations are those of the graph that was last solved for the target. Files of the context count by their content.
-func (s *targetSolve) operations(ctx context.Context) ([]Operation, error) {
-	keys := map[digest.Digest]digest.Digest{}
-	folders := map[digest.Digest]solver.Result{}
-	owners := s.graph.owners(s.req.Stages)
-	var all []Operation
+// operation is one of a target's, and the vertex of the solver that it is.
+type operation struct {
+	cause.Operation
+	vertex digest.Digest
+}
+
+// operations are those of the graph that was last solved for the target, inputs before what they go into. Files of the context
+// count by their content.
+func (s *targetSolve) operations(ctx context.Context) ([]operation, error) {
+	read := operationReader{targetSolve: s, keys: map[digest.Digest]digest.Digest{}, folders: map[digest.Digest]*folder{}}
+	defer read.close(ctx)
+	placed := s.graph.placed(s.progress.written)
+	var all []operation
 	for _, n := range s.graph.nodes {
 		if strings.HasPrefix(n.source, localSource) {
-			folder, err := s.folder(ctx, n)
-			if err != nil {
-				return nil, err
-			}
-			defer folder.Release(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
-			folders[n.digest] = folder
+			read.folders[n.digest] = &folder{node: n}
 			continue
 		}
-		op := Operation{Source: n.source, Stages: owners[n.digest]}
-		if op.Line, op.Text = s.progress.find(n); op.Line > 0 {
-			op.File = s.req.filename()
-		}
-		h := digest.SHA256.Digester()
-		if err := n.describe(h.Hash()); err != nil {
-			return nil, err
-		}
-		for i, in := range n.inputs {
-			key := keys[in]
-			if folder, ok := folders[in]; ok {
-				var err error
-				if key, err = opsutils.NewContentHashFunc(n.selectors(i))(ctx, folder, session.NewGroup(s.sid)); err != nil {
-					return nil, fmt.Errorf("hash what %s takes: %w", op.Text, err)
-				}
-			} else {
-				op.Inputs = append(op.Inputs, key)
+		op, found := s.why.claim(n.digest)
+		if found != nil {
+			var err error
+			op, err = read.operation(ctx, n)
+			if found(op, err); err != nil {
+				return all, err
 			}
-			fmt.Fprintln(h.Hash(), key)
 		}
-		op.Key = h.Digest()
-		keys[n.digest] = op.Key
-		all = append(all, op)
+		op.Stages = stepsOf(placed[n.digest])
+		read.keys[n.digest] = op.Key
+		all = append(all, operation{op, n.digest})
 	}
 	return all, nil
 }
 
-// folder is what a node has brought in from the user's side. The job has it already.
-func (s *targetSolve) folder(ctx context.Context, n node) (solver.CachedResult, error) {
-	last, err := (&pb.Op{Inputs: []*pb.Input{{Digest: n.digest.String()}}}).MarshalVT()
-	if err != nil {
-		return nil, err
-	}
-	res, err := s.bridge.Solve(ctx, frontend.SolveRequest{Definition: &pb.Definition{Def: [][]byte{n.raw, last}}}, s.sid)
-	if err != nil {
-		return nil, err
-	}
-	return res.Ref.Result(ctx)
+// operationReader finds out what the nodes of one target do.
+type operationReader struct {
+	*targetSolve
+	keys    map[digest.Digest]digest.Digest // of operations, by vertex
+	folders map[digest.Digest]*folder       // of the user's, by vertex
 }
 
-// describe writes what the operation does, without what goes into it.
-func (n node) describe(w io.Writer) error {
+// folder is one of the user's side, brought in when something takes from it.
+type folder struct {
+	node node
+	got  solver.CachedResult
+}
+
+func (r *operationReader) close(ctx context.Context) {
+	for _, f := range r.folders {
+		if f.got != nil {
+			_ = f.got.Release(context.WithoutCancel(ctx)) // nothing was written
+		}
+	}
+}
+
+func (r *operationReader) operation(ctx context.Context, n node) (cause.Operation, error) {
+	op := cause.Operation{Source: n.source, Asked: n.meta.GetIgnoreCache()}
+	if op.Line, op.Text = r.progress.find(n); op.Line > 0 {
+		op.File = r.req.filename()
+	} else if n.source == "" {
+		op.Text = plain(n.name)
+	}
+	does, err := n.read()
+	if err != nil {
+		return op, err
+	}
+	h := digest.SHA256.Digester()
+	if err := describe(h.Hash(), does); err != nil {
+		return op, err
+	}
+	op.Does = h.Digest()
+	op.How = how(does)
+	op.Uses = r.why.uses(does, op.Text)
+	var takes []taken
+	for i, in := range n.inputs {
+		key := r.keys[in]
+		if from, ok := r.folders[in]; ok {
+			t := taken{selectors: selectors(does, i)}
+			if t.folder, err = r.folder(ctx, from); err != nil {
+				return op, err
+			}
+			t.content, err = contentOf(ctx, t, r.sid)
+			if ctx.Err() != nil {
+				return op, context.Cause(ctx)
+			}
+			if err != nil { // a file that is not there: the build says so
+				t.content = digest.FromString("without content: " + op.Text)
+			}
+			takes, key = append(takes, t), t.content
+		} else {
+			op.Inputs = append(op.Inputs, key)
+		}
+		fmt.Fprintln(h.Hash(), key)
+	}
+	op.Key = h.Digest()
+	if len(takes) > 0 {
+		op.Files, err = r.builder.lists.keep(ctx, takes, r.sid)
+	}
+	return op, err
+}
+
+// folder is what a node has brought in from the user's side. The job has it already.
+func (r *operationReader) folder(ctx context.Context, f *folder) (solver.CachedResult, error) {
+	if f.got != nil {
+		return f.got, nil
+	}
+	last, err := (&pb.Op{Inputs: []*pb.Input{{Digest: f.node.digest.String()}}}).MarshalVT()
+	if err != nil {
+		return nil, err
+	}
+	def := &pb.Definition{Def: [][]byte{f.node.raw, last}, Metadata: map[string]*pb.OpMetadata{f.node.digest.String(): f.node.meta}}
+	res, err := r.bridge.Solve(ctx, frontend.SolveRequest{Definition: def}, r.sid)
+	if err != nil {
+		return nil, err
+	}
+	f.got, err = res.Ref.Result(ctx)
+	return f.got, err
+}
+
+// taken is what an operation takes from a folder.
+type taken struct {
+	folder    solver.Result
+	selectors []opsutils.Selector // none: all
+	content   digest.Digest
+}
+
+func contentOf(ctx context.Context, t taken, sid string) (digest.Digest, error) {
+	return opsutils.NewContentHashFunc(t.selectors)(ctx, t.folder, session.NewGroup(sid))
+}
+
+func (n node) read() (*pb.Op, error) {
 	var op pb.Op
 	if err := op.UnmarshalVT(n.raw); err != nil {
-		return fmt.Errorf("read build definition: %w", err)
+		return nil, fmt.Errorf("read build definition: %w", err)
 	}
+	return &op, nil
+}
+
+// describe writes what an operation does, without what goes into it and without what makes no difference to the cache.
+func describe(w io.Writer, op *pb.Op) error {
+	op = op.CloneVT()
 	for _, in := range op.Inputs {
 		in.Digest = ""
 	}
-	return json.NewEncoder(w).Encode(&op) // which sorts maps
+	if meta := op.GetExec().GetMeta(); meta != nil {
+		meta.ProxyEnv = nil
+		for _, h := range meta.ExtraHosts {
+			h.IP = ""
+		}
+	}
+	return json.NewEncoder(w).Encode(op) // which sorts maps
+}
+
+// how tells of what RUN does besides its text what makes a difference.
+func how(op *pb.Op) map[string]string {
+	exec := op.GetExec()
+	if exec == nil {
+		return nil
+	}
+	meta := exec.GetMeta()
+	return map[string]string{
+		"shell":             tell(meta.GetArgs()[:max(len(meta.GetArgs())-1, 0)]),
+		"user":              tell(meta.GetUser()),
+		"working directory": tell(meta.GetCwd()),
+		"network":           tell(exec.GetNetwork()),
+		"security":          tell(exec.GetSecurity()),
+		"hosts":             tell(hosts(meta)),
+		"limits":            tell(meta.GetUlimit()),
+		"mounts":            tell(exec.GetMounts()),
+		"platform":          tell(op.GetPlatform()),
+	}
+}
+
+func hosts(meta *pb.Meta) (names []string) {
+	for _, h := range meta.GetExtraHosts() {
+		names = append(names, h.Host)
+	}
+	return names
+}
+
+// tell is something short that tells a value from others, and does not give it away.
+func tell(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err.Error()
+	}
+	return digest.FromBytes(text).Encoded()[:16]
 }
 
 // selectors are the parts of an input that the operation takes; none mean all of it.
-func (n node) selectors(input int) []opsutils.Selector {
-	var op pb.Op
-	if op.UnmarshalVT(n.raw) != nil {
-		return nil
-	}
+func selectors(op *pb.Op, input int) []opsutils.Selector {
 	var found []opsutils.Selector
 	for _, a := range op.GetFile().GetActions() {
 		if c := a.GetCopy(); c != nil && int(a.SecondaryInput) == input {
@@ -116,7 +222,7 @@ func (n node) selectors(input int) []opsutils.Selector {
 	}
 	for _, m := range op.GetExec().GetMounts() {
 		if int(m.Input) == input {
-			found = append(found, opsutils.Selector{Path: m.Selector, FollowLinks: true})
+			found = append(found, opsutils.Selector{Path: cmp.Or(m.Selector, "/"), FollowLinks: true})
 		}
 	}
 	return slices.Clip(found)

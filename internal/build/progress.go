@@ -24,6 +24,7 @@ type progress struct {
 	text []string // of the Dockerfile, by line
 	file string
 	hide redact.Redactor
+	why  *explainer
 
 	updates atomic.Int64 // begun and ended: odd in the middle of one
 
@@ -172,6 +173,7 @@ func (p *progress) update(s *client.SolveStatus) {
 
 func (p *progress) updateVertex(got *client.Vertex) {
 	v := p.heard(got.Digest)
+	p.why.saw(v.digest, got)
 	in := v.of
 	if in.text == "" {
 		in.text = plain(got.Name)
@@ -254,6 +256,7 @@ func (p *progress) tellMoved() {
 func (p *progress) updateTransfer(st *client.VertexStatus) {
 	v := p.heard(st.Vertex)
 	v.transfer(st)
+	p.why.transferred(v)
 	if in := v.of; in.state == event.Started && in.bytes() != in.reported {
 		in.reported = in.bytes()
 		p.emitInstruction(in)

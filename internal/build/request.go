@@ -12,6 +12,7 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
+	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -56,6 +57,9 @@ type Request struct {
 
 	Targets []Target
 	Stages  []Stage
+	// Before is what is recorded of the last time that each stage was built, by key of its step. What runs again is explained by
+	// what differs.
+	Before map[string]cause.Made
 }
 
 // Target is a stage to build.
@@ -89,6 +93,8 @@ type Result struct {
 	Bases  []release.Base    // sorted by Ref
 	Steps  []release.StepRun // what became of each stage that something happened to, by key; names and edges are not set
 	Spans  []release.Span    // what took how long
+	// Made is what each stage was made of that was complete, or of which something ran.
+	Made map[string]cause.Made
 }
 
 // Image is an image that a build made, named in the store and unpacked.
@@ -98,7 +104,7 @@ type Image struct {
 	// Known: an earlier build made the very same image.
 	Known bool
 	// Operations made it, inputs before what they go into; nil where that cannot be told.
-	Operations []Operation
+	Operations []cause.Operation
 }
 
 func (r *Request) validate() error {

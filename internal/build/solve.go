@@ -31,6 +31,7 @@ type running struct {
 	builder       *Builder
 	req           *Request
 	progress      *progress
+	why           *explainer
 	bases         *bases
 	foreignSyntax bool // the Dockerfile is in a language of its own, that only its own frontend reads
 	cancel        context.CancelCauseFunc
@@ -67,7 +68,7 @@ func (b *Builder) run(ctx context.Context, r *running) (*Result, error) {
 		return nil, err
 	}
 	if err := r.solve(ctx); err != nil {
-		return &Result{Steps: r.progress.runs(), Spans: r.progress.spans()}, r.report(ctx, err)
+		return &Result{Steps: r.progress.runs(), Spans: r.progress.spans(), Made: r.why.made()}, r.report(ctx, err)
 	}
 	return r.result(), nil
 }
@@ -131,12 +132,15 @@ func (b *Builder) running(id string) (*running, error) {
 // solve runs the job and returns when it, and the last word about it, has ended. Failures of targets are in r.failures;
 // the error is for what kept the job from running.
 func (r *running) solve(ctx context.Context) error {
+	r.why = newExplainer(r.req, r.progress, r.builder.lists)
+	r.progress.why = r.why
 	watched := r.watch(ctx)
 	_, err := r.builder.solver.Solve(ctx, r.id, r.req.Session, frontend.SolveRequest{
 		Frontend:    frontendName,
 		FrontendOpt: map[string]string{buildOption: r.id},
 	}, 0, llbsolver.ExporterRequest{}, r.req.grants(), nil, true, nil, "", false)
 	r.progress.await(ctx, watched)
+	r.why.close()
 	if errors.Is(err, errTargetsDone) {
 		err = nil
 	}
@@ -169,5 +173,7 @@ func (r *running) fail(f failure) {
 }
 
 func (r *running) result() *Result {
-	return &Result{Images: r.images, Bases: r.bases.used(), Steps: r.progress.runs(), Spans: r.progress.spans()}
+	return &Result{
+		Images: r.images, Bases: r.bases.used(), Steps: r.progress.runs(), Spans: r.progress.spans(), Made: r.why.made(),
+	}
 }

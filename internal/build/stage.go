@@ -158,6 +158,22 @@ func (p *progress) tellStep(s *stage) {
 	p.sink.Emit(event.Event{Type: event.TypeStep, Step: &step})
 }
 
+// because adds to why a stage did not come from cache.
+func (p *progress) because(key string, reasons []release.Reason) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.stage(key)
+	before := len(s.run.Because)
+	for _, r := range reasons {
+		if !slices.ContainsFunc(s.run.Because, func(known release.Reason) bool { return known.Text == r.Text }) {
+			s.run.Because = append(slices.Clip(s.run.Because), r)
+		}
+	}
+	if len(s.run.Because) > before && !p.over {
+		p.tellStep(s)
+	}
+}
+
 // runs are what became of the stages, by key.
 func (p *progress) runs() []release.StepRun {
 	p.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -24,7 +25,7 @@ type makings struct {
 type making struct {
 	ran    []event.Instruction
 	images []release.Digest
-	by     map[release.Digest][]build.Operation
+	by     map[release.Digest][]cause.Operation
 }
 
 // note returns a sink that passes on what a pipeline tells, and what to call with what came out of it.
@@ -56,7 +57,7 @@ func (m *makings) note(name string, sink event.Sink) (event.Sink, func(*pipeline
 
 // between is what lies between two images.
 type between struct {
-	was, is []build.Operation   // that made them; nil where that is not known
+	was, is []cause.Operation   // that made them; nil where that is not known
 	ran     []event.Instruction // when the second one was made first
 	older   bool                // the second image was there before the first
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/distribution/reference"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -26,7 +26,7 @@ func (e *Engine) explaining(ctx context.Context, known state.Environment, now re
 	reasons := imageReasons{makings: &e.makings, project: p, now: now.Bases, read: func(d release.Digest) (ocispec.Image, error) {
 		img, err := e.store.Image(ctx, d)
 		return img.Config, err
-	}, kept: func() (made map[release.Digest][]build.Operation) {
+	}, kept: func() (made map[release.Digest][]cause.Operation) {
 		_ = e.db.View(func(tx state.Tx) error { return tx.Making(was.Release, &made) }) // nor without this
 		return made
 	}}
@@ -61,7 +61,7 @@ type imageReasons struct {
 	before  []release.Base // of the release that serves
 	now     []release.Base
 	read    func(release.Digest) (ocispec.Image, error)
-	kept    func() map[release.Digest][]build.Operation // that made the release that serves
+	kept    func() map[release.Digest][]cause.Operation // that made the release that serves
 }
 
 func (r imageReasons) of(was, is release.Service) []string {
@@ -105,7 +105,7 @@ func (r imageReasons) contentReasons(was, is release.Digest) []string {
 			break
 		}
 		if layer >= len(old.RootFS.DiffIDs) || old.RootFS.DiffIDs[layer] != fresh.RootFS.DiffIDs[layer] {
-			return []string{"from the layer on of: " + firstLine(strings.TrimSuffix(h.CreatedBy, " # buildkit"))}
+			return []string{"from the layer on of: " + cause.FirstLine(strings.TrimSuffix(h.CreatedBy, " # buildkit"))}
 		}
 		layer++
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
 	"github.com/seaworthyhq/seaworthy/internal/project"
@@ -35,12 +35,12 @@ var shop = project.Project{
 }
 
 // ops are operations as "KEY STEP LINE TEXT < INPUT INPUT", one a line.
-func ops(lines ...string) []build.Operation {
-	var all []build.Operation
+func ops(lines ...string) []cause.Operation {
+	var all []cause.Operation
 	for _, line := range lines {
 		line, inputs, _ := strings.Cut(line, " < ")
 		words := strings.SplitN(line, " ", 4)
-		op := build.Operation{Key: digest.Digest(words[0]), Stages: []string{"stage:" + words[1]}, File: "Dockerfile", Text: words[3]}
+		op := cause.Operation{Key: digest.Digest(words[0]), Stages: []string{"stage:" + words[1]}, File: "Dockerfile", Text: words[3]}
 		op.Line, _ = strconv.Atoi(words[2])
 		if strings.HasPrefix(op.Text, "http") {
 			op.Source, op.Line = op.Text, 0
@@ -56,14 +56,14 @@ func ops(lines ...string) []build.Operation {
 func TestReasonsOfAnImage(t *testing.T) {
 	type making struct {
 		image string
-		made  []build.Operation
+		made  []cause.Operation
 		ran   []int // lines
 	}
 	first := ops("a builder 2 COPY . .", "b builder 3 RUN go build < a", "c assets 6 COPY www /www", "d final 10 COPY --from=builder /app /app < b", "e final 11 COPY --from=assets /www /www < d c")
 	everything := making{"one", first, []int{2, 3, 6, 10, 11}}
 	for name, row := range map[string]struct {
 		makings []making
-		kept    []build.Operation // that made the first image, of an engine before this one
+		kept    []cause.Operation // that made the first image, of an engine before this one
 		was, is string
 		want    []string
 	}{
@@ -137,11 +137,11 @@ func TestReasonsOfAnImage(t *testing.T) {
 				}
 				made(&pipeline.Output{
 					Release:    release.Release{Environments: map[string]release.Config{"local": {Services: []release.Service{built(one.image)}}}},
-					Operations: map[release.Digest][]build.Operation{release.Digest(one.image): one.made},
+					Operations: map[release.Digest][]cause.Operation{release.Digest(one.image): one.made},
 				})
 			}
-			kept := func() map[release.Digest][]build.Operation {
-				return map[release.Digest][]build.Operation{release.Digest(row.was): row.kept}
+			kept := func() map[release.Digest][]cause.Operation {
+				return map[release.Digest][]cause.Operation{release.Digest(row.was): row.kept}
 			}
 			got := imageReasons{makings: &m, project: &shop, read: layers, kept: kept}.of(built(row.was), built(row.is))
 			if diff := cmp.Diff(row.want, got); diff != "" {
@@ -154,7 +154,7 @@ func TestReasonsOfAnImage(t *testing.T) {
 func TestAnotherBaseIsAReason(t *testing.T) {
 	r := imageReasons{
 		makings: &makings{}, project: &shop, read: func(release.Digest) (ocispec.Image, error) { return ocispec.Image{}, errors.New("gone") },
-		kept:   func() map[release.Digest][]build.Operation { return nil },
+		kept:   func() map[release.Digest][]cause.Operation { return nil },
 		before: []release.Base{{Ref: "golang:1.26", Digest: "a"}, {Ref: "nginx:1", Digest: "a"}},
 		now:    []release.Base{{Ref: "golang:1.26", Digest: "b"}, {Ref: "nginx:1", Digest: "b"}}, // of another Dockerfile
 	}

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/graph"
 	"github.com/seaworthyhq/seaworthy/internal/project"
@@ -46,6 +48,8 @@ type Input struct {
 	Pins map[string]release.Image
 	// ImageName names the image record of a stage.
 	ImageName func(step string) string
+	// Before is what is recorded of the last time that each stage was built, by step.
+	Before map[string]cause.Made
 }
 
 // Output is a release, and what it was found to need.
@@ -54,12 +58,14 @@ type Output struct {
 	Pins    map[string]release.Image // of the references that the project uses
 	Checks  []release.Check          // that gate it, in the order of the Dockerfiles
 	// Operations made the images that were built.
-	Operations map[release.Digest][]build.Operation
+	Operations map[release.Digest][]cause.Operation
 	Steps      []release.StepRun // in the order of the graph
+	// Made is what there is to record of what stages were made of, by step.
+	Made map[string]cause.Made
 }
 
 // Make builds, checks and pulls, and returns the release. Nothing is recorded; the images are in the store. Beside an error, the
-// output has the steps.
+// output has the steps and what they were made of.
 func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output, error) {
 	g := graph.New(in.Project)
 	announce(g, in.Project, sink)
@@ -74,13 +80,13 @@ func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output
 		group.Go(func() error { return m.pull(ctx, ref, sink) })
 	}
 	if err := group.Wait(); err != nil {
-		return &Output{Steps: m.runs(g)}, err
+		return &Output{Steps: m.runs(g), Made: m.made}, err
 	}
 	out, err := m.output()
 	if err != nil {
-		return &Output{Steps: m.runs(g)}, err
+		return &Output{Steps: m.runs(g), Made: m.made}, err
 	}
-	out.Checks, out.Steps = checks(g), m.runs(g)
+	out.Checks, out.Steps, out.Made = checks(g), m.runs(g), m.made
 	return out, nil
 }
 
@@ -148,21 +154,23 @@ type making struct {
 
 	mu         sync.Mutex // guards what is below
 	built      map[string]build.Image
-	operations map[release.Digest][]build.Operation
+	operations map[release.Digest][]cause.Operation
 	bases      []release.Base
 	pins       map[string]release.Image
 	configs    map[release.Digest]dockerspec.DockerOCIImage
 	steps      map[string]release.StepRun // by key
+	made       map[string]cause.Made      // by step
 }
 
 func newMaking(p *Pipeline, in Input) *making {
 	return &making{
 		pipeline: p, in: in,
 		built:      map[string]build.Image{},
-		operations: map[release.Digest][]build.Operation{},
+		operations: map[release.Digest][]cause.Operation{},
 		pins:       map[string]release.Image{},
 		configs:    map[release.Digest]dockerspec.DockerOCIImage{},
 		steps:      map[string]release.StepRun{},
+		made:       map[string]cause.Made{},
 	}
 }
 
@@ -174,6 +182,7 @@ func (m *making) build(ctx context.Context, req build.Request, sink event.Sink) 
 		for _, run := range result.Steps {
 			m.steps[run.Key] = run
 		}
+		maps.Copy(m.made, result.Made)
 	}
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bo
 		Ulimits:       d.Ulimits,
 		Pull:          in.Pull || d.Pull,
 		Ignore:        in.Ignores[d.Key],
+		Before:        in.Before,
 	}
 	if d.Remote {
 		req.Context = d.Context

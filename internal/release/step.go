@@ -47,6 +47,8 @@ const (
 	ReasonFetched     ReasonKind = "fetched"     // what an instruction fetches is another thing
 	ReasonGone        ReasonKind = "gone"        // the inputs are equal, and its entry in the cache was gone
 	ReasonAsked       ReasonKind = "asked"       // somebody asked for it to be run again
+	ReasonUnfinished  ReasonKind = "unfinished"  // it failed the last time, or was stopped
+	ReasonUnknown     ReasonKind = "unknown"     // what is another thing than the last time is not recorded
 )
 
 // Reason is why a step did not come from cache. It is computed from the recorded inputs of this time and of the last.

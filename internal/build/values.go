@@ -1,0 +1,79 @@
+package build
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/solver/pb"
+)
+
+// values are what a Dockerfile and a request say of arguments and variables.
+type values struct {
+	arguments map[string]bool
+	told      map[string]string // what tells the values of one name, wherever it gets one, from others
+}
+
+// read makes sense of the Dockerfile; where that cannot be done, there are fewer reasons.
+func (e *explainer) read() values {
+	said := map[string][]string{}
+	w := values{arguments: map[string]bool{}, told: map[string]string{}}
+	argument := func(all []instructions.KeyValuePairOptional) {
+		for _, a := range all {
+			w.arguments[a.Key] = true
+			said[a.Key] = append(said[a.Key], a.ValueString())
+		}
+	}
+	if parsed, err := parser.Parse(bytes.NewReader(e.req.Dockerfile)); err == nil {
+		stages, global, err := instructions.Parse(parsed.AST, nil)
+		if err != nil {
+			stages, global = nil, nil
+		}
+		for _, a := range global {
+			argument(a.Args)
+		}
+		for _, s := range stages {
+			for _, c := range s.Commands {
+				switch c := c.(type) {
+				case *instructions.ArgCommand:
+					argument(c.Args)
+				case *instructions.EnvCommand:
+					for _, v := range c.Env {
+						said[v.Key] = append(said[v.Key], v.Value)
+					}
+				}
+			}
+		}
+	}
+	for name, value := range e.req.Args {
+		w.arguments[name] = true
+		said[name] = append(said[name], "="+value)
+	}
+	for name, all := range said {
+		w.told[name] = tell(all)
+	}
+	return w
+}
+
+var referred = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
+
+// uses tells the values that an operation knows, by name: those that RUN is given, and those that the text of another
+// instruction refers to.
+func (e *explainer) uses(op *pb.Op, text string) map[string]string {
+	all := map[string]string{}
+	if exec := op.GetExec(); exec != nil {
+		for _, v := range exec.GetMeta().GetEnv() {
+			name, value, _ := strings.Cut(v, "=")
+			all[name] = tell(value)
+		}
+		return all
+	}
+	for _, found := range referred.FindAllStringSubmatch(text, -1) {
+		if value, known := e.values().told[found[1]]; known {
+			all[found[1]] = value
+		}
+	}
+	return all
+}

@@ -1,0 +1,233 @@
+package cause
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// stageOf is a chain of operations of a stage, each with its key of what it does and what goes into it.
+func stageOf(step string, base Operation, does ...Operation) []Operation {
+	all := []Operation{base}
+	for i, op := range does {
+		op.Stages, op.File, op.Line = []string{step}, "Dockerfile", i+2
+		if len(op.Does) == 0 {
+			op.Does = digest.FromString(op.Text)
+		}
+		op.Inputs = append(op.Inputs, all[i].Key)
+		op.Key = digest.FromString(fmt.Sprint(op.Does, op.Inputs, op.Files))
+		all = append(all, op)
+	}
+	return all
+}
+
+func image(step, ref, hash string) Operation {
+	source := ImageSource + ref + "@sha256:" + hash
+	return Operation{
+		Key: digest.FromString(source), Source: source, Stages: []string{step}, File: "Dockerfile", Line: 1, Text: "FROM base",
+	}
+}
+
+func builder(result string) Operation {
+	return Operation{Key: digest.FromString(result), Text: "RUN build", Stages: []string{"stage:builder"}}
+}
+
+func TestReasons(t *testing.T) {
+	const step = "stage:web"
+	base := image(step, "docker.io/library/busybox:latest", "aaaaaaaaaaaaaaaa")
+	run := func(text string) Operation { return Operation{Text: text} }
+	copied := func(files string) Operation { return Operation{Text: "COPY . .", Files: digest.Digest(files)} }
+	with := func(text, does string, uses map[string]string) Operation {
+		return Operation{Text: text, Does: digest.FromString(does), Uses: uses}
+	}
+	from := func(text string, in Operation) Operation {
+		return Operation{Text: text, Inputs: []digest.Digest{in.Key}}
+	}
+	lists := map[digest.Digest]Files{"old": {"a": "1", "b": "1", "c": "1"}, "new": {"a": "2", "b": "1", "d": "1"}}
+	for name, row := range map[string]struct {
+		before, now []Operation
+		op          int // of now
+		made        func(*Made)
+		ran         []digest.Digest
+		asked       bool
+		want        []string
+	}{
+		"nothing recorded": {
+			now: stageOf(step, base, run("RUN a")), op: 1, want: []string{"first never built here, as far as is recorded"},
+		},
+		"nothing recorded, and asked": {
+			now: stageOf(step, base, run("RUN a")), op: 1, asked: true,
+			want: []string{"asked RUN a (Dockerfile:2): asked to run without the cache", "first never built here, as far as is recorded"},
+		},
+		"equal inputs": {
+			before: stageOf(step, base, run("RUN a")), now: stageOf(step, base, run("RUN a")), op: 1,
+			want: []string{"gone RUN a (Dockerfile:2): the inputs are equal, and its entry in the cache was gone"},
+		},
+		"equal inputs, and asked": {
+			before: stageOf(step, base, run("RUN a")), now: stageOf(step, base, run("RUN a")), op: 1, asked: true,
+			want: []string{"asked RUN a (Dockerfile:2): asked to run without the cache"},
+		},
+		"a failure": {
+			before: stageOf(step, base, run("RUN a")), now: stageOf(step, base, run("RUN a")), op: 1,
+			made: func(m *Made) { m.Failed, m.Keys = m.Operations[1].Key, nil },
+			want: []string{"unfinished RUN a (Dockerfile:2): failed the last time"},
+		},
+		"not ended": {
+			before: stageOf(step, base, run("RUN a")), now: stageOf(step, base, run("RUN a")), op: 1,
+			made: func(m *Made) { m.Keys = nil },
+			want: []string{"unfinished RUN a (Dockerfile:2): did not end the last time"},
+		},
+		"files": {
+			before: stageOf(step, base, copied("old")), now: stageOf(step, base, copied("new")), op: 1,
+			want: []string{"files COPY . . (Dockerfile:2): ~a +d -c"},
+		},
+		"files of which one list is lost": {
+			before: stageOf(step, base, copied("lost")), now: stageOf(step, base, copied("new")), op: 1,
+			want: []string{"files COPY . . (Dockerfile:2): files that it takes are others; which is not recorded"},
+		},
+		"another text": {
+			before: stageOf(step, base, run("RUN a"), run("RUN b")), now: stageOf(step, base, run("RUN a"), run("RUN c")), op: 2,
+			want: []string{"instruction RUN c (Dockerfile:3): it was RUN b"},
+		},
+		"a new instruction": {
+			before: stageOf(step, base, run("RUN a"), run("RUN b")), now: stageOf(step, base, run("RUN a"), run("RUN n"), run("RUN b")), op: 2,
+			want: []string{"instruction RUN n (Dockerfile:3): it is new"},
+		},
+		"the same instruction once more": {
+			before: stageOf(step, base, run("RUN a")), now: stageOf(step, base, run("RUN a"), run("RUN a")), op: 2,
+			want: []string{"instruction RUN a (Dockerfile:3): it is new"},
+		},
+		"an instruction less": {
+			before: stageOf(step, base, run("RUN a"), run("RUN b"), run("RUN c")), now: stageOf(step, base, run("RUN a"), run("RUN c")), op: 2,
+			want: []string{"instruction RUN c (Dockerfile:3): it no longer follows RUN b"},
+		},
+		"another one before it, which was found": {
+			before: stageOf(step, base, copied("old"), run("RUN c")), now: stageOf(step, base, copied("new"), run("RUN c")), op: 2,
+			want: []string{"files COPY . . (Dockerfile:2): ~a +d -c"},
+		},
+		"argument and variable": {
+			before: stageOf(step, base, with("RUN a", "x", map[string]string{"ARG": "1", "VAR": "1", "SAME": "1"})),
+			now:    stageOf(step, base, with("RUN a", "y", map[string]string{"ARG": "2", "SAME": "1"})), op: 1,
+			want: []string{
+				"argument RUN a (Dockerfile:2): build argument ARG has another value",
+				"variable RUN a (Dockerfile:2): variable VAR has another value",
+			},
+		},
+		"what is not recorded of what it does": {
+			before: stageOf(step, base, with("RUN a", "x", nil)), now: stageOf(step, base, with("RUN a", "y", nil)), op: 1,
+			want: []string{"instruction RUN a (Dockerfile:2): it does something else, with the same text"},
+		},
+		"another digest of the base": {
+			before: stageOf(step, base, run("RUN a")),
+			now:    stageOf(step, image(step, "docker.io/library/busybox:latest", "bbbbbbbbbbbbbbbb"), run("RUN a")), op: 1,
+			want: []string{"base FROM base (Dockerfile:1): busybox:latest was aaaaaaaaaaaa, is bbbbbbbbbbbb"},
+		},
+		"another base": {
+			before: stageOf(step, base, run("RUN a")),
+			now:    stageOf(step, image(step, "ghcr.io/acme/base:1", "bbbbbbbbbbbbbbbb"), run("RUN a")), op: 1,
+			want: []string{"base FROM base (Dockerfile:1): base was busybox:latest aaaaaaaaaaaa, is ghcr.io/acme/base:1 bbbbbbbbbbbb"},
+		},
+		"base and files": {
+			before: stageOf(step, base, copied("old")),
+			now:    stageOf(step, image(step, "docker.io/library/busybox:latest", "bbbbbbbbbbbbbbbb"), copied("new")), op: 1,
+			want: []string{
+				"files COPY . . (Dockerfile:2): ~a +d -c",
+				"base FROM base (Dockerfile:1): busybox:latest was aaaaaaaaaaaa, is bbbbbbbbbbbb",
+			},
+		},
+		"a stage that ran": {
+			before: append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...),
+			now:    append([]Operation{builder("2")}, stageOf(step, base, from("COPY --from=builder /a /", builder("2")))...), op: 2,
+			ran:  []digest.Digest{builder("2").Key},
+			want: []string{"stage COPY --from=builder /a / (Dockerfile:2): stage builder ran again"},
+		},
+		"a stage that was found, and is another": {
+			before: append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...),
+			now:    append([]Operation{builder("2")}, stageOf(step, base, from("COPY --from=builder /a /", builder("2")))...), op: 2,
+			want: []string{"stage COPY --from=builder /a / (Dockerfile:2): stage builder came out differently"},
+		},
+		"a stage that ran, with equal inputs": {
+			before: append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...),
+			now:    append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...), op: 2,
+			ran:  []digest.Digest{builder("1").Key},
+			want: []string{"stage COPY --from=builder /a / (Dockerfile:2): stage builder ran again"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := ByStep(row.before, func(digest.Digest) bool { return true })[step]
+			if row.made != nil {
+				row.made(&made)
+			}
+			op := row.now[row.op]
+			op.Asked = row.asked
+			c := Case{
+				Op: op, Step: step, Now: Of(step, row.now), Before: made,
+				Ran:      func(key digest.Digest) bool { return slices.Contains(row.ran, key) },
+				Files:    func(name digest.Digest) Files { return lists[name] },
+				Argument: func(name string) bool { return name == "ARG" },
+				Name:     func(string) string { return "builder" },
+			}
+			var got []string
+			for _, r := range c.Reasons() {
+				got = append(got, string(r.Kind)+" "+r.Text)
+				if r.Line == 0 || r.File == "" {
+					t.Errorf("no place: %+v", r)
+				}
+			}
+			if diff := cmp.Diff(row.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFilesAreCountedWhereTheyAreNotNamed(t *testing.T) {
+	was, is := Files{"gone": "1"}, Files{}
+	for i := range 20 {
+		was[fmt.Sprint("same", i)], is[fmt.Sprint("same", i)] = "1", "1"
+		was[fmt.Sprint("other", i)], is[fmt.Sprint("other", i)] = "1", "2"
+		is[fmt.Sprint("new", i)] = "1"
+	}
+	r := is.Differ(was)
+	if r.Added != 20 || r.Removed != 1 || r.Modified != 20 || len(r.Names) != named || r.Kind != release.ReasonFiles {
+		t.Errorf("%+v", r)
+	}
+	if want := "~other0 ~other1 ~other10 ~other11 ~other12 and 36 more"; r.Text != want {
+		t.Errorf("%q, want %q", r.Text, want)
+	}
+}
+
+func TestWhatWasCompleteOnceIsRemembered(t *testing.T) {
+	const step = "stage:web"
+	base := image(step, "docker.io/library/busybox:latest", "aaaaaaaaaaaaaaaa")
+	all := func(digest.Digest) bool { return true }
+	made := func(text string) Made { return ByStep(stageOf(step, base, Operation{Text: text}), all)[step] }
+	var record Made
+	for _, text := range []string{"RUN a", "RUN b", "RUN a"} {
+		record = made(text).After(record)
+	}
+	if !record.Same(made("RUN a").After(record)) {
+		t.Error("the same again is another record")
+	}
+	for _, text := range []string{"RUN a", "RUN b"} {
+		for _, op := range made(text).Operations {
+			if !slices.Contains(record.Keys, op.Key) {
+				t.Errorf("%s is forgotten", op.Text)
+			}
+		}
+	}
+	if record.Same(made("RUN b").After(record)) {
+		t.Error("another one is the same record")
+	}
+	for i := range 1000 {
+		record = made(fmt.Sprint("RUN ", i)).After(record)
+	}
+	if len(record.Keys) > 2*maxKeys {
+		t.Errorf("%d keys", len(record.Keys))
+	}
+}
