@@ -19,7 +19,7 @@ export CGO_ENABLED = 0
 SHELL = /bin/bash
 
 .DEFAULT_GOAL = help
-.PHONY: help build bases demo demo-clean test lint bench generate fresh vm clean
+.PHONY: help build bases demo demo-clean test much lint bench generate fresh vm clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ test: ## set-up, go vet and all tests, the end-to-end ones on a real engine incl
 	$(GO) vet ./...
 	$(GO) test -p $(PARALLEL) -timeout 20m $(TESTS)
 	cd examples/hrefcounter && $(GO) vet ./... && $(GO) test ./...
+
+much: ## a step that writes a gigabyte, before a terminal: what memory that takes; needs root
+	@$(MAKE) --no-print-directory build bases
+	SEAWORTHY_MUCH=1000 $(GO) test -count 1 -v -run TestMuchOutput ./e2e
 
 lint: ## golangci-lint and govulncheck, as tools/go.mod pins them
 	$(GO) tool -modfile=tools/go.mod golangci-lint run
