@@ -60,4 +60,3 @@ func mostMemory(pid int) int64 {
 	}
 	return 0
 }
-
