@@ -47,9 +47,9 @@ func (p *plain) Emit(e event.Event) {
 	if p.closed {
 		return
 	}
-	known := p.view.knows(e)
+	was := p.view.earlier(e)
 	p.view.apply(e, time.Now())
-	lines := p.lines(e, known)
+	lines := p.lines(e, was)
 	p.held = append(p.held, lines...)
 	if (e.Message != nil || e.Graph != nil) && !p.open {
 		p.keep = append(p.keep, lines...)
@@ -81,8 +81,8 @@ func (p *plain) release() {
 	p.held = nil
 }
 
-// lines are what is written of an event. known means that its beginning was told before.
-func (p *plain) lines(e event.Event, known bool) []string {
+// lines are what is written of an event.
+func (p *plain) lines(e event.Event, was earlier) []string {
 	switch {
 	case e.Message != nil:
 		var lines []string
@@ -97,16 +97,16 @@ func (p *plain) lines(e event.Event, known bool) []string {
 	case e.Graph != nil && p.Stages:
 		return p.view.listing(p.out, *e.Graph)
 	case e.Instruction != nil:
-		return p.instructionLines(*e.Instruction, known)
+		return p.instructionLines(*e.Instruction, was.known)
 	case e.Step != nil:
-		return p.stepLines(*e.Step, known)
+		return p.stepLines(*e.Step, was)
 	case e.Report != nil:
 		return []string{"[" + p.view.nameOf(e.Report.Step) + "] " + reportText(*e.Report)}
 	case e.Log != nil:
 		return []string{p.view.logLine(p.out, *e.Log)}
 	case e.Plan != nil && !e.Plan.Empty:
 		return planLines(p.out, *e.Plan)
-	case e.Replica != nil && (known || !p.view.served(e.Replica)):
+	case e.Replica != nil && (was.known || !p.view.served(e.Replica)):
 		return []string{"[" + replicaName(e.Replica) + "] " + condition(e.Replica)}
 	case e.Deployment != nil && e.Deployment.Result == release.Running:
 		return []string{deploymentLine(*e.Deployment)}
@@ -151,25 +151,24 @@ func (p *plain) owners(in event.Instruction) string {
 	return p.view.namesOf(in.Steps)
 }
 
-// stepLines say how a step ended; a stage's start shows in its instructions, an operation's has a line.
-func (p *plain) stepLines(e event.Step, explained bool) []string {
+// stepLines say why a step did not come from cache and how it ended; a stage's start shows in its instructions, an operation's has
+// a line.
+func (p *plain) stepLines(e event.Step, was earlier) []string {
 	s := p.view.step(e.Key)
 	if s.Role == rolloutRole {
 		return []string{"[" + p.rolloutName() + "] " + Clean(s.Name) + p.operationState(s)}
 	}
+	var lines []string
+	for _, r := range s.because[min(was.reasons, len(s.because)):] {
+		lines = append(lines, "["+Clean(s.Name)+"] because "+oneLine(r.Text))
+	}
 	text := ""
 	switch e.State {
-	case event.Started:
-		if reason := s.reason(); reason != "" && !explained {
-			text = "because " + reason
-		}
+	case was.state: // it was told, and comes again with its reasons
 	case event.Done:
 		text = "done in " + Duration(s.took)
 		if outcome := s.outcome(); outcome != "" && outcome != Clean(s.Why) {
 			text += ": " + outcome
-		}
-		if !explained {
-			text = told(text, s.reason())
 		}
 	case event.Failed:
 		text = "failed after " + Duration(s.took)
@@ -179,10 +178,10 @@ func (p *plain) stepLines(e event.Step, explained bool) []string {
 	case event.Cached, event.Stopped:
 		text = string(e.State)
 	}
-	if text == "" {
-		return nil
+	if text != "" {
+		lines = append(lines, "["+Clean(s.Name)+"] "+text)
 	}
-	return []string{"[" + Clean(s.Name) + "] " + text}
+	return lines
 }
 
 // rolloutName stands before the lines of operations.
@@ -210,20 +209,26 @@ func (p *plain) operationState(s *step) string {
 	return ": " + string(s.state)
 }
 
-// knows reports whether what an event is about was told before: that an instruction has started, why a step did not come from
-// cache, that a replica is there.
-func (v *view) knows(e event.Event) bool {
+// earlier is what was told before of what an event is about.
+type earlier struct {
+	known   bool // the instruction has started, the replica is there
+	state   event.State
+	reasons int // how many
+}
+
+func (v *view) earlier(e event.Event) (was earlier) {
 	switch {
 	case e.Instruction != nil:
 		in := v.instructions[e.Instruction.Digest]
-		return in != nil && !in.started.IsZero()
+		was.known = in != nil && !in.started.IsZero()
 	case e.Step != nil:
-		s := v.byKey[e.Step.Key]
-		return s != nil && len(s.because) > 0
+		if s := v.byKey[e.Step.Key]; s != nil {
+			was.state, was.reasons = s.state, len(s.because)
+		}
 	case e.Replica != nil:
-		return v.replicas[e.Replica.ID] != nil
+		was.known = v.replicas[e.Replica.ID] != nil
 	}
-	return false
+	return was
 }
 
 // Close writes the summary.

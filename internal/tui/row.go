@@ -204,18 +204,6 @@ func (s *step) failureLine() string {
 	return line + withoutOptions(oneLine(in.Text))
 }
 
-// reason is why the step did not come from cache: the first reason, and how many there are besides.
-func (s *step) reason() string {
-	if len(s.because) == 0 {
-		return ""
-	}
-	text := oneLine(s.because[0].Text)
-	if more := len(s.because) - 1; more > 0 {
-		text += " (+" + itoa(more) + ")"
-	}
-	return text
-}
-
 // told joins what is said of a step, as far as there is something to say.
 func told(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " · ")

@@ -1,0 +1,80 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// reason is why the step did not come from cache, as short as a row wants it: the first cause, and how many there are besides.
+func (s *step) reason() string {
+	if len(s.because) == 0 {
+		return ""
+	}
+	first := s.because[0]
+	more := len(s.because) - 1
+	if first.Kind == release.ReasonFiles {
+		more += max(0, first.Added+first.Removed+first.Modified-1)
+	} else {
+		more += max(0, len(first.Names)-1)
+	}
+	text := reasonText(first)
+	if more > 0 {
+		text += " (+" + itoa(more) + ")"
+	}
+	return text
+}
+
+// reasonTexts are what reasons come to, of the first name that they have; %s is that name.
+var reasonTexts = map[release.ReasonKind]string{
+	release.ReasonFirst:      "never built here",
+	release.ReasonArgument:   "argument %s changed",
+	release.ReasonVariable:   "variable %s changed",
+	release.ReasonBase:       "%s moved",
+	release.ReasonStage:      "%s came out differently",
+	release.ReasonGone:       "gone from the cache",
+	release.ReasonAsked:      "asked for",
+	release.ReasonUnfinished: "not finished the last time",
+}
+
+func reasonText(r release.Reason) string {
+	name := ""
+	if len(r.Names) > 0 {
+		name = oneLine(r.Names[0])
+	}
+	switch r.Kind {
+	case release.ReasonFiles:
+		if text := fileText(name); text != "" {
+			return text
+		}
+	case release.ReasonInstruction:
+		if r.Line > 0 {
+			return "line " + itoa(r.Line) + " changed"
+		}
+	}
+	text, known := reasonTexts[r.Kind]
+	before, after, named := strings.Cut(text, "%s")
+	if !known || named && name == "" {
+		return oneLine(r.Text)
+	}
+	if named {
+		return before + name + after
+	}
+	return text
+}
+
+// fileText says of a path what became of it: it begins with the sign of that.
+func fileText(name string) string {
+	if len(name) < 2 {
+		return ""
+	}
+	switch name[0] {
+	case '+':
+		return name[1:] + " is new"
+	case '-':
+		return name[1:] + " is gone"
+	case '~':
+		return name[1:] + " changed"
+	}
+	return ""
+}

@@ -1,0 +1,30 @@
+package tui
+
+import (
+	"testing"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+func TestReasonsFitARow(t *testing.T) {
+	for want, because := range map[string][]release.Reason{
+		"":                     nil,
+		"main.go changed (+4)": {{Kind: release.ReasonFiles, Names: []string{"~main.go", "+new.go"}, Modified: 4, Added: 1}},
+		"new.go is new":        {{Kind: release.ReasonFiles, Names: []string{"+new.go"}, Added: 1}},
+		"old.go is gone (+1)": {
+			{Kind: release.ReasonFiles, Names: []string{"-old.go"}, Removed: 1},
+			{Kind: release.ReasonArgument, Names: []string{"VERSION"}},
+		},
+		"argument VERSION changed (+1)":  {{Kind: release.ReasonArgument, Names: []string{"VERSION", "COMMIT"}}},
+		"line 12 changed":                {{Kind: release.ReasonInstruction, Line: 12}},
+		"golang:1.26 moved":              {{Kind: release.ReasonBase, Names: []string{"golang:1.26"}}},
+		"builder came out differently":   {{Kind: release.ReasonStage, Names: []string{"builder"}}},
+		"never built here":               {{Kind: release.ReasonFirst}},
+		"ADD https://x: fetched another": {{Kind: release.ReasonFetched, Text: "ADD https://x:\nfetched \x1b[1manother"}},
+		"a stage":                        {{Kind: release.ReasonStage, Text: "a stage"}},
+	} {
+		if got := (&step{because: because}).reason(); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}
