@@ -22,6 +22,7 @@ func sourcesOf(p *project.Project, d *project.Dockerfile) (session.Sources, erro
 			src.Dirs[name] = place
 		}
 	}
+	src.Project, src.Reports = p.Dir, reportsOf(p, d)
 	for _, s := range d.Secrets {
 		value, err := buildSecret(p, s)
 		if err != nil {
@@ -36,6 +37,17 @@ func sourcesOf(p *project.Project, d *project.Dockerfile) (session.Sources, erro
 		}
 	}
 	return src, nil
+}
+
+// reportsOf are the folders that the reports of a Dockerfile's checks go into, by step key.
+func reportsOf(p *project.Project, d *project.Dockerfile) map[string]string {
+	dirs := map[string]string{}
+	for _, s := range d.Stages {
+		if dir := project.ReportsDir(d.Key, s.Name); dir != "" && len(p.Rule(d.Key, s.Name).Reports) > 0 {
+			dirs[s.Key] = dir
+		}
+	}
+	return dirs
 }
 
 func buildSecret(p *project.Project, s project.BuildSecret) ([]byte, error) {

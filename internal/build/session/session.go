@@ -1,5 +1,6 @@
 // Package session is the user's side of a build: it serves what only the user has (files of the build context, secrets,
-// ssh agents, credentials of registries) to the engine that builds, over one connection, for as long as the build runs.
+// ssh agents, credentials of registries) to the engine that builds, and keeps the reports of checks, over one connection, for
+// as long as the build runs.
 //
 // It speaks BuildKit's session protocol and knows nothing of the solver. The engine's end is build.Builder.HandleSession.
 package session
@@ -39,7 +40,7 @@ const (
 	DockerfileDir = "dockerfile" // the folder of the Dockerfile; only asked for when the engine has no copy of it
 )
 
-// Sources is what the engine may ask for. It can ask for nothing else.
+// Sources is what the engine may ask for, and where it may hand something over. It can do nothing else.
 type Sources struct {
 	// Dirs are the folders it may read, by name: ContextDir, and one for each named context that is a folder.
 	Dirs map[string]string
@@ -49,6 +50,10 @@ type Sources struct {
 	Secrets map[string][]byte
 	// SSH are the agents for RUN --mount=type=ssh: paths of sockets or keys, by id; no path means the user's agent.
 	SSH map[string][]string
+	// Reports are the folders that the files of checks are kept in, by the key of the check's step, from Project. What was in one
+	// is replaced.
+	Reports map[string]string
+	Project string
 	// DockerConfig is the folder of Docker's config.json, for registries that ask for credentials. Empty: where Docker
 	// looks for it.
 	DockerConfig string
@@ -134,6 +139,9 @@ func (src Sources) attachables() ([]session.Attachable, error) {
 			return nil, err
 		}
 		all = append(all, layouts)
+	}
+	if len(src.Reports) > 0 {
+		all = append(all, reports{src.Project, src.Reports})
 	}
 	return all, nil
 }
