@@ -137,7 +137,7 @@ func (b *Builder) open(ctx context.Context) error {
 	}
 	b.closers = append(b.closers, b.worker.Close, func() error { return forgetHashes(b.worker.MetadataStore) })
 	b.workers = &worker.Controller{}
-	if err := b.workers.Add(b.worker); err != nil {
+	if err := b.workers.Add(stepWorker{b.worker, b}); err != nil {
 		return err
 	}
 	if b.sessions, err = session.NewManager(); err != nil {

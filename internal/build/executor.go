@@ -16,16 +16,22 @@ import (
 // that closing can wait for them.
 type executors struct {
 	executor.Executor
-	running *sync.WaitGroup
-	parent  string // control group of all RUN steps
-	limits  Limits
+	steps  *sync.WaitGroup // that have not ended
+	parent string          // control group of all RUN steps
+	limits Limits
 }
 
 func (e *executors) Run(ctx context.Context, id string, root executor.Mount, mounts []executor.Mount,
 	process executor.ProcessInfo, started chan<- struct{},
 ) (resourcestypes.Recorder, error) {
-	e.running.Add(1)
-	defer e.running.Done()
+	return e.run(ctx, id, root, mounts, process, started, step{})
+}
+
+func (e *executors) run(ctx context.Context, id string, root executor.Mount, mounts []executor.Mount,
+	process executor.ProcessInfo, started chan<- struct{}, s step,
+) (resourcestypes.Recorder, error) {
+	e.steps.Add(1)
+	defer e.steps.Done()
 	if id == "" {
 		id = identity.NewID()
 	}
@@ -33,12 +39,16 @@ func (e *executors) Run(ctx context.Context, id string, root executor.Mount, mou
 	if err != nil {
 		return nil, err
 	}
-	defer e.running.Go(group.remove)
+	defer e.steps.Go(group.remove)
 	process.Meta.CgroupParent = group.path
 	go cgroup.ReadyMoves()
-	defer limitOutput(ctx, &process)()
+	defer limitOutput(ctx, &process, s.tests)()
+	stop := s.clocks.watch(ctx, group.path)
 	rec, err := e.Executor.Run(ctx, id, root, mounts, process, started)
-	if err != nil {
+	switch over := stop(); {
+	case err != nil && over != nil && ctx.Err() == nil:
+		err = over.reached(err)
+	case err != nil:
 		err = group.explain(err)
 	}
 	return rec, err

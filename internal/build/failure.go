@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -31,10 +32,10 @@ func (r *running) report(ctx context.Context, err error) error {
 	r.mu.Lock()
 	failures := r.failures
 	r.mu.Unlock()
-	var told []*release.UserError
+	var told []explained
 	seen := map[string]bool{}
 	for _, f := range failures {
-		if errors.Is(f.err, context.Canceled) || errors.Is(f.err, errOtherTarget) {
+		if errors.Is(f.err, context.Canceled) || errors.Is(f.err, ErrOther) {
 			continue // stopped because of another one
 		}
 		u := r.explain(f)
@@ -61,15 +62,53 @@ func (r *running) stopped(ctx context.Context) error {
 	return stopped
 }
 
+// explained is a failure for people, and the checks that would have to be skipped for it to be none.
+type explained struct {
+	*release.UserError
+	skips []string
+}
+
+// withSkips is the error with the hint that there is another way.
+func (u explained) withSkips() *release.UserError {
+	if len(u.skips) > 0 {
+		u.Hint += ", or leave it out: " + skipping(u.skips)
+	}
+	return u.UserError
+}
+
+// skipping is what seaworthy.yaml has to say for checks to be skipped.
+func skipping(checks []string) string {
+	checks = slices.Sorted(slices.Values(checks))
+	return "checks: {" + strings.Join(slices.Compact(checks), ": skip, ") + ": skip} in seaworthy.yaml"
+}
+
 // joined is one error of several. It is about the image if any of them is.
-func joined(all []*release.UserError) error {
+func joined(told []explained) error {
+	if len(told) == 1 {
+		return told[0].withSkips()
+	}
+	all := make([]*release.UserError, len(told))
+	var skips []string
+	skippable := true
+	for i, u := range told {
+		all[i], skips = u.UserError, append(skips, u.skips...)
+		skippable = skippable && len(u.skips) > 0
+	}
+	one := Joined(all)
+	if skippable {
+		one.Hint += ", or leave them out: " + skipping(skips)
+	}
+	return one
+}
+
+// Joined is one error of several failed builds. It is about an image if any of them is.
+func Joined(all []*release.UserError) *release.UserError {
 	if len(all) == 1 {
 		return all[0]
 	}
 	kind := all[0].Kind
 	var causes []error
-	var details, names []string
-	hint := ""
+	var details, names, hints []string
 	for _, u := range all {
 		if u.Kind != release.KindCheck {
 			kind = u.Kind
@@ -77,14 +116,14 @@ func joined(all []*release.UserError) error {
 		causes = append(causes, u)
 		names = append(names, u.Error())
 		details = append(details, strings.TrimRight(u.Error()+"\n"+u.Detail, "\n"))
-		if hint == "" {
-			hint = u.Hint
+		if u.Hint != "" && !slices.Contains(hints, u.Hint) {
+			hints = append(hints, u.Hint)
 		}
 	}
 	return &release.UserError{
 		Kind:   kind,
 		Err:    &severalError{text: fmt.Sprintf("%d failures: %s", len(all), strings.Join(names, "; ")), errs: causes},
-		Hint:   hint,
+		Hint:   strings.Join(hints, "; "),
 		Detail: strings.Join(details, "\n\n"),
 	}
 }
@@ -97,56 +136,87 @@ type severalError struct {
 func (e *severalError) Error() string   { return e.text }
 func (e *severalError) Unwrap() []error { return e.errs }
 
-func (r *running) explain(f failure) *release.UserError {
+func (r *running) explain(f failure) explained {
 	detail := r.excerpt(f.err)
 	if base, ok := errors.AsType[*baseError](f.err); ok {
-		return r.explainBase(base, detail)
+		return explained{r.explainBase(base, detail), r.skipsAt(f)}
 	}
 	vertex, failed := errors.AsType[*errdefs.VertexError](f.err)
 	if !failed && !f.solving {
-		return &release.UserError{
+		return explained{UserError: &release.UserError{
 			Kind:   release.KindProject,
 			Err:    fmt.Errorf("%s: %w", r.req.filename(), plainly(f.err)),
 			Hint:   "correct the Dockerfile; seaworthy config shows its stages",
 			Detail: detail,
-		}
+		}}
 	}
-	u := &release.UserError{Kind: release.KindBuild, Detail: detail}
+	u := &release.UserError{Kind: release.KindBuild, Detail: detail, Hint: "correct it, then run the same command again: what was built before it is kept"}
 	if !f.target.Image {
 		u.Kind = release.KindCheck
+		u.Hint = "correct what it found, then run the same command again"
 	}
-	if !failed {
+	switch limit, reached := errors.AsType[*timeLimitError](f.err); {
+	case failed:
+		return explained{u, r.explainVertex(u, f, digest.Digest(vertex.Digest))}
+	case reached:
+		u.Err, u.Hint = fmt.Errorf("check %s %w", limit.stage, limit), limit.hint()
+	default:
 		u.Err = fmt.Errorf("stage %s: %w", f.target.Stage, plainly(f.err))
-		return u
 	}
-	r.explainVertex(u, f, digest.Digest(vertex.Digest))
-	return u
+	return explained{u, r.skips(f.target.Key)}
 }
 
-// explainVertex says which instruction failed. One that the image needs too is no mere check, whoever met it first.
-func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Digest) {
+// skips are the checks that have to be skipped for a stage not to be built.
+func (r *running) skips(stage string) []string {
+	for _, s := range r.req.Stages {
+		if s.Key == stage {
+			return s.Skips
+		}
+	}
+	return nil
+}
+
+// skipsAt are those for the stage that has the line which an error is about.
+func (r *running) skipsAt(f failure) []string {
+	for _, src := range errdefs.Sources(f.err) {
+		for _, lines := range src.Ranges {
+			if stage := r.progress.written.at(int(lines.Start.GetLine())); stage != nil {
+				return stage.Skips
+			}
+		}
+	}
+	if f.target.Image {
+		return nil
+	}
+	return r.skips(f.target.Key)
+}
+
+// explainVertex says which instruction failed, and which checks would have to be skipped for that. One that the image needs too is no
+// mere check, whoever met it first.
+func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Digest) (skips []string) {
 	p := r.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	v := p.heard(dgst)
 	if v.image {
-		u.Kind = release.KindBuild
+		u.Kind, u.Hint = release.KindBuild, "correct it, then run the same command again: what was built before it is kept"
 	}
-	stage := f.target.Stage
+	key := f.target.Key
 	if len(v.of.steps) > 0 {
-		stage = p.stageName(v.of.steps[0])
+		key = v.of.steps[0]
 	}
-	what := "stage " + stage
-	u.Hint = "correct it, then run the same command again: what was built before it is kept"
+	what := "stage " + p.stageName(key)
 	if u.Kind == release.KindCheck {
-		what = "check " + stage
-		u.Hint = "correct what it found, or leave it out: checks: {" + stage + ": skip} in seaworthy.yaml"
+		what = "check " + p.stageName(key)
+		skips = r.skips(key)
 	}
 	text, _, more := strings.Cut(v.of.text, "\n")
 	if more {
 		text = strings.TrimRight(text, " \\") + " …"
 	}
-	if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
+	if limit, ok := errors.AsType[*timeLimitError](f.err); ok {
+		u.Err, u.Hint = fmt.Errorf("%s: %s %w", what, text, limit), limit.hint()
+	} else if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
 		u.Err = exitError(what, text, exit)
 		if limit, ok := errors.AsType[*limitError](f.err); ok {
 			u.Err, u.Hint = fmt.Errorf("%w: %s", u.Err, limit.reached), limit.hint(r.builder.cfg.settings())
@@ -154,9 +224,13 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	} else {
 		u.Err = fmt.Errorf("%s: %s: %w", what, text, plainly(f.err))
 	}
+	if run := p.stage(key).run; run.Tests.Total > 0 {
+		u.Err = fmt.Errorf("%w: %s", u.Err, testsText(run))
+	}
 	if len(v.tail) > 0 {
 		u.Detail += strings.Join(v.tail, "\n") + "\n"
 	}
+	return skips
 }
 
 func exitError(what, text string, exit *gatewaypb.ExitError) error {

@@ -41,15 +41,18 @@ func (f *stagesFrontend) Solve(ctx context.Context, bridge frontend.FrontendLLBB
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	contexts := r.contexts(ctx)
+	defer r.cancelAll(nil)
+	defer r.heed(r.req.Stop)()
 	var targets sync.WaitGroup
 	for _, t := range r.req.Targets {
 		targets.Go(func() {
 			solve := targetSolve{running: r, target: t, bridge: bridge, exec: exec, sid: sid, sm: sm}
-			if err := solve.run(ctx); err != nil {
+			err := causeOf(contexts[t.Key], solve.run(contexts[t.Key]))
+			r.progress.collected(t.Key, err)
+			if err != nil {
 				r.fail(failure{target: t, solving: solve.solving, err: err})
-				cancel(errOtherTarget)
+				r.stopOthers(t, err)
 				return
 			}
 			r.progress.built(t)
@@ -95,9 +98,10 @@ func (s *targetSolve) run(ctx context.Context) error {
 	defer operations() // what it takes is held until then
 	var built solver.CachedResult
 	if res.Ref != nil {
-		if built, err = res.Ref.Result(ctx); err != nil {
-			return err
-		}
+		built, err = res.Ref.Result(ctx)
+	}
+	if s.collect(built, causeOf(ctx, err)); err != nil {
+		return err
 	}
 	if !s.target.Image {
 		return nil

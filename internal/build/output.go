@@ -15,6 +15,8 @@ import (
 	"github.com/moby/buildkit/identity"
 	progresswriter "github.com/moby/buildkit/util/progress"
 	"github.com/moby/buildkit/util/progress/logs"
+
+	"github.com/seaworthyhq/seaworthy/internal/report"
 )
 
 // BuildKit keeps all that steps write until the build ends, and each line is an event. So of what a step writes the beginning is
@@ -40,8 +42,9 @@ type output struct {
 	gathered pieces
 	later    *time.Timer
 	end      pieces
-	left     int     // bytes before the end
-	cut      [3]bool // the streams of which the end does not begin with a line
+	left     int       // bytes before the end
+	all      io.Writer // of standard output, whatever is told of it; nil: nobody
+	cut      [3]bool   // the streams of which the end does not begin with a line
 }
 
 // stream is one that a step writes to.
@@ -60,12 +63,16 @@ var logStream = func() reflect.Type {
 	return reflect.TypeOf(stdout)
 }()
 
-// limitOutput holds what a process writes to what is told of it. The function it returns tells the end.
-func limitOutput(ctx context.Context, process *executor.ProcessInfo) (finish func()) {
+// limitOutput holds what a process writes to what is told of it, but for tests, which hears all of its standard output unless it is
+// nil. The function it returns tells the end.
+func limitOutput(ctx context.Context, process *executor.ProcessInfo, tests *report.GoTest) (finish func()) {
 	to, _, _ := progresswriter.NewFromContext(ctx)
 	o := newOutput(func(ps pieces) {
 		_ = to.Write(identity.NewID(), client.VertexLog{Stream: inPieces, Data: ps}) // it fails where nobody listens any more
 	})
+	if tests != nil {
+		o.all = tests
+	}
 	for i, s := range []*io.WriteCloser{&process.Stdout, &process.Stderr} {
 		if reflect.TypeOf(*s) == logStream {
 			*s = &stream{Closer: *s, of: o, number: byte(i + 1)}
@@ -90,6 +97,9 @@ func newOutput(handOver func(pieces)) *output {
 func (s *stream) Write(p []byte) (int, error) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
+	if s.of.all != nil && s.number == stdout {
+		_, _ = s.of.all.Write(p) // it never fails
+	}
 	n := s.beginning(p)
 	s.tell(p[:n])
 	if s.over > longestBreak && !s.ended {
@@ -194,6 +204,9 @@ func (o *output) finish() {
 
 // pieces are what streams wrote, in order: each with the number of its stream and its length before it.
 type pieces []byte
+
+// stdout is the number of standard output.
+const stdout = 1
 
 // inPieces is the number of a stream that is a step's both, in pieces.
 const inPieces = 0

@@ -25,6 +25,8 @@ type progress struct {
 	file string
 	hide redact.Redactor
 	why  *explainer
+	// begins is told of instructions that begin to work, with all stages and the keys of theirs; it must not wait.
+	begins func(stages []Stage, keys []string)
 
 	updates atomic.Int64 // begun and ended: odd in the middle of one
 
@@ -58,10 +60,11 @@ func newProgress(req *Request, sink event.Sink) *progress {
 		written:      linesOf(req.Stages),
 		targets:      map[string]int{},
 		results:      map[string]digest.Digest{},
+		begins:       func([]Stage, []string) {},
 	}
 	for i, t := range req.Targets {
 		p.targets[t.Key] = i
-		p.stage(t.Key).unkept = t.Image
+		p.stage(t.Key).unkept, p.stage(t.Key).uncollected = t.Image, !t.Image
 	}
 	return p
 }
@@ -202,6 +205,9 @@ func (p *progress) refresh(v *vertex) {
 		return
 	}
 	p.emitInstruction(v.of)
+	if in := v.of; in.state == event.Started && !in.prepares() {
+		p.begins(p.req.Stages, in.steps)
+	}
 	p.advanceAll(v.of)
 }
 

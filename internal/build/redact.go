@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets"
 
 	"github.com/seaworthyhq/seaworthy/internal/redact"
@@ -13,6 +14,17 @@ import (
 
 // sessionWait is how long a session may take to arrive after the request that names it.
 const sessionWait = 5 * time.Second
+
+// user is the other end of a request's session.
+func (b *Builder) user(ctx context.Context, req *Request) (session.Caller, error) {
+	ctx, cancel := context.WithTimeout(ctx, sessionWait)
+	defer cancel()
+	caller, err := b.sessions.Get(ctx, req.Session, false)
+	if err != nil {
+		return nil, fmt.Errorf("reach build session: %w", err)
+	}
+	return caller, nil
+}
 
 // redactor knows the secrets that the request's session offers to RUN, so that a step that prints one does not put it
 // into the event stream. The values stay in memory for as long as the build runs.
@@ -22,9 +34,9 @@ func (b *Builder) redactor(ctx context.Context, req *Request) (redact.Redactor, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, sessionWait)
 	defer cancel()
-	caller, err := b.sessions.Get(ctx, req.Session, false)
+	caller, err := b.user(ctx, req)
 	if err != nil {
-		return redact.Redactor{}, fmt.Errorf("reach build session: %w", err)
+		return redact.Redactor{}, err
 	}
 	var values [][]byte
 	for _, id := range req.Secrets {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/moby/buildkit/util/entitlements"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -52,6 +53,8 @@ type Request struct {
 	Pull bool
 	// Allow grants what a build may not do by itself: "network.host", "security.insecure".
 	Allow []string
+	// Stop, when it is closed, ends what has not begun and all images: a check of another build of the same release failed.
+	Stop <-chan struct{}
 	// Compression of the layers that this build makes: uncompressed (the default), gzip or zstd. It decides the digest.
 	Compression string
 
@@ -69,6 +72,10 @@ type Target struct {
 	// Image keeps the result as an image under Name. A target that is no image is a check: it only has to build.
 	Image bool
 	Name  string
+	// Reports are the paths in a check's file system, files, folders and globs, of what the session keeps of it, whether it passes
+	// or fails. ReportsDir is where it does, for people.
+	Reports    []string
+	ReportsDir string
 }
 
 // Stage says where a stage is in the Dockerfile, so that what happens can be told by stage.
@@ -79,6 +86,10 @@ type Stage struct {
 	Line    int // first and last line, from 1
 	EndLine int
 	Images  []ImageUse // that it names
+	// Timeout is how long the stage may take from its first instruction behind FROM; 0: as long as it does.
+	Timeout time.Duration
+	// Skips are the checks that seaworthy.yaml has to skip for the stage not to be built; none if it is needed in any case.
+	Skips []string
 }
 
 // ImageUse is an image that a stage begins with or takes from, and the line that says so.

@@ -18,7 +18,8 @@ import (
 
 var (
 	errTargetsDone = errors.New("all targets were built by the frontend")
-	errOtherTarget = errors.New("another target failed")
+	// ErrOther is the error of a build that was ended because a check of another one failed (Request.Stop).
+	ErrOther = errors.New("another target failed")
 )
 
 // lastWord is how long to wait for news of a job that has ended. They come at once, except where the job ended before anybody
@@ -35,6 +36,9 @@ type running struct {
 	bases         *bases
 	foreignSyntax bool // the Dockerfile is in a language of its own, that only its own frontend reads
 	cancel        context.CancelCauseFunc
+	life          context.Context                    // until the build is cancelled: what follows the failure of a target still has it
+	cancels       map[string]context.CancelCauseFunc // of the targets, by key
+	clocks        clocks
 	release       func() // of the store's index
 
 	mu       sync.Mutex
@@ -45,7 +49,7 @@ type running struct {
 // Build builds all targets of a request, and returns when they are built, when one failed, or when ctx ended. What
 // happens meanwhile goes to sink.
 //
-// The first target that fails stops the others. A failure is a *release.UserError: of KindCheck where only checks
+// The first image that fails stops all other targets; a check that fails stops images and what has not begun. A failure is a *release.UserError: of KindCheck where only checks
 // failed, KindProject where the Dockerfile makes no sense, KindNotFound where a base image is not there, otherwise
 // KindBuild. With a failure comes a Result, without images.
 func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Result, error) {
@@ -58,6 +62,8 @@ func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Res
 }
 
 func (b *Builder) run(ctx context.Context, r *running) (*Result, error) {
+	r.life = ctx
+	defer r.clocks.stop()
 	if err := b.start(r); err != nil {
 		return nil, err
 	}
@@ -85,15 +91,19 @@ func detached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 }
 
 func (b *Builder) newRunning(req *Request, sink event.Sink, cancel context.CancelCauseFunc) *running {
-	return &running{
+	r := &running{
 		id:       identity.NewID(),
 		builder:  b,
 		req:      req,
 		progress: newProgress(req, sink),
 		bases:    &bases{pins: b.pins, local: b.localImage, pull: req.Pull, whyNot: b.cfg.WhyNot, resolved: map[string]*resolution{}},
 		cancel:   cancel,
+		cancels:  map[string]context.CancelCauseFunc{},
 		images:   map[string]Image{},
 	}
+	r.clocks = clocks{hung: r.hung, all: map[string]*clock{}}
+	r.progress.begins = r.clocks.begins
+	return r
 }
 
 func (b *Builder) start(r *running) error {

@@ -17,6 +17,8 @@ type stage struct {
 	key          string
 	instructions []*instruction
 	unkept       bool // its image has yet to be made
+	uncollected  bool // its reports have yet to be looked for
+	begun        bool // a process of it has
 	state        event.State
 	run          release.StepRun // what has become of it so far
 }
@@ -47,11 +49,14 @@ func (p *progress) advance(s *stage) {
 		}
 		p.emitStep(s, event.Started, "")
 	}
+	if s.uncollected {
+		return
+	}
 	if failed := slices.IndexFunc(s.instructions, func(in *instruction) bool { return in.state == event.Failed }); failed >= 0 {
 		p.emitStep(s, event.Failed, s.instructions[failed].err())
 		return
 	}
-	if p.unfinished(s) {
+	if p.unfinished(s) || slices.ContainsFunc(s.instructions, func(in *instruction) bool { return in.state == event.Stopped }) {
 		return
 	}
 	state := event.Cached

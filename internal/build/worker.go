@@ -75,7 +75,7 @@ func newWorker(ctx context.Context, cfg Config, runs *sync.WaitGroup) (*base.Wor
 		Platforms:        []ocispec.Platform{platforms.Normalize(platforms.DefaultSpec())},
 		GCPolicy:         cfg.Cache.policy(),
 		NetworkProviders: providers,
-		Executor:         &executors{Executor: steps, running: runs, parent: cfg.CgroupParent, limits: cfg.Limits},
+		Executor:         &executors{Executor: steps, steps: runs, parent: cfg.CgroupParent, limits: cfg.Limits},
 		Snapshotter:      snapshots,
 		ContentStore:     blobs,
 		Applier:          winlayers.NewFileSystemApplierWithWindows(blobs, apply.NewFileSystemApplier(blobs)),

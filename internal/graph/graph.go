@@ -81,8 +81,9 @@ type Target struct {
 	Dockerfile string `json:"dockerfile,omitempty"` // its key
 	Target     string `json:"target,omitempty"`     // what BuildKit takes; empty: the last stage
 	Image      bool   `json:"image"`                // false: a check, of which the success and the reports count
-	// Reports are the paths of its files that are kept.
-	Reports []string `json:"reports,omitempty"`
+	// Reports are the paths of its files that are kept, and ReportsDir is where, from the project's folder.
+	Reports    []string `json:"reports,omitempty"`
+	ReportsDir string   `json:"reportsDir,omitempty"`
 }
 
 // New makes the graph of all environments that a release of the project carries.
@@ -173,7 +174,11 @@ func (g *Graph) Targets() []Target {
 }
 
 func (n *Node) target(image bool) Target {
-	return Target{Key: n.Key, Dockerfile: n.Dockerfile, Target: n.Target, Image: image, Reports: n.Reports}
+	t := Target{Key: n.Key, Dockerfile: n.Dockerfile, Target: n.Target, Image: image, Reports: n.Reports}
+	if len(t.Reports) > 0 {
+		t.ReportsDir = project.ReportsDir(n.Dockerfile, n.Name)
+	}
+	return t
 }
 
 // isLeaf reports whether nothing that is built needs the stage.

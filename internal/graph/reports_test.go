@@ -39,7 +39,7 @@ func TestACheckWithReportsIsAskedForItself(t *testing.T) {
 		}
 	}
 	want := []graph.Target{
-		{Key: "stage:unit", Target: "unit", Reports: []string{"/reports"}},
+		{Key: "stage:unit", Target: "unit", Reports: []string{"/reports"}, ReportsDir: ".seaworthy/reports/unit"},
 		{Key: "stage:lint", Target: "lint"},
 		{Key: "stage:slow", Target: "slow"},
 	}

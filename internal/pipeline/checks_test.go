@@ -28,8 +28,9 @@ func TestChecksAreRecordedWithTheirResult(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []release.Check{{Stage: "test", Result: release.CheckPassed}, {Stage: "bench", Result: release.CheckSkipped}}
-	if diff := cmp.Diff(want, checks(graph.New(p)), cmpopts.IgnoreFields(release.Check{}, "Why")); diff != "" {
+	tests := release.Tests{Total: 3, Skipped: 1}
+	want := []release.Check{{Stage: "test", Result: release.CheckPassed, Tests: tests}, {Stage: "bench", Result: release.CheckSkipped}}
+	if diff := cmp.Diff(want, checks(graph.New(p), map[string]release.StepRun{"stage:test": {Tests: tests}}), cmpopts.IgnoreFields(release.Check{}, "Why")); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

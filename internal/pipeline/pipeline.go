@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,22 +72,30 @@ func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output
 	announce(g, in.Project, sink)
 	m := newMaking(p, in)
 	group, ctx := errgroup.WithContext(ctx)
+	unchecked, stop := context.WithCancel(ctx) // ends when a check fails
+	defer stop()
 	for _, d := range in.Project.Dockerfiles {
 		if req, ok := request(in, g, d); ok {
-			group.Go(func() error { return m.build(ctx, req, sink) })
+			req.Stop = unchecked.Done()
+			group.Go(func() error { return m.build(ctx, req, stop, sink) })
 		}
 	}
 	for _, ref := range references(in.Project) {
-		group.Go(func() error { return m.pull(ctx, ref, sink) })
+		group.Go(func() error {
+			if err := m.pull(unchecked, ref, sink); unchecked.Err() == nil || ctx.Err() != nil {
+				return err
+			}
+			return nil
+		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := m.failure(group.Wait()); err != nil {
 		return &Output{Steps: m.runs(g), Made: m.made}, err
 	}
 	out, err := m.output()
 	if err != nil {
 		return &Output{Steps: m.runs(g), Made: m.made}, err
 	}
-	out.Checks, out.Steps, out.Made = checks(g), m.runs(g), m.made
+	out.Checks, out.Steps, out.Made = checks(g, m.steps), m.runs(g), m.made
 	return out, nil
 }
 
@@ -109,14 +118,14 @@ func (m *making) runs(g *graph.Graph) []release.StepRun {
 }
 
 // checks are what became of the checks of a graph, all of whose targets were built.
-func checks(g *graph.Graph) []release.Check {
+func checks(g *graph.Graph, runs map[string]release.StepRun) []release.Check {
 	var all []release.Check
 	for _, n := range g.Nodes {
 		switch {
 		case n.Skipped:
 			all = append(all, release.Check{Stage: n.Name, Result: release.CheckSkipped, Why: n.Why})
 		case n.Role == graph.Check && n.Built:
-			all = append(all, release.Check{Stage: n.Name, Result: release.CheckPassed, Why: n.Why})
+			all = append(all, release.Check{Stage: n.Name, Result: release.CheckPassed, Why: n.Why, Tests: runs[n.Key].Tests})
 		}
 	}
 	return all
@@ -160,6 +169,7 @@ type making struct {
 	configs    map[release.Digest]dockerspec.DockerOCIImage
 	steps      map[string]release.StepRun // by key
 	made       map[string]cause.Made      // by step
+	failed     []*release.UserError       // checks, of each Dockerfile where one did
 }
 
 func newMaking(p *Pipeline, in Input) *making {
@@ -174,7 +184,8 @@ func newMaking(p *Pipeline, in Input) *making {
 	}
 }
 
-func (m *making) build(ctx context.Context, req build.Request, sink event.Sink) error {
+// build builds one Dockerfile. A check that fails there lets those that run elsewhere go on, and stops the rest.
+func (m *making) build(ctx context.Context, req build.Request, stop func(), sink event.Sink) error {
 	result, err := m.pipeline.Builder.Build(ctx, req, sink)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -184,7 +195,15 @@ func (m *making) build(ctx context.Context, req build.Request, sink event.Sink) 
 		}
 		maps.Copy(m.made, result.Made)
 	}
-	if err != nil {
+	if u, ok := errors.AsType[*release.UserError](err); ok && u.Kind == release.KindCheck {
+		m.failed = append(m.failed, u)
+		stop()
+		return nil
+	}
+	switch {
+	case errors.Is(err, build.ErrOther):
+		return nil
+	case err != nil:
 		return err
 	}
 	for key, img := range result.Images {
@@ -194,6 +213,22 @@ func (m *making) build(ctx context.Context, req build.Request, sink event.Sink) 
 	}
 	m.bases = append(m.bases, result.Bases...)
 	return nil
+}
+
+// failure is why the release was not made, if it was not.
+func (m *making) failure(err error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, explained := errors.AsType[*release.UserError](err)
+	switch {
+	case len(m.failed) == 0, err != nil && !explained:
+		return err
+	case explained && u.Kind != release.KindBuild && u.Kind != release.KindNotFound:
+		return err // it was stopped
+	case explained:
+		return build.Joined(append(m.failed, u))
+	}
+	return build.Joined(m.failed)
 }
 
 // pull brings in the image that a reference stands for: the one it stood for before, unless it is to be looked up again.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
 
@@ -55,10 +56,13 @@ func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bo
 	return req, len(req.Targets) > 0
 }
 
-// stage says where a stage is, and if it is built what images it names, also those by the name of a context.
+// stage says where a stage is and what holds for it, and if it is built what images it names, also those by the name of a context.
 func stage(g *graph.Graph, d *project.Dockerfile, s project.Stage) build.Stage {
-	out := build.Stage{Key: s.Key, Name: s.Name, Index: s.Index, Line: s.Line, EndLine: s.End}
-	if !g.Node(s.Key).Built {
+	n := g.Node(s.Key)
+	out := build.Stage{
+		Key: s.Key, Name: s.Name, Index: s.Index, Line: s.Line, EndLine: s.End, Timeout: time.Duration(n.Timeout), Skips: g.Skips(s.Key),
+	}
+	if !n.Built {
 		return out
 	}
 	for _, e := range append([]project.Edge{s.From}, s.Copies...) {
@@ -79,7 +83,7 @@ func imageOf(place string) string {
 }
 
 func target(in Input, t graph.Target) build.Target {
-	out := build.Target{Key: t.Key, Stage: t.Target, Image: t.Image}
+	out := build.Target{Key: t.Key, Stage: t.Target, Image: t.Image, Reports: t.Reports, ReportsDir: t.ReportsDir}
 	if t.Image {
 		out.Name = in.ImageName(t.Key)
 	}
