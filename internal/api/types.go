@@ -112,6 +112,8 @@ type ReleaseInfo struct {
 	Origins     []release.Origin      `json:"origins"`     // oldest first
 	Serving     []release.Environment `json:"serving"`     // where it serves now
 	Deployments []release.Deployment  `json:"deployments"` // of it, the last one first
+	// Times are those of the last time that something had to be done to make it; none where that is not known.
+	Times *release.Times `json:"times,omitempty"`
 }
 
 // ReleaseSummary is what a release can be called by.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -28,6 +29,11 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 				return err
 			}
 		}
+		if !known || ran(out.Steps) {
+			if err := tx.KeepTimes(id, out.Times()); err != nil {
+				return err
+			}
+		}
 		s, err := tx.Environment(env)
 		if err != nil || req.Goal == api.GoalPlan || maps.Equal(s.Pins, out.Pins) || len(out.Pins) == 0 {
 			return err
@@ -40,4 +46,9 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 	}
 	sink.Emit(event.Event{Type: event.TypeRelease, Release: &event.Release{ID: id, Known: known, Origin: req.Origin}})
 	return rec, nil
+}
+
+// ran reports whether any step had to do something. Where none had, what is kept says more of a release than that.
+func ran(steps []release.StepRun) bool {
+	return slices.ContainsFunc(steps, func(s release.StepRun) bool { return s.State == string(event.Done) })
 }

@@ -25,7 +25,7 @@ var ErrNotFound = errors.New("not found")
 
 var (
 	bucketReleases     = []byte("releases")     // id -> Record
-	bucketMakings      = []byte("makings")      // id of a release -> what KeepMaking was given
+	bucketMakings      = []byte("makings")      // id of a release -> what KeepMaking was given; id/times -> its times
 	bucketEnvironments = []byte("environments") // project/name -> Environment
 	bucketDeployments  = []byte("deployments")  // project/name NUL number -> release.Deployment
 	bucketLedger       = []byte("ledger")       // sequence -> ledger.Entry
