@@ -112,6 +112,8 @@ type ReleaseInfo struct {
 	Origins     []release.Origin      `json:"origins"`     // oldest first
 	Serving     []release.Environment `json:"serving"`     // where it serves now
 	Deployments []release.Deployment  `json:"deployments"` // of it, the last one first
+	// Times are those of the last time that something had to be done to make it; none where that is not known.
+	Times *release.Times `json:"times,omitempty"`
 }
 
 // ReleaseSummary is what a release can be called by.
@@ -119,14 +121,6 @@ type ReleaseSummary struct {
 	ID          release.ID           `json:"id"`
 	Origins     []release.Origin     `json:"origins"`     // oldest first
 	Deployments []release.Deployment `json:"deployments"` // of it, the last one first
-}
-
-// StepInfo is what is recorded of a stage, over all builds of its project.
-type StepInfo struct {
-	Key    string           `json:"key"`             // "stage:builder"
-	Name   string           `json:"name"`            // for people
-	Run    *release.StepRun `json:"run,omitempty"`   // the last time that something of it ran, and why; none: that is not recorded
-	Cached time.Time        `json:"cached,omitzero"` // when all of it came from cache last
 }
 
 // ExportInfo is what an environment runs of a release, or would run.

@@ -51,9 +51,11 @@ func (n node) keys() []string {
 	return keys
 }
 
+const onbuild = "ONBUILD "
+
 // trigger is the instruction of an ONBUILD, which has the place of the FROM that brings it; otherwise empty.
 func (n node) trigger() string {
-	if text := plain(n.name); strings.HasPrefix(text, "ONBUILD ") {
+	if text := plain(n.name); strings.HasPrefix(text, onbuild) {
 		return text
 	}
 	return ""

@@ -86,6 +86,9 @@ func (p *progress) learn(target Target, g graph) bool {
 		p.need(v, p.targets[target.Key])
 		p.place(in, n)
 		p.belongs(in, placed[n.digest])
+		for _, at := range placed[n.digest] {
+			p.stage(at.Step).learned = true
+		}
 		if ref := n.image(); ref != "" { // what looked it up is for the same stages
 			p.belongs(p.instructions[lookUpKey(ref)], placed[n.digest])
 		}

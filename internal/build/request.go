@@ -90,6 +90,7 @@ type Stage struct {
 	Timeout time.Duration
 	// Skips are the checks that seaworthy.yaml has to skip for the stage not to be built; none if it is needed in any case.
 	Skips []string
+	Built bool // some target needs it
 }
 
 // ImageUse is an image that a stage begins with or takes from, and the line that says so.

@@ -16,6 +16,7 @@ import (
 type stage struct {
 	key          string
 	instructions []*instruction
+	learned      bool // a definition has said what belongs to it
 	unkept       bool // its image has yet to be made
 	uncollected  bool // its reports have yet to be looked for
 	begun        bool // a process of it has
@@ -69,7 +70,7 @@ func (p *progress) advance(s *stage) {
 // unfinished reports whether something of a stage has yet to end. What only fetches ends more than once, so where there is
 // anything else, that decides.
 func (p *progress) unfinished(s *stage) bool {
-	if s.unkept {
+	if s.unkept || !s.learned {
 		return true
 	}
 	onlyFetches := !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.fetches() })
@@ -112,6 +113,11 @@ func (p *progress) finish(err error) {
 	p.over = true
 	for _, t := range p.req.Targets {
 		p.stage(t.Key) // also one that had nothing to do
+	}
+	for _, s := range p.written {
+		if s.Built {
+			p.stage(s.Key)
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.stages)) {
 		if s := p.stages[key]; !s.state.Ended() {

@@ -46,6 +46,13 @@ func TestEveryVertexBelongsToItsStagesAndLines(t *testing.T) {
 			c := openShape(t, path, remote.URL)
 			first := c.make(t)
 			got := c.describe(t, first)
+			for _, v := range first.heard {
+				for _, at := range v.Places {
+					if state := first.events.steps()[at.Step]; keyword(plain(v.Name)) == "RUN" && state != event.Done {
+						t.Errorf("%s is %s, and %s ran", at.Step, state, v.Name)
+					}
+				}
+			}
 			again := c.make(t)
 			if extra := slices.DeleteFunc(c.describe(t, again), func(line string) bool { return slices.Contains(got, line) }); len(extra) > 0 {
 				t.Errorf("the second time something is whose it was not:\n%s", strings.Join(extra, "\n"))

@@ -1,7 +1,7 @@
 package build
 
 import (
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -67,12 +67,28 @@ func (p *progress) spans() []release.Span {
 		if v.of == nil {
 			continue
 		}
-		one := release.Span{Key: p.id(v.digest), Steps: slices.Clone(v.of.steps), Line: v.of.line, Text: v.of.text}
+		one := release.Span{Key: p.id(v.digest), Of: p.partsOf(v)}
 		if !v.ended.IsZero() {
 			one.Started, one.Ended = v.began, v.ended
 		}
 		for _, in := range v.inputs {
 			one.After = append(one.After, p.id(in))
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// partsOf is what a vertex is in each of its stages.
+func (p *progress) partsOf(v *vertex) []release.Part {
+	var all []release.Part
+	for _, at := range v.of.places {
+		one := release.Part{Step: at.Step, Line: at.Line, Text: v.of.text}
+		switch {
+		case v.writes:
+			one.Line = 0
+		case v.of.line > 0 && !strings.HasPrefix(one.Text, onbuild):
+			one.Text = p.lines(place{at.Line, at.EndLine})
 		}
 		all = append(all, one)
 	}

@@ -48,7 +48,7 @@ func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time, deploy st
 	for _, env := range info.Serving {
 		out.Printf("  %s in %s\n", out.Paint(tui.Good, "serves"), env)
 	}
-	for _, write := range []func(tui.Output, api.ReleaseInfo) error{writeImages, writeConfigs} {
+	for _, write := range []func(tui.Output, api.ReleaseInfo) error{writeImages, writeConfigs, writeTimes} {
 		if err := write(out, info); err != nil {
 			return err
 		}
@@ -129,6 +129,15 @@ func secretsOf(s release.Service) []string {
 		names = append(names, secret.Name)
 	}
 	return names
+}
+
+// writeTimes says what took how long when the release was made.
+func writeTimes(out tui.Output, info api.ReleaseInfo) error {
+	if info.Times == nil {
+		return nil
+	}
+	out.Println("")
+	return tui.WriteTimes(out, *info.Times)
 }
 
 func writeDeployments(out tui.Output, info api.ReleaseInfo, now time.Time, deploy string) error {

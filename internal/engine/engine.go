@@ -66,7 +66,6 @@ type Engine struct {
 	builds   builds
 	rollouts rollouts
 	makings  makings
-	steps    steps
 
 	unattended sync.Once      // warns
 	work       sync.WaitGroup // what goes on without a caller
@@ -311,7 +310,6 @@ func (e *Engine) close() error {
 		errs = append(errs, e.runtime.Close())
 	}
 	if e.db != nil {
-		e.keepAllSteps()
 		errs = append(errs, e.db.Close())
 	}
 	if e.store != nil {

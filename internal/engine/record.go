@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"maps"
+	"slices"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -20,7 +20,6 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 	}
 	var rec state.Record
 	var known bool
-	kept := func() {}
 	err := e.db.Update(func(tx state.Tx) (err error) {
 		if rec, known, err = tx.PutRelease(out.Release, req.Origin); err != nil {
 			return err
@@ -30,8 +29,10 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 				return err
 			}
 		}
-		if kept, err = e.steps.save(tx, env.Project); err != nil {
-			return err
+		if !known || ran(out.Steps) {
+			if err := tx.KeepTimes(id, out.Times()); err != nil {
+				return err
+			}
 		}
 		s, err := tx.Environment(env)
 		if err != nil || req.Goal == api.GoalPlan || maps.Equal(s.Pins, out.Pins) || len(out.Pins) == 0 {
@@ -43,28 +44,11 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 	if err != nil {
 		return rec, err
 	}
-	kept()
 	sink.Emit(event.Event{Type: event.TypeRelease, Release: &event.Release{ID: id, Known: known, Origin: req.Origin}})
 	return rec, nil
 }
 
-// isRecorded reports whether what is made for a request becomes a release.
-func isRecorded(req api.UpRequest) bool {
-	return req.Goal != api.GoalBuild && (req.Goal != api.GoalPlan || req.Keep)
-}
-
-// noteSteps takes in what became of the steps of a build that ended with failed. Those of a build of which no release is
-// recorded are recorded by themselves, if anything of them is new.
-func (e *Engine) noteSteps(req api.UpRequest, out *pipeline.Output, failed error) error {
-	if out == nil {
-		return failed
-	}
-	news, err := e.steps.note(e.db, req.Project.Name, out)
-	if err != nil {
-		return errors.Join(failed, err)
-	}
-	if news && (failed != nil || !isRecorded(req)) {
-		e.keepSteps(req.Project.Name)
-	}
-	return failed
+// ran reports whether any step had to do something. Where none had, what is kept says more of a release than that.
+func ran(steps []release.StepRun) bool {
+	return slices.ContainsFunc(steps, func(s release.StepRun) bool { return s.State == string(event.Done) })
 }

@@ -26,6 +26,13 @@ func (e *Engine) show(env release.Environment, name string) (api.ReleaseInfo, er
 				out.Serving = append(out.Serving, s.Environment)
 			}
 		}
+		times, err := tx.Times(rec.ID)
+		if err != nil {
+			return err
+		}
+		if len(times.Steps) > 0 { // else it was made before times were kept
+			out.Times = &times
+		}
 		deployments, err := deploymentsByRelease(tx, all)
 		out.Deployments = append([]release.Deployment{}, deployments[rec.ID]...)
 		return err

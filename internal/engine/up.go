@@ -32,16 +32,12 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 	built := e.builds.begin(fmt.Sprintf("%s: build by %s", env, req.Origin.Actor))
 	defer built()
 	noting, made := e.makings.note(req.Project.Name, sink)
-	before, err := e.steps.before(e.db, req.Project.Name)
-	if err != nil {
-		return err
-	}
 	out, err := e.pipeline.Make(ctx, pipeline.Input{
 		Project: &req.Project, Sessions: req.Sessions, Ignores: req.Ignores, Pull: req.Pull, NoCache: req.NoCache,
-		Pins: known.Pins, ImageName: name, Before: before,
+		Pins: known.Pins, ImageName: name,
 	}, noting)
 	built()
-	if err := e.noteSteps(req, out, err); err != nil {
+	if err != nil {
 		return err
 	}
 	made(out)
@@ -50,7 +46,7 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 		env: env, record: state.Record{ID: out.Release.ID(), Release: out.Release}, cause: release.CauseUp, actor: req.Origin.Actor,
 		origin: req.Origin, secrets: req.Secrets, handOver: true,
 	}
-	if !isRecorded(req) {
+	if req.Goal == api.GoalBuild || req.Goal == api.GoalPlan && !req.Keep {
 		return e.planMade(ctx, d, known, req, sink)
 	}
 	if d.record, err = e.record(ctx, env, out, req, prefix, sink); err != nil {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
@@ -63,14 +64,24 @@ type Output struct {
 	Steps      []release.StepRun // in the order of the graph
 	// Made is what there is to record of what stages were made of, by step.
 	Made map[string]cause.Made
+	Path []release.Leg // what the end waited for
+	Took time.Duration
 }
 
 // Make builds, checks and pulls, and returns the release. Nothing is recorded; the images are in the store. Beside an error, the
 // output has the steps and what they were made of.
 func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output, error) {
+	began, m := time.Now(), newMaking(p, in)
+	out, err := m.make(ctx, sink)
+	out.Path, out.Took = graph.CriticalPath(m.spans), time.Since(began)
+	sink.Emit(event.Event{Type: event.TypeTimes, Times: new(out.Times())})
+	return out, err
+}
+
+func (m *making) make(ctx context.Context, sink event.Sink) (*Output, error) {
+	in := m.in
 	g := graph.New(in.Project)
 	announce(g, in.Project, sink)
-	m := newMaking(p, in)
 	group, ctx := errgroup.WithContext(ctx)
 	unchecked, stop := context.WithCancel(ctx) // ends when a check fails
 	defer stop()
@@ -114,6 +125,12 @@ func (m *making) runs(g *graph.Graph) []release.StepRun {
 			all = append(all, run)
 		}
 	}
+	for _, ref := range references(m.in.Project) {
+		if run, ok := m.steps[pullKey(ref)]; ok {
+			run.Name, run.Role = ref, string(graph.Image)
+			all = append(all, run)
+		}
+	}
 	return all
 }
 
@@ -134,7 +151,7 @@ func checks(g *graph.Graph, runs map[string]release.StepRun) []release.Check {
 func announce(g *graph.Graph, p *project.Project, sink event.Sink) {
 	shown := g.Event()
 	for _, ref := range references(p) {
-		shown.Steps = append(shown.Steps, event.Node{Key: "pull:" + ref, Name: ref, Role: "image", Why: "a service runs it"})
+		shown.Steps = append(shown.Steps, event.Node{Key: pullKey(ref), Name: ref, Role: "image", Why: "a service runs it"})
 	}
 	sink.Emit(event.Event{Type: event.TypeGraph, Graph: shown})
 	for _, w := range g.Warnings {
@@ -170,6 +187,7 @@ type making struct {
 	steps      map[string]release.StepRun // by key
 	made       map[string]cause.Made      // by step
 	failed     []*release.UserError       // checks, of each Dockerfile where one did
+	spans      []release.Span
 }
 
 func newMaking(p *Pipeline, in Input) *making {
@@ -194,6 +212,7 @@ func (m *making) build(ctx context.Context, req build.Request, stop func(), sink
 			m.steps[run.Key] = run
 		}
 		maps.Copy(m.made, result.Made)
+		m.spans = append(m.spans, result.Spans...)
 	}
 	if u, ok := errors.AsType[*release.UserError](err); ok && u.Kind == release.KindCheck {
 		m.failed = append(m.failed, u)
@@ -237,7 +256,9 @@ func (m *making) pull(ctx context.Context, ref string, sink event.Sink) error {
 	if pin, ok := m.in.Pins[ref]; ok && !m.in.Pull {
 		ask = pinned(ref, pin)
 	}
-	img, err := m.pipeline.Images.Pull(ctx, ask, renamed(sink, ask, ref))
+	watched, ended := m.pulling(ref, renamed(sink, ask, ref))
+	img, err := m.pipeline.Images.Pull(ctx, ask, watched)
+	ended()
 	if err != nil {
 		return err
 	}

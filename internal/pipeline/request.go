@@ -60,7 +60,8 @@ func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bo
 func stage(g *graph.Graph, d *project.Dockerfile, s project.Stage) build.Stage {
 	n := g.Node(s.Key)
 	out := build.Stage{
-		Key: s.Key, Name: s.Name, Index: s.Index, Line: s.Line, EndLine: s.End, Timeout: time.Duration(n.Timeout), Skips: g.Skips(s.Key),
+		Key: s.Key, Name: s.Name, Index: s.Index, Line: s.Line, EndLine: s.End, Built: n.Built,
+		Timeout: time.Duration(n.Timeout), Skips: g.Skips(s.Key),
 	}
 	if !n.Built {
 		return out

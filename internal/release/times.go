@@ -14,8 +14,8 @@ type Times struct {
 // ends.
 type Leg struct {
 	Step    string    `json:"step,omitempty"` // key; none for what belongs to no step
-	Line    int       `json:"line,omitempty"` // of the instruction that most of it is, in the Dockerfile of the step
-	Text    string    `json:"text,omitempty"` // of that instruction
+	Line    int       `json:"line,omitempty"` // of the instruction that most of it is, or is done for, in the Dockerfile of the step
+	Text    string    `json:"text,omitempty"` // of that instruction, or what is done besides
 	Started time.Time `json:"started"`        // by the engine's clock
 	Ended   time.Time `json:"ended"`          // by the engine's clock
 }
@@ -27,11 +27,16 @@ func (l Leg) Took() time.Duration { return l.Ended.Sub(l.Started) }
 type Span struct {
 	Key   string
 	After []string // keys of what it takes from
-	Steps []string // by key; several may share the work
-	Line  int      // of its instruction; 0: none
-	Text  string
+	Of    []Part   // of the steps that share the work
 	// Started and Ended are zero for what did not have to be looked at: it only ties what comes after to what came before.
 	Started, Ended time.Time
+}
+
+// Part is what a Span is in one of the steps that share it.
+type Part struct {
+	Step string // key
+	Line int    // of its instruction; 0: none
+	Text string
 }
 
 // Took is how long the work lasted.

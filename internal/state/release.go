@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -95,10 +96,33 @@ func (t Tx) Making(id release.ID, made any) error {
 	return nil
 }
 
+// timesOf is the key, beside that of its making, of a release's times.
+func timesOf(id release.ID) []byte { return []byte(id + "/times") }
+
+// KeepTimes keeps, for as long as the release, how long what of it took when it was made.
+func (t Tx) KeepTimes(id release.ID, times release.Times) error {
+	if err := put(t.tx.Bucket(bucketMakings), timesOf(id), times); err != nil {
+		return fmt.Errorf("record how long release %s took: %w", id.Short(), err)
+	}
+	return nil
+}
+
+// Times are those that KeepTimes was given, or none.
+func (t Tx) Times(id release.ID) (release.Times, error) {
+	var times release.Times
+	err := get(t.tx.Bucket(bucketMakings), timesOf(id), &times)
+	if errors.Is(err, ErrNotFound) {
+		return times, nil
+	}
+	return times, err
+}
+
 // RemoveRelease forgets a release and how it was made. What the ledger says of it stays.
 func (t Tx) RemoveRelease(id release.ID) error {
-	if err := t.tx.Bucket(bucketMakings).Delete([]byte(id)); err != nil {
-		return err
+	for _, key := range [][]byte{[]byte(id), timesOf(id)} {
+		if err := t.tx.Bucket(bucketMakings).Delete(key); err != nil {
+			return err
+		}
 	}
 	return t.tx.Bucket(bucketReleases).Delete([]byte(id))
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,6 +60,37 @@ func playFile(t *testing.T, file string) {
 		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// exampleMark begins an example of docs/terminal.md: a section of a recorded stream.
+var exampleMark = regexp.MustCompile("(?s)<!-- (\\S+): (.*?) -->\n```\n(.*?)```\n")
+
+func TestDocumentedExamples(t *testing.T) {
+	const file = "../../docs/terminal.md"
+	doc, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := exampleMark.ReplaceAllFunc(doc, func(example []byte) []byte {
+		found := exampleMark.FindSubmatch(example)
+		stream, section := string(found[1]), string(found[2])
+		archive, err := txtar.ParseFile("testdata/" + stream + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == section })
+		if i < 0 {
+			t.Fatalf("%s has no section %q", stream, section)
+		}
+		return fmt.Appendf(nil, "<!-- %s: %s -->\n```\n%s```\n", stream, section, archive.Files[i].Data)
+	})
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if diff := cmp.Diff(string(doc), string(got)); diff != "" {
+		t.Errorf("go test ./internal/tui -run Documented -update:\n%s", diff)
 	}
 }
 

@@ -31,7 +31,7 @@ var reasonTexts = map[release.ReasonKind]string{
 	release.ReasonArgument:   "argument %s changed",
 	release.ReasonVariable:   "variable %s changed",
 	release.ReasonBase:       "%s moved",
-	release.ReasonStage:      "%s came out differently",
+	release.ReasonStage:      "%s changed",
 	release.ReasonGone:       "gone from the cache",
 	release.ReasonAsked:      "asked for",
 	release.ReasonUnfinished: "not finished the last time",

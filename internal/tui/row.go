@@ -3,7 +3,6 @@ package tui
 import (
 	"cmp"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -202,11 +201,6 @@ func (s *step) failureLine() string {
 		line += testsText(s.tests) + "  "
 	}
 	return line + withoutOptions(oneLine(in.Text))
-}
-
-// told joins what is said of a step, as far as there is something to say.
-func told(parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " · ")
 }
 
 // testsText sums up tests: "142 tests passed", "142 tests, 2 failed, 1 skipped".

@@ -1,0 +1,138 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// WriteTimes writes the steps of a pipeline with their times, and what its end waited for.
+func WriteTimes(out Output, times release.Times) error {
+	s := scaleOf(times)
+	heads := []string{"step", "role", "state"}
+	if !s.from.IsZero() {
+		heads = append(heads, "began", "waited", "took", "moved", "timeline")
+	}
+	table := NewTable(heads...).Spare("timeline", "moved", "waited", "role").Whole("took")
+	for _, run := range times.Steps {
+		state := glyphs[event.State(run.State)].tone.Cell(run.State)
+		if run.Started.IsZero() {
+			table.Add(Text(run.Name), Text(run.Role), state)
+			continue
+		}
+		table.Add(Text(run.Name), Text(run.Role), state, Text(s.since(run.Started)), Text(waited(run)), Text(Duration(run.Took())),
+			Text(moved(run)), s.bar(run, onPath(times, run.Key)))
+	}
+	if err := table.Write(out); err != nil {
+		return err
+	}
+	if line := PathLine(times); line != "" {
+		return out.Println(line)
+	}
+	return nil
+}
+
+// PathLine is the critical path in words: "critical path of 13.1 s: builder 12.3 s (line 7: RUN make) → web 0.8 s". It is empty
+// where nothing had to be waited for.
+func PathLine(times release.Times) string {
+	names := map[string]string{}
+	for _, run := range times.Steps {
+		names[run.Key] = run.Name
+	}
+	var legs []string
+	for _, l := range times.Path {
+		if l.Took() < time.Millisecond {
+			continue
+		}
+		name := Clean(names[l.Step])
+		if name == "" {
+			name = "the build"
+		}
+		text := name + " " + Duration(l.Took())
+		if what := cut(withoutOptions(oneLine(l.Text)), legText); l.Line > 0 {
+			text += " (line " + itoa(l.Line) + ": " + what + ")"
+		} else if what != "" {
+			text += " (" + what + ")"
+		}
+		legs = append(legs, text)
+	}
+	if len(legs) == 0 {
+		return ""
+	}
+	return "critical path of " + Duration(times.Took) + ": " + strings.Join(legs, " → ")
+}
+
+// legText is how much of an instruction a leg shows.
+const legText = 40
+
+func onPath(times release.Times, key string) bool {
+	return slices.ContainsFunc(times.Path, func(l release.Leg) bool { return l.Step == key })
+}
+
+func waited(run release.StepRun) string {
+	if wait := run.Started.Sub(run.Queued); !run.Queued.IsZero() && wait >= time.Millisecond {
+		return Duration(wait)
+	}
+	return ""
+}
+
+func moved(run release.StepRun) string {
+	if run.Bytes == 0 {
+		return ""
+	}
+	return Bytes(run.Bytes)
+}
+
+// barWidth is how many columns all of a pipeline has.
+const barWidth = 30
+
+// scale maps times to columns.
+type scale struct{ from, to time.Time }
+
+func scaleOf(times release.Times) scale {
+	var s scale
+	for _, run := range times.Steps {
+		if run.Started.IsZero() {
+			continue
+		}
+		if s.from.IsZero() || run.Started.Before(s.from) {
+			s.from = run.Started
+		}
+		if run.Ended.After(s.to) {
+			s.to = run.Ended
+		}
+	}
+	return s
+}
+
+func (s scale) since(t time.Time) string {
+	if d := t.Sub(s.from); d >= time.Millisecond {
+		return "+" + Duration(d)
+	}
+	return "0"
+}
+
+// bar is where in all of the time a step ran. What ran at all is seen.
+func (s scale) bar(run release.StepRun, critical bool) Cell {
+	first := s.column(run.Started)
+	last := max(s.column(run.Ended), first+1)
+	if last > barWidth {
+		first, last = min(first, barWidth-1), barWidth
+	}
+	mark, tone := "─", Dim
+	if critical {
+		mark, tone = "━", Strong
+	}
+	return tone.Cell(strings.Repeat("·", first) + strings.Repeat(mark, last-first))
+}
+
+func (s scale) column(t time.Time) int {
+	all := s.to.Sub(s.from)
+	if all <= 0 {
+		return 0
+	}
+	return int((t.Sub(s.from)*barWidth + all/2) / all)
+}

@@ -1,0 +1,72 @@
+package tui
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+func TestTimesAreATableWithTheCriticalPath(t *testing.T) {
+	at := func(seconds float64) time.Time {
+		return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(seconds * float64(time.Second)))
+	}
+	times := release.Times{
+		Steps: []release.StepRun{
+			{Key: "stage:base", Name: "base", Role: "image", State: "cached"},
+			{Key: "stage:builder", Name: "builder", Role: "image", State: "done", Queued: at(0), Started: at(0.01), Ended: at(10), Bytes: 4_200_000},
+			{Key: "stage:test", Name: "test", Role: "check", State: "done", Queued: at(5), Started: at(6.5), Ended: at(9)},
+			{Key: "stage:bench", Name: "bench", Role: "check", State: "skipped"},
+			{Key: "stage:web", Name: "web", Role: "image", State: "done", Queued: at(0), Started: at(0), Ended: at(12)},
+		},
+		Path: []release.Leg{
+			{Step: "stage:web", Started: at(0), Ended: at(0.0001)},
+			{Step: "stage:builder", Line: 7, Text: "RUN --mount=type=cache,target=/c go build ./... && go vet ./... && echo and so on", Started: at(0), Ended: at(10)},
+			{Step: "stage:web", Line: 12, Text: "COPY --from=builder /app /app", Started: at(10), Ended: at(12)},
+		},
+		Took: 12100 * time.Millisecond,
+	}
+	for width, want := range map[int]string{
+		0: `step     role   state    began   waited  took    moved   timeline
+base     image  cached
+builder  image  done     +10 ms  10 ms   10.0 s  4.2 MB  ━━━━━━━━━━━━━━━━━━━━━━━━━
+test     check  done     +6.5 s  1.5 s   2.5 s           ················───────
+bench    check  skipped
+web      image  done     0               12.0 s          ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+critical path of 12.1 s: builder 10.0 s (line 7: RUN go build ./... && go vet ./... && e…) → web 2.0 s (line 12: COPY --from=builder /app /app)
+`,
+		50: `step     role   state    began   waited  took
+base     image  cached
+builder  image  done     +10 ms  10 ms   10.0 s
+test     check  done     +6.5 s  1.5 s   2.5 s
+bench    check  skipped
+web      image  done     0               12.0 s
+no room for timeline, moved: all of it takes 87
+columns
+critical path of 12.1 s: builder 10.0 s (line 7:
+  RUN go build ./... && go vet ./... && e…) → web
+  2.0 s (line 12: COPY --from=builder /app /app)
+`,
+	} {
+		var b bytes.Buffer
+		if err := WriteTimes(Output{Writer: &b, Width: width}, times); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("width %d (-want +got):\n%s", width, diff)
+		}
+	}
+}
+
+func TestTimesOfWhatWasCachedSayNothingOfAPath(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteTimes(Output{Writer: &b}, release.Times{Steps: []release.StepRun{{Key: "stage:web", Name: "web", Role: "image", State: "cached"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "step  role   state\nweb   image  cached\n"; b.String() != want {
+		t.Errorf("%q", b.String())
+	}
+}
