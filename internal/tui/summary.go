@@ -45,10 +45,30 @@ func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 			lines = append(lines, foldedLine(o, alike[s.state], c))
 		}
 	}
-	if opts.Quiet || opts.Mode == Plain { // there, it was told when it was kept
+	if opts.Quiet {
 		return lines
 	}
-	return append(lines, v.reportLines(o)...)
+	if opts.Mode != Plain { // there, it was told when it was kept
+		lines = append(lines, v.reportLines(o)...)
+	}
+	return append(lines, v.pathLines(o)...)
+}
+
+// pathLines say what the end of a build waited for, if anything ran.
+func (v *view) pathLines(o Output) []string {
+	ran := slices.ContainsFunc(v.stages(), func(s *step) bool { return s.state == event.Done || s.state == event.Failed })
+	if v.times == nil || !ran {
+		return nil
+	}
+	path := PathLine(*v.times)
+	if path == "" {
+		return nil
+	}
+	lines := hanging(o, "  ", path)
+	for i := range lines {
+		lines[i] = o.Paint(Dim, lines[i])
+	}
+	return lines
 }
 
 // foldWords are the states of which several stages share a row: there is no more to say of each.
