@@ -21,8 +21,8 @@ func (a *app) ledger() *cobra.Command {
 		Use:   "ledger",
 		Short: "The record of everything that was done on this engine, each entry chained to the one before",
 		Long: lines(
-			"Lists what the engine has recorded, the last entry first: releases, deployments with their actor, cause, plan and result,",
-			"holds, and what was collected. It is one chain for the whole engine; -e shows the entries about one environment.",
+			"Lists what the engine has recorded, the last entry first: releases, builds that failed, deployments with their actor, cause,",
+			"plan and result, holds, and what was collected. It is one chain for the whole engine; -e shows the entries about one environment.",
 			"",
 			"--verify reads the whole chain and says where an entry was changed, removed, or put in between. Who can write the",
 			"engine's files could write a new chain: keep the head that it prints, and compare."),
@@ -127,6 +127,11 @@ func described(e api.LedgerEntry) (what, about string, tone tui.Tone) {
 			return "restart failed", about, tui.Bad
 		}
 		return "restarted", about, tui.Normal
+	case "build-failed":
+		if failed := failedIn(e); failed != "" {
+			about += ": " + failed
+		}
+		return "build failed", about, tui.Bad
 	case "collected":
 		var ids []release.ID
 		if json.Unmarshal(e.Data, &ids) == nil {
@@ -144,6 +149,26 @@ func described(e api.LedgerEntry) (what, about string, tone tui.Tone) {
 		}
 	}
 	return e.Kind, about, tui.Normal
+}
+
+// failedIn are the steps of a build that failed, with the sums of their tests.
+func failedIn(e api.LedgerEntry) string {
+	var build struct {
+		Steps []struct {
+			Key   string        `json:"key"`
+			Tests release.Tests `json:"tests"`
+		} `json:"steps"`
+	}
+	_ = json.Unmarshal(e.Data, &build) // without it the entry says less
+	var all []string
+	for _, s := range build.Steps {
+		text := strings.TrimPrefix(s.Key, "stage:")
+		if s.Tests.Failed > 0 {
+			text += fmt.Sprintf(" (%d of %s failed)", s.Tests.Failed, tui.Count(s.Tests.Total, "test"))
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
 }
 
 // volumesIn are the volumes that an entry is about, and whether data in them was replaced.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/ledger"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
@@ -127,7 +128,7 @@ func TestShowIsTheWholeRelease(t *testing.T) {
 		},
 		Origins: []release.Origin{{
 			Commit: "0123456789abcdef", Tag: "v1", Branch: "main", Dirty: []string{"main.go"}, Actor: "dev@laptop", Time: now.Add(-time.Hour),
-			Checks: []release.Check{{Stage: "test", Result: release.CheckPassed, Why: "no image needs it"}, {Stage: "bench", Result: release.CheckSkipped}},
+			Checks: []release.Check{{Stage: "test", Result: release.CheckPassed, Why: "no image needs it", Tests: release.Tests{Total: 142}}, {Stage: "bench", Result: release.CheckSkipped}},
 		}},
 		Serving: []release.Environment{shop}, Deployments: deployments()[1:],
 	}
@@ -136,7 +137,7 @@ func TestShowIsTheWholeRelease(t *testing.T) {
   of shop
   made 1 hour ago by dev@laptop from v1 0123456789ab with 1 change on main
     not committed: main.go
-    check test passed, a check since no image needs it
+    check test passed, 142 tests, a check since no image needs it
     check bench skipped
   serves in shop/local
 
@@ -167,6 +168,9 @@ func TestLedgerSaysWhatEachEntryIsAbout(t *testing.T) {
 	}
 	got := written(t, func(out tui.Output) error {
 		return writeLedger(out, []api.LedgerEntry{
+			entry(9, "build-failed", shop.String(), ledger.FailedBuild{Steps: []ledger.FailedStep{
+				{Key: "stage:test", Tests: release.Tests{Total: 142, Failed: 2}}, {Key: "stage:lint"},
+			}}),
 			entry(8, "restarted", "shop/local", map[string]any{"services": []string{"db", "web"}, "error": "web 1 exited with 1"}),
 			entry(7, "restarted", "shop/local", map[string]any{"services": []string{"web"}}),
 			entry(6, "of a newer engine", "something", nil),
@@ -177,15 +181,16 @@ func TestLedgerSaysWhatEachEntryIsAbout(t *testing.T) {
 			entry(1, "release", string(one), release.Origin{Tag: "v1"}),
 		}, now)
 	})
-	differs(t, `entry  what               about                           by   when  hash
-8      restart failed     shop/local: db web              dev  now   0123456789ab
-7      restarted          shop/local: web                 dev  now   0123456789ab
-6      of a newer engine  something                       dev  now   0123456789ab
-5      volumes removed    shop/local: data more           dev  now   0123456789ab
-4      collected          2 releases                      dev  now   0123456789ab
-3      rolled-back        shop/local#2: up of r-22222222  dev  now   0123456789ab
-2      started            shop/local#2: up of r-22222222  dev  now   0123456789ab
-1      release made       r-11111111 v1                   dev  now   0123456789ab
+	differs(t, `entry  what               about                                           by   when  hash
+9      build failed       shop/local: test (2 of 142 tests failed), lint  dev  now   0123456789ab
+8      restart failed     shop/local: db web                              dev  now   0123456789ab
+7      restarted          shop/local: web                                 dev  now   0123456789ab
+6      of a newer engine  something                                       dev  now   0123456789ab
+5      volumes removed    shop/local: data more                           dev  now   0123456789ab
+4      collected          2 releases                                      dev  now   0123456789ab
+3      rolled-back        shop/local#2: up of r-22222222                  dev  now   0123456789ab
+2      started            shop/local#2: up of r-22222222                  dev  now   0123456789ab
+1      release made       r-11111111 v1                                   dev  now   0123456789ab
 `, got)
 }
 

@@ -66,7 +66,11 @@ func writeOrigin(out tui.Output, o release.Origin, now time.Time) {
 		if c.Result == release.CheckSkipped {
 			tone, why = tui.Warning, prefixed(": ", tui.Clean(c.Why))
 		}
-		out.Printf("    check %s %s%s\n", tui.Clean(c.Stage), out.Paint(tone, string(c.Result)), out.Paint(tui.Dim, why))
+		tests := ""
+		if c.Tests.Total > 0 {
+			tests = ", " + tui.Count(c.Tests.Total, "test")
+		}
+		out.Printf("    check %s %s%s%s\n", tui.Clean(c.Stage), out.Paint(tone, string(c.Result)), tests, out.Paint(tui.Dim, why))
 	}
 }
 

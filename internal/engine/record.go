@@ -2,15 +2,46 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/ledger"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
+
+// recordFailure keeps what was tried, by whom, and what of it failed. What was only to be looked at is nobody's business.
+func (e *Engine) recordFailure(env release.Environment, out *pipeline.Output, req api.UpRequest, failed error) error {
+	u, ok := errors.AsType[*release.UserError](failed)
+	if !ok || !slices.Contains([]release.Kind{release.KindCheck, release.KindBuild, release.KindNotFound}, u.Kind) ||
+		!slices.Contains([]api.Goal{api.GoalUp, api.GoalRelease}, req.Goal) {
+		return nil
+	}
+	entry := ledger.FailedBuild{Origin: req.Origin, Error: shortened(u.Error())}
+	for _, step := range out.Steps {
+		if step.State == string(event.Failed) {
+			entry.Steps = append(entry.Steps, ledger.FailedStep{Key: step.Key, Tests: step.Tests, Failures: step.Failures})
+		}
+	}
+	return e.db.Update(func(tx state.Tx) error {
+		return tx.Record(ledger.BuildFailed, env, env.String(), req.Origin.Actor, entry)
+	})
+}
+
+// longestError is how many bytes of an error the ledger keeps.
+const longestError = 1 << 10
+
+func shortened(text string) string {
+	if len(text) > longestError {
+		text = strings.ToValidUTF8(text[:longestError], "") + "…"
+	}
+	return text
+}
 
 // record keeps a release and all that it needs, and acknowledges it. What tags stand for is kept with it, but not for a plan.
 func (e *Engine) record(ctx context.Context, env release.Environment, out *pipeline.Output, req api.UpRequest, prefix string, sink event.Sink) (state.Record, error) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
@@ -38,6 +39,9 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 	}, noting)
 	built()
 	if err != nil {
+		if unrecorded := e.recordFailure(env, out, req, err); unrecorded != nil {
+			err = errors.Join(err, unrecorded)
+		}
 		return err
 	}
 	made(out)

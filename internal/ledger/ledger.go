@@ -30,6 +30,7 @@ const (
 	VolumesRemoved    Kind = "volumes-removed" // Data: Volumes
 	VolumeImported    Kind = "volume-imported" // Data: Volumes
 	Collected         Kind = "collected"       // Data: the releases that were forgotten
+	BuildFailed       Kind = "build-failed"    // Data: FailedBuild; there is no release
 )
 
 // Restart is what an entry about one says.
@@ -43,6 +44,20 @@ type Volumes struct {
 	Names    []string `json:"names"`
 	Cause    string   `json:"cause"`              // the verb
 	Replaced bool     `json:"replaced,omitempty"` // there was data in them before
+}
+
+// FailedBuild is what an entry about one says. It has nothing of what programs wrote but the names of tests.
+type FailedBuild struct {
+	Origin release.Origin `json:"origin"` // what was to be released
+	Steps  []FailedStep   `json:"steps"`  // that failed
+	Error  string         `json:"error"`
+}
+
+// FailedStep is a step of a build that failed.
+type FailedStep struct {
+	Key      string        `json:"key"`
+	Tests    release.Tests `json:"tests,omitzero"`
+	Failures []string      `json:"failures,omitempty"` // names of tests that failed, the first ones
 }
 
 // Entry is one record of the ledger.
