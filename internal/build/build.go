@@ -30,6 +30,7 @@ import (
 	"github.com/moby/buildkit/util/resolver"
 	"github.com/moby/buildkit/worker"
 	"github.com/moby/buildkit/worker/base"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 	"github.com/seaworthyhq/seaworthy/internal/store"
@@ -80,6 +81,8 @@ type Builder struct {
 	gc        *sweeper
 	closers   []func() error // in the order they were opened
 
+	alike alike // what the builds that run do
+
 	mu     sync.Mutex
 	builds map[string]*running // by id
 	active sync.WaitGroup      // builds
@@ -105,7 +108,7 @@ func Open(ctx context.Context, cfg Config) (_ *Builder, err error) {
 		return nil, noLimit(err)
 	}
 	resolver.DefaultPool.Clear() // one for the whole process: it may know another builder's Hosts
-	b := &Builder{cfg: cfg, builds: map[string]*running{}}
+	b := &Builder{cfg: cfg, builds: map[string]*running{}, alike: alike{all: map[digest.Digest]*alikeNode{}}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.release())

@@ -19,12 +19,13 @@ import (
 // progress tells what a build does, by stage and instruction. It learns from the definitions which vertex of the solver
 // is which line of the Dockerfile, by digest, and follows the solver's status.
 type progress struct {
-	sink event.Sink
-	req  *Request
-	text []string // of the Dockerfile, by line
-	file string
-	hide redact.Redactor
-	why  *explainer
+	sink  event.Sink
+	alike *alike // of all builds
+	req   *Request
+	text  []string // of the Dockerfile, by line
+	file  string
+	hide  redact.Redactor
+	why   *explainer
 	// begins is told of instructions that begin to work, with all stages and the keys of theirs; it must not wait.
 	begins func(stages []Stage, keys []string)
 
@@ -35,25 +36,28 @@ type progress struct {
 
 	mu           sync.Mutex // guards the rest; held while emitting, so that events keep their order
 	vertices     map[digest.Digest]*vertex
-	order        []*vertex                // as learned
-	instructions map[string]*instruction  // by what their vertices have in common
-	moved        []*instruction           // what belongs to more stages than was told
-	results      map[string]digest.Digest // what a target's image is made of, by key
+	aliases      map[digest.Digest]*vertex // what the solver calls some of them, too
+	order        []*vertex                 // as learned
+	instructions map[string]*instruction   // by what their vertices have in common
+	moved        []*instruction            // what belongs to more stages than was told
+	results      map[string]digest.Digest  // what a target's image is made of, by key
 	stages       map[string]*stage
 	warned       map[string]bool
 	over         bool // nothing is told any more
 }
 
-func newProgress(req *Request, sink event.Sink) *progress {
+func newProgress(req *Request, sink event.Sink, all *alike) *progress {
 	if sink == nil {
 		sink = event.Discard
 	}
 	p := &progress{
 		sink:         sink,
+		alike:        all,
 		req:          req,
 		text:         strings.Split(string(req.Dockerfile), "\n"),
 		file:         req.filename(),
 		vertices:     map[digest.Digest]*vertex{},
+		aliases:      map[digest.Digest]*vertex{},
 		instructions: map[string]*instruction{},
 		stages:       map[string]*stage{},
 		warned:       map[string]bool{},
@@ -75,12 +79,14 @@ func (p *progress) learn(target Target, g graph) bool {
 	defer p.mu.Unlock()
 	now := time.Now()
 	placed := g.placed(p.written)
+	var fresh []node
 	for _, n := range g.nodes {
 		v := p.vertex(n.digest)
 		v.image = v.image || target.Image
 		v.source, v.inputs = n.source, n.inputs
 		if v.known.IsZero() {
 			v.known = now
+			fresh = append(fresh, n)
 		}
 		in := p.join(v, n.keys()...)
 		p.need(v, p.targets[target.Key])
@@ -97,6 +103,7 @@ func (p *progress) learn(target Target, g graph) bool {
 			p.emitInstruction(in)
 		}
 	}
+	p.alike.add(fresh)
 	if !g.located() {
 		return false
 	}
@@ -195,7 +202,10 @@ func (p *progress) updateVertex(got *client.Vertex) {
 
 // heard is the vertex that the solver speaks of, with an instruction.
 func (p *progress) heard(dgst digest.Digest) *vertex {
-	v := p.vertex(dgst)
+	v := p.known(dgst)
+	if v == nil {
+		v = p.vertex(dgst)
+	}
 	if v.of == nil {
 		p.alone(v)
 	}

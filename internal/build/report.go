@@ -214,7 +214,7 @@ func (p *progress) tested(dgst digest.Digest, tests report.Summary) {
 	tests = tests.Clean(p.hide.Text)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v := p.vertices[dgst]
+	v := p.known(dgst)
 	if v == nil || v.of == nil || tests.Total == 0 {
 		return
 	}
@@ -265,7 +265,7 @@ func (p *progress) collected(key string, err error) {
 func (p *progress) isOf(dgst digest.Digest, key string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v := p.vertices[dgst]
+	v := p.known(dgst)
 	if v == nil || v.of == nil {
 		return false
 	}

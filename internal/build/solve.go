@@ -95,7 +95,7 @@ func (b *Builder) newRunning(req *Request, sink event.Sink, cancel context.Cance
 		id:       identity.NewID(),
 		builder:  b,
 		req:      req,
-		progress: newProgress(req, sink),
+		progress: newProgress(req, sink, &b.alike),
 		bases:    &bases{pins: b.pins, local: b.localImage, pull: req.Pull, whyNot: b.cfg.WhyNot, resolved: map[string]*resolution{}},
 		cancel:   cancel,
 		cancels:  map[string]context.CancelCauseFunc{},
@@ -125,6 +125,7 @@ func (b *Builder) end(r *running) {
 	b.mu.Lock()
 	delete(b.builds, r.id)
 	b.mu.Unlock()
+	r.progress.forget()
 	b.active.Done()
 	b.gc.built()
 	r.release()

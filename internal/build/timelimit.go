@@ -264,7 +264,7 @@ func (p *progress) waitingFor(stage string) (targets []string) {
 func (p *progress) use(dgst digest.Digest) (known, image bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v := p.vertices[dgst]
+	v := p.known(dgst)
 	return v != nil && v.of != nil, v != nil && v.image
 }
 
@@ -272,7 +272,7 @@ func (p *progress) use(dgst digest.Digest) (known, image bool) {
 func (p *progress) begin(dgst digest.Digest) (stages []Stage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v := p.vertices[dgst]
+	v := p.known(dgst)
 	if v == nil || v.of == nil {
 		return nil
 	}
