@@ -27,6 +27,7 @@ const (
 	PathStatus   = "/v1/status"
 	PathHistory  = "/v1/history"
 	PathReleases = "/v1/releases"
+	PathSteps    = "/v1/steps"
 	PathLedger   = "/v1/ledger"
 	PathExport   = "/v1/export"
 	PathFiles    = "/v1/files"
@@ -111,6 +112,15 @@ func (c *Client) Release(ctx context.Context, env release.Environment, name stri
 func (c *Client) Releases(ctx context.Context, project string) ([]ReleaseSummary, error) {
 	var out []ReleaseSummary
 	return out, c.call(ctx, http.MethodGet, PathReleases+"/all?"+query(release.Environment{Project: project}).Encode(), nil, &out)
+}
+
+// Steps says what is recorded of a stage of a project's builds, and after it of those that it ran for; without a name, of all
+// stages.
+func (c *Client) Steps(ctx context.Context, env release.Environment, name string) ([]StepInfo, error) {
+	q := query(env)
+	q.Set("name", name)
+	var out []StepInfo
+	return out, c.call(ctx, http.MethodGet, PathSteps+"?"+q.Encode(), nil, &out)
 }
 
 // Ledger returns the entries about an environment, or all without one, the last one first, at most limit (0: all).

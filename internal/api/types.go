@@ -123,6 +123,14 @@ type ReleaseSummary struct {
 	Deployments []release.Deployment `json:"deployments"` // of it, the last one first
 }
 
+// StepInfo is what is recorded of a stage, over all builds of its project.
+type StepInfo struct {
+	Key    string           `json:"key"`             // "stage:builder"
+	Name   string           `json:"name"`            // for people
+	Run    *release.StepRun `json:"run,omitempty"`   // the last time that something of it ran, and why; none: that is not recorded
+	Cached time.Time        `json:"cached,omitzero"` // when all of it came from cache last
+}
+
 // ExportInfo is what an environment runs of a release, or would run.
 type ExportInfo struct {
 	Environment release.Environment `json:"environment"`

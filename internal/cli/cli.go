@@ -109,7 +109,7 @@ service up on this machine; run again, it updates the service without a failed r
 		&cobra.Group{ID: "keep", Title: "Keep house:"},
 	)
 	a.add(root, "life", streams(a.up(), a.plan(), a.build(), a.release(), a.deploy())...)
-	a.add(root, "look", a.status(), a.history(), a.show(), a.ledger(), a.config(), a.export())
+	a.add(root, "look", a.status(), a.history(), a.show(), a.why(), a.ledger(), a.config(), a.export())
 	a.add(root, "look", streams(a.logs())...)
 	a.add(root, "run", streams(a.scale(), a.rollback(), a.restart(), a.down())...)
 	a.add(root, "run", a.resume(), a.exec(), a.run())

@@ -33,6 +33,7 @@ func (a *app) addCompletion(root *cobra.Command) {
 		"rollback":      withDirective(inOrder, a.completeArgs(1, servedNames)),
 		"show":          withDirective(inOrder, a.completeArgs(1, releaseNames)),
 		"export":        withDirective(inOrder, a.completeArgs(1, releaseNames)),
+		"why":           a.completeArgs(1, stageNames),
 		"volume export": a.completeArgs(1, volumeNames),
 		"volume import": a.completeArgs(1, volumeNames),
 		"volume remove": a.completeArgs(1, volumeNames),

@@ -260,3 +260,36 @@ other environments:
   - staging
 `, written(t, func(out tui.Output) error { return writeProject(out, p) }))
 }
+
+func TestWhyLeadsBackToWhereItBegan(t *testing.T) {
+	at := func(ago time.Duration, took time.Duration, state string, because ...release.Reason) *release.StepRun {
+		return &release.StepRun{State: state, Started: now.Add(-ago), Ended: now.Add(-ago + took), Because: because}
+	}
+	stage := func(key string) release.Reason {
+		return release.Reason{Kind: release.ReasonStage, Text: "COPY --from (Dockerfile:9): stage " + key + " ran again", Names: []string{"stage:" + key}}
+	}
+	found := []api.StepInfo{
+		{Key: "stage:web", Name: "web", Run: at(time.Hour, 2*time.Second, "done", stage("assets"), stage("later")), Cached: now.Add(-time.Minute)},
+		{Key: "stage:assets", Name: "assets", Run: at(time.Hour+time.Second, time.Second, "done", release.Reason{Kind: release.ReasonFiles, Text: "COPY . . (Dockerfile:3): ~a"})},
+		{Key: "stage:later", Name: "later", Run: at(time.Minute, time.Second, "failed", release.Reason{Kind: release.ReasonAsked, Text: "asked"})},
+	}
+	differs(t, `web ran 1 hour ago, in 2.0 s: done
+  COPY --from (Dockerfile:9): stage assets ran again
+    assets ran 1 hour ago, in 1.0 s: done
+      COPY . . (Dockerfile:3): ~a
+  COPY --from (Dockerfile:9): stage later ran again
+    later has run again since, 1 minute ago; why it ran then is no longer recorded
+  from cache last 1 minute ago
+`, written(t, func(out tui.Output) error { return writeWhy(out, found, now) }))
+
+	unknown := []api.StepInfo{{Key: "stage:web", Name: "web", Cached: now.Add(-time.Minute)}}
+	differs(t, `web came from cache; that it ran is not recorded
+  from cache last 1 minute ago
+`, written(t, func(out tui.Output) error { return writeWhy(out, unknown, now) }))
+
+	differs(t, `stage   ran           took   result  from cache    why it ran
+web     1 hour ago    2.0 s  done    1 minute ago  COPY --from (Dockerfile:9): stage assets ran again
+assets  1 hour ago    1.0 s  done                  COPY . . (Dockerfile:3): ~a
+later   1 minute ago  1.0 s  failed                asked
+`, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
+}

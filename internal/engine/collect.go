@@ -32,6 +32,9 @@ func (e *Engine) gc(ctx context.Context, req api.GCRequest) (api.GCResult, error
 		return out, err
 	}
 	out.Releases, out.Images = append(out.Releases, gone...), images
+	if err := e.forgetSteps(time.Now()); err != nil {
+		return out, err
+	}
 	unused := build.PruneOptions{KeepFor: cacheAge}
 	if req.All {
 		unused = build.PruneOptions{All: true}

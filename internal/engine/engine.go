@@ -66,6 +66,7 @@ type Engine struct {
 	builds   builds
 	rollouts rollouts
 	makings  makings
+	steps    steps
 
 	unattended sync.Once      // warns
 	work       sync.WaitGroup // what goes on without a caller
@@ -310,6 +311,7 @@ func (e *Engine) close() error {
 		errs = append(errs, e.runtime.Close())
 	}
 	if e.db != nil {
+		e.keepAllSteps()
 		errs = append(errs, e.db.Close())
 	}
 	if e.store != nil {

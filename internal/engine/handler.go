@@ -39,6 +39,9 @@ func (e *Engine) handler() http.Handler {
 	mux.Handle("GET "+api.PathReleases+"/all", look(func(r *http.Request) ([]api.ReleaseSummary, error) {
 		return e.releases(environmentOf(r).Project)
 	}))
+	mux.Handle("GET "+api.PathSteps, about(func(r *http.Request, env release.Environment) ([]api.StepInfo, error) {
+		return e.why(env, r.FormValue("name"))
+	}))
 	mux.Handle("GET "+api.PathLedger, look(func(r *http.Request) ([]api.LedgerEntry, error) {
 		limit, err := limitIn(r)
 		if err != nil {

@@ -51,6 +51,7 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 	}
 	var rec state.Record
 	var known bool
+	kept := func() {}
 	err := e.db.Update(func(tx state.Tx) (err error) {
 		if rec, known, err = tx.PutRelease(out.Release, req.Origin); err != nil {
 			return err
@@ -65,6 +66,9 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 				return err
 			}
 		}
+		if kept, err = e.steps.save(tx, env.Project); err != nil {
+			return err
+		}
 		s, err := tx.Environment(env)
 		if err != nil || req.Goal == api.GoalPlan || maps.Equal(s.Pins, out.Pins) || len(out.Pins) == 0 {
 			return err
@@ -75,6 +79,7 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 	if err != nil {
 		return rec, err
 	}
+	kept()
 	sink.Emit(event.Event{Type: event.TypeRelease, Release: &event.Release{ID: id, Known: known, Origin: req.Origin}})
 	return rec, nil
 }
@@ -82,4 +87,9 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 // ran reports whether any step had to do something. Where none had, what is kept says more of a release than that.
 func ran(steps []release.StepRun) bool {
 	return slices.ContainsFunc(steps, func(s release.StepRun) bool { return s.State == string(event.Done) })
+}
+
+// isRecorded reports whether what is made for a request becomes a release.
+func isRecorded(req api.UpRequest) bool {
+	return req.Goal != api.GoalBuild && (req.Goal != api.GoalPlan || req.Keep)
 }

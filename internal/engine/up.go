@@ -35,9 +35,10 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 	noting, made := e.makings.note(req.Project.Name, sink)
 	out, err := e.pipeline.Make(ctx, pipeline.Input{
 		Project: &req.Project, Sessions: req.Sessions, Ignores: req.Ignores, Pull: req.Pull, NoCache: req.NoCache,
-		Pins: known.Pins, ImageName: name,
+		Pins: known.Pins, ImageName: name, Before: e.stepsBefore(req.Project.Name),
 	}, noting)
 	built()
+	e.noteSteps(req, out, err != nil)
 	if err != nil {
 		if unrecorded := e.recordFailure(env, out, req, err); unrecorded != nil {
 			err = errors.Join(err, unrecorded)
@@ -50,7 +51,7 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 		env: env, record: state.Record{ID: out.Release.ID(), Release: out.Release}, cause: release.CauseUp, actor: req.Origin.Actor,
 		origin: req.Origin, secrets: req.Secrets, handOver: true,
 	}
-	if req.Goal == api.GoalBuild || req.Goal == api.GoalPlan && !req.Keep {
+	if !isRecorded(req) {
 		return e.planMade(ctx, d, known, req, sink)
 	}
 	if d.record, err = e.record(ctx, env, out, req, prefix, sink); err != nil {

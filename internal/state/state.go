@@ -26,6 +26,7 @@ var ErrNotFound = errors.New("not found")
 var (
 	bucketReleases     = []byte("releases")     // id -> Record
 	bucketMakings      = []byte("makings")      // id of a release -> what KeepMaking was given; id/times -> its times
+	bucketSteps        = []byte("steps")        // project NUL key of a step -> Step; project NUL -> when steps came from cache
 	bucketEnvironments = []byte("environments") // project/name -> Environment
 	bucketDeployments  = []byte("deployments")  // project/name NUL number -> release.Deployment
 	bucketLedger       = []byte("ledger")       // sequence -> ledger.Entry
@@ -53,7 +54,7 @@ func Open(dir string) (_ *DB, err error) {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketReleases, bucketMakings, bucketEnvironments, bucketDeployments, bucketLedger} {
+		for _, name := range [][]byte{bucketReleases, bucketMakings, bucketSteps, bucketEnvironments, bucketDeployments, bucketLedger} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}

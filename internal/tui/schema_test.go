@@ -139,6 +139,7 @@ func resultSchema(t *testing.T) []byte {
 		{"status", reflect.TypeFor[[]api.EnvironmentStatus]()},
 		{"history", reflect.TypeFor[[]api.HistoryEntry]()},
 		{"show", reflect.TypeFor[api.ReleaseInfo]()},
+		{"why", reflect.TypeFor[[]api.StepInfo]()},
 		{"ledger", reflect.TypeFor[[]api.LedgerEntry]()},
 		{"ledger --verify", reflect.TypeFor[api.LedgerState]()},
 		{"config", reflect.TypeFor[project.Project]()},

@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+var explained = map[string]string{
+	"Dockerfile": `FROM base:1 AS assets
+ARG LEVEL
+COPY www/ /w/
+RUN cat /w/* > /page && echo $LEVEL >> /page
+
+FROM assets AS test
+RUN test -s /page
+
+FROM assets AS other
+RUN echo other
+
+FROM base:1 AS web
+COPY --from=assets /page /page
+CMD ["sleep", "infinity"]
+`,
+	"compose.yaml": "services: {web: {build: {context: ., target: web, args: {LEVEL: '1'}}}}\n",
+	"www/a":        "a",
+	"www/b":        "b",
+}
+
+func TestAStageSaysWhyItRan(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, explained)
+	move := s.mirror("base", "1", "busybox")
+	build := func(args ...string) func() {
+		return func() { s.run(0, append([]string{"build"}, args...)...) }
+	}
+	all := func(of ...func()) func() {
+		return func() {
+			for _, f := range of {
+				f()
+			}
+		}
+	}
+	const files = "COPY www/ /w/ (Dockerfile:3): "
+	const ran = "(Dockerfile:7): stage assets ran again"
+	for _, row := range []struct {
+		when string
+		does func()
+		says []string // of the stage test, and of those that it ran for
+	}{
+		{"at first", build(), []string{"never built here"}},
+		{"a file changed", all(func() { s.write("www/a", "c") }, build()), []string{ran, files + "~www/a"}},
+		{"nothing changed", build(), []string{ran, files + "~www/a", "from cache last now"}},
+		{"an argument changed", all(func() { s.edit("compose.yaml", "'1'", "'2'") }, build()), []string{ran, "build argument LEVEL has another value"}},
+		{"the cache was collected", all(func() { s.run(0, "gc", "--all") }, build()), []string{ran, files + "the inputs are equal, and its entry in the cache was gone"}},
+		{"it was asked for", build("--no-cache"), []string{"(Dockerfile:7): asked to run without the cache", files + "asked to run without the cache"}},
+		{"the base moved", all(func() { move("debian") }, build("--pull")), []string{ran, "FROM base:1 AS assets (Dockerfile:1): base:1 was "}},
+		{"the engine was killed", all(s.killEngine, func() { s.write("www/d", "d") }, build()), []string{ran, files + "+www/d"}},
+		{"a plan was made", all(func() { s.write("www/d", "e") }, func() { s.run(0, "plan") }), []string{ran, files + "~www/d"}},
+	} {
+		row.does()
+		out := s.run(0, "why", "test")
+		for _, word := range row.says {
+			if !strings.Contains(out, word) {
+				t.Errorf("%s, and why does not say %q:\n%s", row.when, word, out)
+			}
+		}
+	}
+
+	t.Run("a failure says why it was tried, also the next time", func(t *testing.T) {
+		s := s.sub(t)
+		s.edit("Dockerfile", "RUN test -s /page", "RUN test ! -s /page")
+		failed := s.try("build")
+		const was = "RUN test ! -s /page (Dockerfile:7): it was RUN test -s /page"
+		if failed.code == 0 || !strings.Contains(failed.out, "because "+was) {
+			t.Errorf("build: %+v", failed)
+		}
+		if out := s.run(0, "why", "test"); !strings.Contains(out, was) || !strings.Contains(out, "failed") {
+			t.Errorf("why test:\n%s", out)
+		}
+		s.try("build")
+		if out := s.run(0, "why", "test"); !strings.Contains(out, "(Dockerfile:7): failed the last time") {
+			t.Errorf("why test, after it failed again:\n%s", out)
+		}
+	})
+
+	t.Run("without a checkout", func(t *testing.T) {
+		s := s.sub(t)
+		if err := os.Remove(s.path("compose.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		s.dir = t.TempDir()
+		out := s.run(0, "why", "-e", "shop/local")
+		for _, stage := range []string{"assets", "test", "other", "web"} {
+			if !strings.Contains(out, "\n"+stage+" ") {
+				t.Errorf("%s is not listed:\n%s", stage, out)
+			}
+		}
+		var told []struct {
+			Key string
+			Run *struct {
+				State   string
+				Because []struct{ Kind, Text, File string }
+			}
+		}
+		s.readJSON(&told, "why", "-e", "shop/local", "web")
+		if len(told) != 2 || told[0].Key != "stage:web" || told[1].Key != "stage:assets" {
+			t.Fatalf("why web: %+v", told)
+		}
+		if told[0].Run.Because[0].Kind != "stage" || told[1].Run.Because[0].Kind != "files" {
+			t.Errorf("why web: %+v %+v", *told[0].Run, *told[1].Run)
+		}
+		if out := s.run(0, "__complete", "why", "-e", "shop/local", "o"); !strings.HasPrefix(out, "other\n") {
+			t.Errorf("completion of o: %s", out)
+		}
+		s.refused(8, []string{"why", "-e", "shop/local", "nothing"}, "assets, other, test, web")
+		s.refused(8, []string{"why", "-e", "none/local", "test"}, "no build of none is recorded", "seaworthy build")
+	})
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+func (a *app) why() *cobra.Command {
+	return &cobra.Command{
+		Use:   "why [STAGE]",
+		Short: "Why a stage ran when it was built last, instead of coming from cache, back to where that began",
+		Example: lines(
+			"  seaworthy why                  # all stages, the one that ran last first",
+			"  seaworthy why test",
+			"  seaworthy why -e shop/staging builder"),
+		Args: arguments(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, env, err := a.reachTarget(cmd.Context())
+			if err != nil {
+				return err
+			}
+			found, err := client.Steps(cmd.Context(), env, strings.Join(args, ""))
+			if err != nil {
+				return err
+			}
+			return a.result(found, func(out tui.Output) error {
+				if len(args) == 0 {
+					return writeSteps(out, env, found, time.Now())
+				}
+				return writeWhy(out, found, time.Now())
+			})
+		},
+	}
+}
+
+// writeSteps lists what is recorded of each stage.
+func writeSteps(out tui.Output, env release.Environment, found []api.StepInfo, now time.Time) error {
+	if len(found) == 0 {
+		return out.Println(tui.Clean(env.Project) + ": no build is recorded yet")
+	}
+	table := tui.NewTable("stage", "ran", "took", "result", "from cache", "why it ran").Below("why it ran").Whole("stage", "ran")
+	for _, s := range found {
+		ran, took, result, why, cached := tui.Dim.Cell("not recorded"), "", tui.Text(""), "", ""
+		if s.Run != nil {
+			ran, took, result = tui.Text(tui.Ago(s.Run.Started, now)), tui.Duration(s.Run.Took()), toneOfStep(s.Run.State).Cell(s.Run.State)
+			if len(s.Run.Because) > 0 {
+				why = s.Run.Because[0].Text
+			}
+		}
+		if !s.Cached.IsZero() {
+			cached = tui.Ago(s.Cached, now)
+		}
+		table.Add(tui.Text(s.Name), ran, tui.Text(took), result, tui.Text(cached), tui.Text(why))
+	}
+	return table.Write(out)
+}
+
+// writeWhy explains the first of the stages, and below it those that made it run.
+func writeWhy(out tui.Output, found []api.StepInfo, now time.Time) error {
+	w := whyWriter{Output: out, found: found, now: now, seen: map[string]bool{}}
+	w.write(found[0], "", time.Time{})
+	return w.err
+}
+
+type whyWriter struct {
+	tui.Output
+	found []api.StepInfo
+	now   time.Time
+	seen  map[string]bool // steps by key
+	err   error
+}
+
+func (w *whyWriter) line(indent, text string) {
+	if w.err == nil {
+		w.err = w.Println(indent + text)
+	}
+}
+
+// write explains a stage as of the moment at which it made another one run; zero: of now.
+func (w *whyWriter) write(s api.StepInfo, indent string, asOf time.Time) {
+	name := w.Paint(tui.Strong, tui.Clean(s.Name))
+	inside := indent + "  "
+	switch {
+	case w.seen[s.Key]:
+		w.line(indent, name+w.Paint(tui.Dim, " as above"))
+		return
+	case s.Run == nil:
+		w.line(indent, name+" came from cache; that it ran is not recorded")
+	case !asOf.IsZero() && s.Run.Started.After(asOf):
+		w.line(indent, name+" has run again since, "+tui.Ago(s.Run.Started, w.now)+"; why it ran then is no longer recorded")
+		return
+	default:
+		w.line(indent, name+" ran "+tui.Ago(s.Run.Started, w.now)+", in "+tui.Duration(s.Run.Took())+": "+
+			w.Paint(toneOfStep(s.Run.State), s.Run.State))
+	}
+	w.seen[s.Key] = true
+	if s.Run != nil {
+		w.because(*s.Run, inside)
+	}
+	if !s.Cached.IsZero() && indent == "" {
+		w.line(inside, w.Paint(tui.Dim, "from cache last "+tui.Ago(s.Cached, w.now)))
+	}
+}
+
+func (w *whyWriter) because(run release.StepRun, indent string) {
+	if len(run.Because) == 0 {
+		w.line(indent, w.Paint(tui.Dim, "why is not recorded"))
+	}
+	for _, r := range run.Because {
+		w.line(indent, tui.Clean(r.Text))
+		if r.Kind != release.ReasonStage {
+			continue
+		}
+		for _, key := range r.Names {
+			if i := slices.IndexFunc(w.found, func(s api.StepInfo) bool { return s.Key == key }); i >= 0 {
+				w.write(w.found[i], indent+"  ", run.Ended)
+			}
+		}
+	}
+}
+
+func toneOfStep(state string) tui.Tone {
+	switch state {
+	case "done":
+		return tui.Good
+	case "failed":
+		return tui.Bad
+	case "stopped":
+		return tui.Warning
+	}
+	return tui.Dim
+}
+
+// stageNames are the stages of which builds are recorded.
+func stageNames(ctx context.Context, c *api.Client, env release.Environment) []string {
+	all, _ := c.Steps(ctx, env, "") // no engine: nothing to offer
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name)
+	}
+	return names
+}

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+)
+
+// why says of steps of a project what is recorded: of those with a name, and of the stages that made them run; of all where there
+// is no name.
+func (e *Engine) why(env release.Environment, name string) ([]api.StepInfo, error) {
+	known, cached, err := e.steps.recorded(e.db, env.Project)
+	if err != nil {
+		return nil, err
+	}
+	info := func(key string) api.StepInfo {
+		step := known[key]
+		out := api.StepInfo{Key: key, Name: nameOfStep(key, step), Cached: cached[key]}
+		if step.Run.Key != "" {
+			out.Run = &step.Run
+		}
+		return out
+	}
+	if name == "" {
+		all := []api.StepInfo{}
+		for _, key := range slices.Sorted(maps.Keys(known)) {
+			all = append(all, info(key))
+		}
+		slices.SortStableFunc(all, func(a, b api.StepInfo) int { return started(b).Compare(started(a)) })
+		return all, nil
+	}
+	var found []string
+	for key, step := range known {
+		if key == name || strings.TrimPrefix(key, "stage:") == name || nameOfStep(key, step) == name {
+			found = append(found, key)
+		}
+	}
+	if len(found) != 1 {
+		return nil, notOneStep(env, name, found, known)
+	}
+	return chain(found[0], info), nil
+}
+
+func nameOfStep(key string, step state.Step) string {
+	return cmp.Or(step.Run.Name, strings.TrimPrefix(key, "stage:"))
+}
+
+func started(s api.StepInfo) time.Time {
+	if s.Run == nil {
+		return s.Cached
+	}
+	return s.Run.Started
+}
+
+// chain is a step, and after it those that it ran for, and so on.
+func chain(key string, info func(string) api.StepInfo) []api.StepInfo {
+	all := []api.StepInfo{info(key)}
+	for i := 0; i < len(all); i++ {
+		if all[i].Run == nil {
+			continue
+		}
+		for _, r := range all[i].Run.Because {
+			for _, next := range r.Names {
+				known := slices.ContainsFunc(all, func(s api.StepInfo) bool { return s.Key == next })
+				if r.Kind == release.ReasonStage && !known {
+					all = append(all, info(next))
+				}
+			}
+		}
+	}
+	return all
+}
+
+func notOneStep(env release.Environment, name string, found []string, known map[string]state.Step) error {
+	if len(found) > 1 {
+		slices.Sort(found)
+		return &release.UserError{
+			Kind: release.KindUsage, Err: fmt.Errorf("%q stands for %d stages", name, len(found)),
+			Hint: "name one by its Dockerfile too: " + strings.ReplaceAll(strings.Join(found, ", "), "stage:", ""),
+		}
+	}
+	if len(known) == 0 {
+		return &release.UserError{
+			Kind: release.KindNotFound, Err: fmt.Errorf("no build of %s is recorded", env.Project), Hint: "seaworthy build builds it",
+		}
+	}
+	var names []string
+	for key, step := range known {
+		names = append(names, nameOfStep(key, step))
+	}
+	slices.Sort(names)
+	return &release.UserError{
+		Kind: release.KindNotFound, Err: fmt.Errorf("no build of a stage %q of %s is recorded", name, env.Project),
+		Hint: "these are: " + strings.Join(slices.Compact(names), ", "),
+	}
+}
