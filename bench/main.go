@@ -30,6 +30,8 @@ var measures = []measure{
 	{"status", "status", measureStatus},
 	{"start", "one replica: start to first answer", measureStart},
 	{"change", "one line changed: until the new version answers", measureChange},
+	{"visibility", "what it costs to see a cached build", measureVisibility},
+	{"thousand", "plan of a thousand stages", measureThousand},
 	{"memory", "memory when idle, after builds", measureMemory},
 	{"ten", "ten replicas updated", measureTen},
 	{"load", "requests that fail in updates under load", measureLoad},

@@ -2,13 +2,16 @@ package build_test
 
 import (
 	"archive/tar"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -98,4 +101,53 @@ func harbourYard(b *testing.B) (*yard, string) {
 		b.Fatal(err)
 	}
 	return &yard{store: s, Builder: openBuilder(b, build.Config{Root: b.TempDir(), Store: s})}, dir
+}
+
+// samplesFile names the file that BenchmarkVisibility writes its samples to, in milliseconds, round by round.
+const samplesFile = "VISIBILITY_SAMPLES"
+
+// What it costs to see a build of which all comes from cache: BuildKit's frontend alone, on the same worker and cache, and the same
+// with stages, lines, reasons and times told, and each event written as --json writes it. Both only build; no image is written.
+func BenchmarkVisibility(b *testing.B) {
+	y, dir := harbourYard(b)
+	req := func() build.Request { return y.request(b, dir, "2", "test") }
+	y.build(b, req())
+	bare := build.OpenBare(b, y.Builder)
+	lines := json.NewEncoder(io.Discard)
+	sink := event.SinkFunc(func(e event.Event) {
+		if err := lines.Encode(e); err != nil {
+			b.Error(err)
+		}
+	})
+	ways := []struct {
+		name  string
+		build func(build.Request) error
+	}{
+		{"bare", func(r build.Request) error { return bare.Build(b.Context(), r) }},
+		{"seen", func(r build.Request) error { _, err := y.Build(b.Context(), r, sink); return err }},
+	}
+	samples := map[string][]float64{}
+	for round := 0; b.Loop(); round++ {
+		for i := range ways {
+			way := ways[(i+round)%len(ways)] // each round begins with the other one
+			r := req()
+			begin := time.Now()
+			if err := way.build(r); err != nil {
+				b.Fatal(err)
+			}
+			samples[way.name] = append(samples[way.name], float64(time.Since(begin))/float64(time.Millisecond))
+		}
+	}
+	for name, all := range samples {
+		b.ReportMetric(slices.Sorted(slices.Values(all))[len(all)/2], name+"-ms")
+	}
+	if file := os.Getenv(samplesFile); file != "" {
+		out, err := json.Marshal(samples)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(file, out, 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
