@@ -19,7 +19,7 @@ export CGO_ENABLED = 0
 SHELL = /bin/bash
 
 .DEFAULT_GOAL = help
-.PHONY: help build bases demo demo-clean test much lint bench generate fresh vm clean
+.PHONY: help build bases demo demo-clean test much lint bench generate picture fresh vm clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ bench: ## Seaworthy beside its peers, in ratios (docs/bench.md); MEASURE=unchang
 
 generate: ## what is generated from the types: schema and docs
 	$(GO) generate ./...
+
+picture: ## the readme's picture, recorded anew on examples/hrefcounter; needs root
+	@$(MAKE) --no-print-directory build bases
+	@tools/picture
 
 fresh: ## make TARGET (test) in a fresh Debian that has Go, git and make only
 	@tools/packages mmdebstrap iproute2 iptables

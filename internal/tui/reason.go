@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -12,17 +13,20 @@ func (s *step) reason() string {
 		return ""
 	}
 	first := s.because[0]
-	more := len(s.because) - 1
+	var texts []string
+	for _, r := range s.because {
+		if text := reasonText(r); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	names := len(first.Names)
 	if first.Kind == release.ReasonFiles {
-		more += max(0, first.Added+first.Removed+first.Modified-1)
-	} else {
-		more += max(0, len(first.Names)-1)
+		names = first.Added + first.Removed + first.Modified
 	}
-	text := reasonText(first)
-	if more > 0 {
-		text += " (+" + itoa(more) + ")"
+	if more := len(texts) - 1 + max(0, names-1); more > 0 {
+		return texts[0] + " (+" + itoa(more) + ")"
 	}
-	return text
+	return texts[0]
 }
 
 // reasonTexts are what reasons come to, of the first name that they have; %s is that name.
@@ -40,7 +44,7 @@ var reasonTexts = map[release.ReasonKind]string{
 func reasonText(r release.Reason) string {
 	name := ""
 	if len(r.Names) > 0 {
-		name = oneLine(r.Names[0])
+		name = strings.TrimPrefix(oneLine(r.Names[0]), stagePrefix)
 	}
 	switch r.Kind {
 	case release.ReasonFiles:
