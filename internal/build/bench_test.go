@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,39 @@ func BenchmarkCachedBuild(b *testing.B) {
 		if _, err := y.Build(b.Context(), y.request(b, dir, "=web", "test"), event.Discard); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Hundreds of stages with nothing changed: each a check of its own, and each from the one before.
+func BenchmarkCachedBuildOfManyStages(b *testing.B) {
+	const stages = 300
+	var checks, chain strings.Builder
+	checks.WriteString("FROM busybox AS builder\nCOPY main.txt /\nRUN cat /main.txt\n")
+	chain.WriteString("FROM busybox AS s0\nCOPY main.txt /\n")
+	targets := []string{"=web"}
+	for i := 1; i <= stages; i++ {
+		fmt.Fprintf(&checks, "FROM builder AS check%d\nRUN echo %d\n", i, i)
+		fmt.Fprintf(&chain, "FROM s%d AS s%d\nCOPY main.txt /%d\n", i-1, i, i)
+		targets = append(targets, fmt.Sprint("check", i))
+	}
+	checks.WriteString("FROM builder AS web\nRUN touch /web\n")
+	for name, tc := range map[string]struct {
+		dockerfile string
+		targets    []string
+	}{
+		"checks": {checks.String(), targets},
+		"chain":  {chain.String(), []string{fmt.Sprint("=s", stages)}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			y := newYard(b)
+			dir := project(b, map[string]string{"Dockerfile": tc.dockerfile, "main.txt": "hello\n"})
+			y.build(b, y.request(b, dir, tc.targets...))
+			for b.Loop() {
+				if _, err := y.Build(b.Context(), y.request(b, dir, tc.targets...), event.Discard); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
