@@ -11,8 +11,16 @@ import (
 // alike are the operations of all builds that run. What two of them do alike the solver does once, and tells both of it by the
 // digest that one of them has for it; and what is to run without cache beside the same with it gets another digest.
 type alike struct {
-	mu  sync.Mutex
-	all map[digest.Digest]*alikeNode
+	mu      sync.Mutex
+	all     map[digest.Digest]*alikeNode
+	count   int               // of what began and ended
+	running map[*progress]int // the count when it began
+	ended   []endedBuild      // what those that run may still be told of, in the order in which they ended
+}
+
+type endedBuild struct {
+	count int
+	did   []digest.Digest
 }
 
 type alikeNode struct {
@@ -40,11 +48,34 @@ func (a *alike) add(nodes []node) {
 	}
 }
 
-// remove forgets operations of a build.
-func (a *alike) remove(all []digest.Digest) {
+// begin is told of a build that starts.
+func (a *alike) begin(p *progress) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, dgst := range all {
+	a.count++
+	a.running[p] = a.count
+}
+
+// end is told of a build that has ended, and what it did. It is forgotten when those have ended, too, that ran beside it: news of
+// what they share may still be on their way.
+func (a *alike) end(p *progress, did []digest.Digest) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.count++
+	delete(a.running, p)
+	a.ended = append(a.ended, endedBuild{a.count, did})
+	oldest := a.count + 1
+	for _, began := range a.running {
+		oldest = min(oldest, began)
+	}
+	for len(a.ended) > 0 && a.ended[0].count < oldest {
+		a.forget(a.ended[0].did)
+		a.ended = a.ended[1:]
+	}
+}
+
+func (a *alike) forget(did []digest.Digest) {
+	for _, dgst := range did {
 		if n := a.all[dgst]; n != nil {
 			if n.builds--; n.builds == 0 {
 				delete(a.all, dgst)
@@ -115,8 +146,8 @@ func (p *progress) known(dgst digest.Digest) *vertex {
 	return found
 }
 
-// forget takes this build's operations out of those that run.
-func (p *progress) forget() {
+// did are the operations of this build, as it knows them.
+func (p *progress) did() []digest.Digest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []digest.Digest
@@ -125,5 +156,5 @@ func (p *progress) forget() {
 			all = append(all, v.digest)
 		}
 	}
-	p.alike.remove(all)
+	return all
 }

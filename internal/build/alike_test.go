@@ -44,6 +44,9 @@ func TestWhatAnotherBuildDoesAlikeIsToldOfOwnStages(t *testing.T) {
 			if err := <-ended; err != nil {
 				t.Fatal(err)
 			}
+			if n := y.Remembered(); n != 0 {
+				t.Errorf("no build runs, and %d operations are remembered", n)
+			}
 			for _, e := range other.all() {
 				if in := e.Instruction; in != nil && len(in.Steps) == 0 {
 					t.Errorf("%s %s belongs to no stage", in.State, in.Text)

@@ -108,7 +108,7 @@ func Open(ctx context.Context, cfg Config) (_ *Builder, err error) {
 		return nil, noLimit(err)
 	}
 	resolver.DefaultPool.Clear() // one for the whole process: it may know another builder's Hosts
-	b := &Builder{cfg: cfg, builds: map[string]*running{}, alike: alike{all: map[digest.Digest]*alikeNode{}}}
+	b := &Builder{cfg: cfg, builds: map[string]*running{}, alike: alike{all: map[digest.Digest]*alikeNode{}, running: map[*progress]int{}}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.release())

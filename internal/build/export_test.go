@@ -40,6 +40,9 @@ func (b *Builder) BuildHeard(ctx context.Context, req Request, sink event.Sink) 
 			}
 		}
 	})
+	watching := &progress{} // so that what is asked for below is not forgotten
+	b.alike.begin(watching)
+	defer b.alike.end(watching, nil)
 	res, err := b.run(ctx, r)
 	reading.Wait()
 	var all []Heard
@@ -52,4 +55,11 @@ func (b *Builder) BuildHeard(ctx context.Context, req Request, sink event.Sink) 
 		all = append(all, one)
 	}
 	return res, all, err
+}
+
+// Remembered is how many operations are known of builds that run.
+func (b *Builder) Remembered() int {
+	b.alike.mu.Lock()
+	defer b.alike.mu.Unlock()
+	return len(b.alike.all)
 }

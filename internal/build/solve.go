@@ -117,6 +117,7 @@ func (b *Builder) start(r *running) error {
 		return err
 	}
 	b.builds[r.id] = r
+	b.alike.begin(r.progress)
 	b.active.Add(1)
 	return nil
 }
@@ -125,7 +126,7 @@ func (b *Builder) end(r *running) {
 	b.mu.Lock()
 	delete(b.builds, r.id)
 	b.mu.Unlock()
-	r.progress.forget()
+	b.alike.end(r.progress, r.progress.did())
 	b.active.Done()
 	b.gc.built()
 	r.release()

@@ -133,6 +133,7 @@ func (c *shape) make(t *testing.T) *made {
 	}
 	c.several = len(p.Dockerfiles) > 1
 	sessions, ignores := map[string]string{}, map[string][]byte{}
+	served := map[string]*session.Session{} // as the command line has it: one for all that read the same
 	for _, d := range p.Dockerfiles {
 		src := session.Sources{Dirs: map[string]string{session.ContextDir: d.Context}, Secrets: map[string][]byte{"token": []byte("the value")}}
 		for name, place := range d.NamedContexts {
@@ -140,7 +141,11 @@ func (c *shape) make(t *testing.T) *made {
 				src.Dirs[name] = place
 			}
 		}
-		sessions[d.Key] = c.serve(t, src).ID()
+		reads := fmt.Sprint(src.Dirs)
+		if served[reads] == nil {
+			served[reads] = c.serve(t, src)
+		}
+		sessions[d.Key] = served[reads].ID()
 		ignores[d.Key] = []byte{}
 	}
 	m := &made{}

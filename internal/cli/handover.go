@@ -43,7 +43,8 @@ func serveAndRun(ctx context.Context, client *api.Client, p *project.Project, re
 	return client.Up(ctx, *req, sink)
 }
 
-// serveContexts opens a build session for each Dockerfile, by its key.
+// serveContexts opens the build sessions of Dockerfiles, by their keys: one for all that may read the same, so that the engine sees
+// that their context is one, and takes it over once.
 func serveContexts(ctx context.Context, client *api.Client, p *project.Project) (ids map[string]string, ignores map[string][]byte, end func(), err error) {
 	ids, ignores = map[string]string{}, map[string][]byte{}
 	var open []*session.Session
@@ -52,22 +53,26 @@ func serveContexts(ctx context.Context, client *api.Client, p *project.Project) 
 			_ = s.Close() // the engine has what it asked for
 		}
 	}
-	for _, d := range p.Dockerfiles {
-		src, err := sourcesOf(p, d)
+	defer func() {
 		if err != nil {
 			end()
-			return nil, nil, nil, err
 		}
-		s, err := session.Serve(ctx, client.DialSession, src)
+	}()
+	groups, err := groupSources(p)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, g := range groups {
+		s, err := session.Serve(ctx, client.DialSession, g.sources)
 		if err != nil {
-			end()
-			return nil, nil, nil, fmt.Errorf("serve context of %s: %w", d.File, err)
+			return nil, nil, nil, fmt.Errorf("serve context of %s: %w", g.dockerfiles[0].File, err)
 		}
 		open = append(open, s)
-		ids[d.Key] = s.ID()
-		if ignores[d.Key], err = ignoreOf(d); err != nil {
-			end()
-			return nil, nil, nil, err
+		for _, d := range g.dockerfiles {
+			ids[d.Key] = s.ID()
+			if ignores[d.Key], err = ignoreOf(d); err != nil {
+				return nil, nil, nil, err
+			}
 		}
 	}
 	return ids, ignores, end, nil

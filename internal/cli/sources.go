@@ -2,14 +2,40 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
+
+// sourceGroup is what the engine may read while it builds some Dockerfiles.
+type sourceGroup struct {
+	sources     session.Sources
+	dockerfiles []*project.Dockerfile
+}
+
+// groupSources puts together Dockerfiles for which the engine may read the same.
+func groupSources(p *project.Project) ([]*sourceGroup, error) {
+	var groups []*sourceGroup
+	for _, d := range p.Dockerfiles {
+		src, err := sourcesOf(p, d)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(groups, func(g *sourceGroup) bool { return g.sources.Reads(src) })
+		if i < 0 {
+			groups, i = append(groups, &sourceGroup{sources: src}), len(groups)
+		}
+		maps.Copy(groups[i].sources.Reports, src.Reports)
+		groups[i].dockerfiles = append(groups[i].dockerfiles, d)
+	}
+	return groups, nil
+}
 
 // sourcesOf is what the engine may read while it builds a Dockerfile.
 func sourcesOf(p *project.Project, d *project.Dockerfile) (session.Sources, error) {

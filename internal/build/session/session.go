@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -57,6 +58,12 @@ type Sources struct {
 	// DockerConfig is the folder of Docker's config.json, for registries that ask for credentials. Empty: where Docker
 	// looks for it.
 	DockerConfig string
+}
+
+// Reads reports whether the engine may read just what it may of others; the reports that it may write do not count.
+func (src Sources) Reads(others Sources) bool {
+	src.Reports, others.Reports = nil, nil
+	return reflect.DeepEqual(src, others)
 }
 
 // Session is a session that is being served.
