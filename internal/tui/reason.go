@@ -13,6 +13,9 @@ func (s *step) reason() string {
 		return ""
 	}
 	first := s.because[0]
+	if first.Kind == release.ReasonAsked || first.Kind == release.ReasonFirst {
+		return reasonText(first) // whatever else
+	}
 	var texts []string
 	for _, r := range s.because {
 		if text := reasonText(r); !slices.Contains(texts, text) {
@@ -37,7 +40,7 @@ var reasonTexts = map[release.ReasonKind]string{
 	release.ReasonBase:       "%s moved",
 	release.ReasonStage:      "%s changed",
 	release.ReasonGone:       "gone from the cache",
-	release.ReasonAsked:      "asked for",
+	release.ReasonAsked:      "without the cache",
 	release.ReasonUnfinished: "not finished the last time",
 }
 

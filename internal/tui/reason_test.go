@@ -19,6 +19,7 @@ func TestReasonsFitARow(t *testing.T) {
 		"line 12 changed":                {{Kind: release.ReasonInstruction, Line: 12}},
 		"golang:1.26 moved":              {{Kind: release.ReasonBase, Names: []string{"golang:1.26"}}},
 		"builder changed":                {{Kind: release.ReasonStage, Names: []string{"stage:builder"}}, {Kind: release.ReasonStage, Names: []string{"stage:builder"}}},
+		"without the cache":              {{Kind: release.ReasonAsked}, {Kind: release.ReasonStage, Names: []string{"stage:base"}}},
 		"never built here":               {{Kind: release.ReasonFirst}},
 		"ADD https://x: fetched another": {{Kind: release.ReasonFetched, Text: "ADD https://x:\nfetched \x1b[1manother"}},
 		"a stage":                        {{Kind: release.ReasonStage, Text: "a stage"}},
