@@ -92,7 +92,7 @@ func (f *Bare) Solve(ctx context.Context, bridge frontend.FrontendLLBBridge, exe
 		group.Go(func() error {
 			attrs := f.req.attributes()
 			of := &targetSolve{running: running}
-			of.dockerfile, attrs["target"] = addressed(f.req.Dockerfile, t.Stage)
+			of.dockerfile, attrs["target"] = running.outline().address(t.Stage)
 			stage := forwarder.NewGatewayForwarder(f.builder.workers.Infos(), func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 				return builder.Build(ctx, &bareClient{Client: c, running: running, dockerfile: of})
 			})

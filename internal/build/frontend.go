@@ -2,11 +2,13 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
@@ -72,21 +74,19 @@ type targetSolve struct {
 	exec       executor.Executor
 	sid        string
 	sm         *session.Manager
-	dockerfile []byte
-	graph      graph // that was last solved for it
-	solving    bool  // the Dockerfile made sense; what fails from here on is the build itself
+	dockerfile []byte      // as the frontend is given it
+	cut        bool        // it has only those stages that the target is known to need
+	missing    atomic.Bool // it turned out to need more
+	graph      graph       // that was last solved for it
+	solving    bool        // the Dockerfile made sense; what fails from here on is the build itself
 }
 
 func (s *targetSolve) run(ctx context.Context) error {
 	attrs := s.req.attributes()
-	s.dockerfile, attrs["target"] = addressed(s.req.Dockerfile, s.target.Stage)
 	if s.foreignSyntax {
 		delete(attrs, "cmdline")
 	}
-	stage := forwarder.NewGatewayForwarder(s.builder.workers.Infos(), func(ctx context.Context, c client.Client) (*client.Result, error) {
-		return builder.Build(ctx, &watchedClient{Client: c, solve: s})
-	})
-	res, err := stage.Solve(ctx, s.bridge, s.exec, attrs, nil, s.sid, s.sm)
+	res, err := s.convert(ctx, attrs)
 	if err != nil {
 		return err
 	}
@@ -107,6 +107,31 @@ func (s *targetSolve) run(ctx context.Context) error {
 		return nil
 	}
 	return s.keep(ctx, s.target, res.Metadata, built, operations())
+}
+
+// convert has the frontend make a definition of the target, and hands that to the solver. Of checks, of which there may be many, it
+// is given only what they need; what is wrong with the rest it says of the images.
+func (s *targetSolve) convert(ctx context.Context, attrs map[string]string) (*frontend.Result, error) {
+	outline := s.outline()
+	if !s.target.Image && !s.foreignSyntax {
+		s.dockerfile, attrs["target"], s.cut = outline.cutOut(s.target.Stage)
+	}
+	if s.cut {
+		res, err := s.askFrontend(ctx, attrs)
+		if !s.missing.Load() {
+			return res, err
+		}
+		s.cut = false
+	}
+	s.dockerfile, attrs["target"] = outline.address(s.target.Stage)
+	return s.askFrontend(ctx, attrs)
+}
+
+func (s *targetSolve) askFrontend(ctx context.Context, attrs map[string]string) (*frontend.Result, error) {
+	stage := forwarder.NewGatewayForwarder(s.builder.workers.Infos(), func(ctx context.Context, c client.Client) (*client.Result, error) {
+		return builder.Build(ctx, &watchedClient{Client: c, solve: s})
+	})
+	return stage.Solve(ctx, s.bridge, s.exec, attrs, nil, s.sid, s.sm)
 }
 
 func releaseAll(ctx context.Context, res *frontend.Result) {
@@ -142,11 +167,19 @@ func (c *watchedClient) Solve(ctx context.Context, req client.SolveRequest) (*cl
 }
 
 func (c *watchedClient) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	return c.solve.bases.resolve(ctx, ref, opt, func(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	name, dgst, config, err := c.solve.bases.resolve(ctx, ref, opt, func(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
 		c.solve.progress.looksUp(c.solve.target, ref, opt)
 		return c.Client.ResolveImageConfig(ctx, ref, opt)
 	})
+	if err == nil && c.solve.cut && triggersTaking(config) {
+		c.solve.missing.Store(true)
+		return "", "", nil, errMissing
+	}
+	return name, dgst, config, err
 }
+
+// errMissing ends a conversion that is to be done again with the whole Dockerfile.
+var errMissing = errors.New("an ONBUILD of the base image takes from stages that were left out")
 
 func (c *watchedClient) Warn(_ context.Context, _ digest.Digest, msg string, opts client.WarnOpts) error {
 	c.solve.progress.warn(msg, opts.URL)

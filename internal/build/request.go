@@ -60,6 +60,9 @@ type Request struct {
 
 	Targets []Target
 	Stages  []Stage
+	// Takes are, by index of a stage, the indexes of the stages that it takes from. Nil: not known; then the frontend works its way
+	// through all stages for each target.
+	Takes [][]int
 	// Before is what is recorded of the last time that each stage was built, by key of its step. What runs again is explained by
 	// what differs.
 	Before map[string]cause.Made

@@ -2,77 +2,172 @@ package build
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/command"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
-// addressed is the Dockerfile, and the name in it, that make the frontend build a stage that is given by index. The
-// frontend finds stages by name only, and of several with one name the last. So one that it does not find is given a name of its
-// own, in its own line: what comes before and after keeps its place. Of what goes into a stage nothing can be FROM it, so
-// nobody misses the name that it had.
-func addressed(dockerfile []byte, stage string) ([]byte, string) {
-	index, err := strconv.Atoi(stage)
-	if err != nil {
-		return dockerfile, stage
-	}
-	parsed, err := parser.Parse(bytes.NewReader(dockerfile))
-	if err != nil {
-		return dockerfile, stage // the frontend says what is wrong
-	}
-	var froms []*parser.Node
-	last := map[string]int{} // by name
-	for _, n := range parsed.AST.Children {
-		if strings.EqualFold(n.Value, command.From) {
-			last[nameOf(n)] = len(froms)
-			froms = append(froms, n)
-		}
-	}
-	if index < 0 || index >= len(froms) {
-		return dockerfile, stage
-	}
-	switch name := nameOf(froms[index]); {
-	case name != "" && last[name] == index:
-		return dockerfile, name
-	case name == "" && index == len(froms)-1:
-		return dockerfile, ""
-	default:
-		fresh := freshName(index, last)
-		return renamed(dockerfile, froms[index], name, fresh), fresh
-	}
+// outline is a Dockerfile by its stages, as far as it takes to have the frontend build one of them.
+type outline struct {
+	text   []byte
+	lines  [][]byte
+	stages []stageOutline // none where the Dockerfile cannot be read: the frontend says what is wrong
+	last   map[string]int // by name: the stage that the frontend finds
+	takes  [][]int        // by index: the stages that a stage takes from; nil where that is not known
 }
 
-// freshName is a name for a stage that no other one has.
-func freshName(index int, taken map[string]int) string {
+// stageOutline is one stage.
+type stageOutline struct {
+	from    *parser.Node
+	name    string // in lower case; may be empty
+	end     int    // the line behind its last one, from 0
+	numbers bool   // it takes from stages by their numbers
+}
+
+// byNumber is how an instruction takes from a stage by its number.
+var byNumber = regexp.MustCompile(`--from=["']?[0-9]`)
+
+func outlineOf(dockerfile []byte, takes [][]int) *outline {
+	o := &outline{text: dockerfile, lines: bytes.Split(dockerfile, []byte("\n")), last: map[string]int{}}
+	parsed, err := parser.Parse(bytes.NewReader(dockerfile))
+	if err != nil {
+		return o
+	}
+	for _, n := range parsed.AST.Children {
+		if strings.EqualFold(n.Value, command.From) {
+			name := nameOf(n)
+			o.last[name] = len(o.stages)
+			o.stages = append(o.stages, stageOutline{from: n, name: name})
+		}
+		if len(o.stages) > 0 {
+			s := &o.stages[len(o.stages)-1]
+			s.end, s.numbers = n.EndLine, s.numbers || byNumber.MatchString(n.Original)
+		}
+	}
+	if len(takes) == len(o.stages) {
+		o.takes = takes
+	}
+	return o
+}
+
+// index finds the stage that a target names, by name or index, or the last one.
+func (o *outline) index(target string) (int, bool) {
+	if target == "" {
+		return len(o.stages) - 1, len(o.stages) > 0
+	}
+	if i, err := strconv.Atoi(target); err == nil {
+		return i, i >= 0 && i < len(o.stages)
+	}
+	i, ok := o.last[strings.ToLower(target)]
+	return i, ok
+}
+
+// address is the Dockerfile, and the name in it, that make the frontend build a stage. The frontend finds stages by name only, and
+// of several with one name the last. So one that it does not find is given a name of its own, in its own line: what comes before
+// and after keeps its place. Of what goes into a stage nothing can be FROM it, so nobody misses the name that it had.
+func (o *outline) address(target string) ([]byte, string) {
+	index, ok := o.index(target)
+	if !ok {
+		return o.text, target
+	}
+	name, lines := o.named(index)
+	if lines == nil {
+		return o.text, name
+	}
+	return bytes.Join(lines, []byte("\n")), name
+}
+
+// cutOut is like address, without the stages that the target does not need: blank lines stand in their place. The frontend
+// works its way through all stages of what it is given, so that many targets of many stages would cost the square of them. It is
+// false where all has to stay.
+func (o *outline) cutOut(target string) ([]byte, string, bool) {
+	index, ok := o.index(target)
+	if !ok || o.takes == nil {
+		return nil, "", false
+	}
+	name, lines := o.named(index)
+	if lines == nil {
+		lines = slices.Clone(o.lines)
+	}
+	needed := o.needed(index)
+	if len(needed) == len(o.stages) {
+		return nil, "", false
+	}
+	numbers, end := false, 0
+	for i := range needed {
+		numbers, end = numbers || o.stages[i].numbers, max(end, o.stages[i].end)
+	}
+	for i, s := range o.stages {
+		if needed[i] {
+			continue
+		}
+		for line := s.from.StartLine - 1; line < s.end; line++ {
+			lines[line] = nil
+		}
+		if numbers { // it counts
+			lines[s.from.StartLine-1] = []byte("FROM scratch")
+		}
+	}
+	return append(bytes.Join(lines[:end], []byte("\n")), '\n'), name, true
+}
+
+// needed are a stage and all that it takes from, directly or not.
+func (o *outline) needed(index int) map[int]bool {
+	needed := map[int]bool{index: true}
+	for todo := []int{index}; len(todo) > 0; {
+		next := o.takes[todo[0]]
+		todo = todo[1:]
+		for _, i := range next {
+			if !needed[i] {
+				needed[i] = true
+				todo = append(todo, i)
+			}
+		}
+	}
+	return needed
+}
+
+// named is the name by which the frontend finds a stage, and the lines of the Dockerfile where it has to be given one for that.
+func (o *outline) named(index int) (string, [][]byte) {
+	s := o.stages[index]
+	switch {
+	case s.name != "" && o.last[s.name] == index:
+		return s.name, nil
+	case s.name == "" && index == len(o.stages)-1:
+		return "", nil
+	}
 	name := fmt.Sprintf("stage-%d", index)
 	for {
-		if _, ok := taken[name]; !ok {
-			return name
+		if _, taken := o.last[name]; !taken {
+			return name, o.renamed(s, name)
 		}
 		name += "-unnamed"
 	}
 }
 
-// renamed is the Dockerfile with another name for the stage of a FROM, which has the name was or none.
-func renamed(dockerfile []byte, from *parser.Node, was, name string) []byte {
-	lines := slices.Clone(bytes.Split(dockerfile, []byte("\n")))
-	for i := from.EndLine - 1; i >= from.StartLine-1; i-- { // continuation lines may end with comments
+// renamed are the lines with another name for a stage.
+func (o *outline) renamed(s stageOutline, name string) [][]byte {
+	lines := slices.Clone(o.lines)
+	for i := s.from.EndLine - 1; i >= s.from.StartLine-1; i-- { // continuation lines may end with comments
 		text := bytes.TrimRight(lines[i], " \t\r")
 		switch {
-		case was == "":
+		case s.name == "":
 			lines[i] = slices.Concat(text, []byte(" AS "+name))
-		case bytes.HasSuffix(bytes.ToLower(text), []byte(was)):
-			lines[i] = slices.Concat(text[:len(text)-len(was)], []byte(name))
+		case bytes.HasSuffix(bytes.ToLower(text), []byte(s.name)):
+			lines[i] = slices.Concat(text[:len(text)-len(s.name)], []byte(name))
 		default:
 			continue
 		}
 		break
 	}
-	return bytes.Join(lines, []byte("\n"))
+	return lines
 }
 
 // nameOf is the name that a FROM gives its stage, in lower case: FROM image AS name.
@@ -83,4 +178,13 @@ func nameOf(from *parser.Node) string {
 		}
 	}
 	return ""
+}
+
+// triggersTaking reports whether an image has an ONBUILD that may take from stages of the Dockerfile, which nobody knew before.
+func triggersTaking(config []byte) bool {
+	var img dockerspec.DockerOCIImage
+	if err := json.Unmarshal(config, &img); err != nil {
+		return false
+	}
+	return slices.ContainsFunc(img.Config.OnBuild, func(trigger string) bool { return strings.Contains(trigger, "from=") })
 }

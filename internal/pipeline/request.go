@@ -48,6 +48,7 @@ func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bo
 	for _, s := range d.Stages {
 		req.Stages = append(req.Stages, stage(g, d, s))
 	}
+	req.Takes = takes(d)
 	for _, t := range g.Targets() {
 		if t.Dockerfile == d.Key {
 			req.Targets = append(req.Targets, target(in, t))
@@ -81,6 +82,26 @@ func imageOf(place string) string {
 		return ""
 	}
 	return ref
+}
+
+// takes are the stages that each stage takes from, by index; nil where the builder alone reads the Dockerfile.
+func takes(d *project.Dockerfile) [][]int {
+	if d.Remote {
+		return nil
+	}
+	index := map[string]int{}
+	for _, s := range d.Stages {
+		index[s.Key] = s.Index
+	}
+	all := make([][]int, len(d.Stages))
+	for i, s := range d.Stages {
+		for _, e := range append([]project.Edge{s.From}, s.Copies...) {
+			if e.Stage != "" {
+				all[i] = append(all[i], index[e.Stage])
+			}
+		}
+	}
+	return all
 }
 
 func target(in Input, t graph.Target) build.Target {

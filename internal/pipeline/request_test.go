@@ -50,3 +50,22 @@ services:
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+func TestTheBuilderIsToldWhatStagesTakeFromEachOther(t *testing.T) {
+	dir := t.TempDir()
+	text := "FROM busybox AS a\nFROM busybox\nFROM a\nCOPY --from=1 /x /x\nRUN --mount=from=a,target=/a true\n"
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p, err := project.Load(t.Context(), project.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]int{nil, nil, {0, 1, 0}}, takes(p.Dockerfiles[0])); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	p.Dockerfiles[0].Remote = true
+	if got := takes(p.Dockerfiles[0]); got != nil {
+		t.Errorf("of a Dockerfile that only the builder reads: %v", got)
+	}
+}
