@@ -10,6 +10,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/redact"
+	"github.com/seaworthyhq/seaworthy/internal/report"
 )
 
 // longestLine is how many bytes of a line are told; the rest is only counted.
@@ -60,6 +61,12 @@ func (p *progress) flushLog(v *vertex) {
 
 func (p *progress) logLine(v *vertex, stream int, raw *partialLine) {
 	line := raw.told(p.hide)
+	if said, ok := report.GoTestLine(line); ok {
+		if said == "" {
+			return
+		}
+		line = p.hide.Text([]byte(said)) // which may be written otherwise in JSON
+	}
 	v.tail = append(v.tail, line)
 	if len(v.tail) > tailLines {
 		v.tail = v.tail[1:]

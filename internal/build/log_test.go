@@ -124,3 +124,22 @@ func TestALineIsToldAsFarAsPeopleRead(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatGoTestSaysToProgramsIsToldToPeople(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{
+		"Dockerfile": "FROM busybox AS web\nCOPY log /\nRUN --mount=type=secret,id=password cat /log; false\n",
+		"log": `{"Time":"2026-11-23T23:10:45Z","Action":"run","Package":"p","Test":"TestX"}
+{"Time":"2026-11-23T23:10:45Z","Action":"output","Package":"p","Test":"TestX","Output":"    x_test.go:3: it says a \"quoted\" word\n"}
+{"Time":"2026-11-23T23:10:45Z","Action":"output","Package":"p","Test":"TestX","Output":"--- FAIL: TestX (0.00s)\n"}
+{"Time":"2026-11-23T23:10:45Z","Action":"fail","Package":"p","Test":"TestX","Elapsed":0}
+and another line
+`,
+	})
+	req := y.requestWith(t, dir, session.Sources{Secrets: map[string][]byte{"password": []byte(`a "quoted" word`)}}, "=web")
+	req.Secrets = []string{"password"}
+	_, rec := y.fail(t, req)
+	if diff := cmp.Diff("    x_test.go:3: it says •••\n--- FAIL: TestX (0.00s)\nand another line\n", rec.log("stage:web")); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+}

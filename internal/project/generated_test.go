@@ -173,7 +173,7 @@ left in the folder goes. Links and special files are not taken, and at most 10,0
 a service brought with it, the folder is ` + "`.seaworthy/reports/SERVICE/STAGE/`" + `.
 
 JUnit XML and what ` + "`go test -json`" + ` writes are summed up, found by their content: "142 tests, 2 failed: TestParse, TestRead". Where no report
-says anything of tests, ` + "`go test -json`" + ` on the check's standard output counts.
+says anything of tests, ` + "`go test -json`" + ` on the check's standard output counts; the log shows it as ` + "`go test -v`" + ` would write it.
 `
 
 func writeKeys(b *bytes.Buffer, s *shape, schema map[string]any, prefix string) {
