@@ -11,7 +11,7 @@ import (
 func (r *running) contexts(ctx context.Context) map[string]context.Context {
 	all := map[string]context.Context{}
 	for _, t := range r.req.Targets {
-		all[t.Key], r.cancels[t.Key] = context.WithCancelCause(ctx)
+		all[t.Key], r.cancels[t.Key] = context.WithCancelCause(ctx) //nolint:fatcontext // each is of a target of its own
 	}
 	return all
 }

@@ -16,7 +16,7 @@ func readJUnit(in io.ByteReader) (Summary, error) {
 	for open, tags := 0, (tags{in: in}); ; {
 		tag, err := tags.next()
 		switch {
-		case err == io.EOF && open == 0:
+		case errors.Is(err, io.EOF) && open == 0:
 			return s, nil
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			return s, fmt.Errorf("JUnit XML, %w", ErrBroken)

@@ -1,6 +1,9 @@
 package report
 
-import "io"
+import (
+	"errors"
+	"io"
+)
 
 // maxTag is how many bytes of a tag are read: of what an attribute holds beyond that nothing is told.
 const maxTag = 16 << 10
@@ -42,7 +45,7 @@ func (t *tags) next() (tag, error) {
 // byte is the next one of what has not ended.
 func (t *tags) byte() (byte, error) {
 	b, err := t.in.ReadByte()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return b, err
