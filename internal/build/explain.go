@@ -117,8 +117,7 @@ func (e *explainer) learn(all []operation) {
 	defer e.mu.Unlock()
 	for _, op := range all {
 		if i, known := e.byVertex[op.vertex]; known {
-			both := slices.Sorted(slices.Values(slices.Concat(e.operations[i].Stages, op.Stages)))
-			e.operations[i].Stages = slices.Compact(both)
+			e.operations[i].Operation = e.operations[i].With(op.Operation)
 			continue
 		}
 		e.byVertex[op.vertex] = len(e.operations)
@@ -203,8 +202,8 @@ func (e *explainer) cases() (all []cause.Case) {
 			continue
 		}
 		op := e.operations[i].Operation
-		if op.Source != "" {
-			continue // that it was looked up says nothing
+		if len(op.Inputs) == 0 && op.Files == "" {
+			continue // it is looked up in each build, and that says nothing
 		}
 		e.ranKeys[op.Key] = true
 		for _, step := range op.Stages {
@@ -251,7 +250,7 @@ func (e *explainer) brought() (all []cause.Case) {
 
 func (e *explainer) caseOf(step string, op cause.Operation) cause.Case {
 	c := cause.Case{
-		Op: op, Step: step, Before: e.req.Before[step],
+		Op: op.In(step), Step: step, Before: e.req.Before[step],
 		Ran: func(key digest.Digest) bool {
 			e.mu.Lock()
 			defer e.mu.Unlock()

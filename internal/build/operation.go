@@ -17,6 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/seaworthyhq/seaworthy/internal/cause"
+	"github.com/seaworthyhq/seaworthy/internal/event"
 )
 
 const localSource = "local://"
@@ -47,11 +48,32 @@ func (s *targetSolve) operations(ctx context.Context) ([]operation, error) {
 				return all, err
 			}
 		}
-		op.Stages = stepsOf(placed[n.digest])
+		op = s.written(op, n, placed[n.digest])
 		read.keys[n.digest] = op.Key
 		all = append(all, operation{op, n.digest})
 	}
 	return all, nil
+}
+
+// written adds where an operation is written, as far as the target knows.
+func (s *targetSolve) written(op cause.Operation, n node, places []event.Place) cause.Operation {
+	op.Stages, op.Places = stepsOf(places), nil
+	if op.Line, op.Text = s.progress.find(n); op.Line == 0 {
+		op.File = ""
+		if n.source == "" {
+			op.Text = plain(n.name)
+		}
+		return op
+	}
+	op.File = s.req.filename()
+	for _, at := range places {
+		text := n.trigger()
+		if text == "" {
+			text = s.progress.lines(place{at.Line, max(at.Line, at.EndLine)})
+		}
+		op.Places = append(op.Places, cause.Place{Step: at.Step, Line: at.Line, Text: text})
+	}
+	return op
 }
 
 // operationReader finds out what the nodes of one target do.
@@ -77,11 +99,7 @@ func (r *operationReader) close(ctx context.Context) {
 
 func (r *operationReader) operation(ctx context.Context, n node) (cause.Operation, error) {
 	op := cause.Operation{Source: n.source, Asked: n.meta.GetIgnoreCache()}
-	if op.Line, op.Text = r.progress.find(n); op.Line > 0 {
-		op.File = r.req.filename()
-	} else if n.source == "" {
-		op.Text = plain(n.name)
-	}
+	_, text := r.progress.find(n)
 	does, err := n.read()
 	if err != nil {
 		return op, err
@@ -92,7 +110,7 @@ func (r *operationReader) operation(ctx context.Context, n node) (cause.Operatio
 	}
 	op.Does = h.Digest()
 	op.How = how(does)
-	op.Uses = r.why.uses(does, op.Text)
+	op.Uses = r.why.uses(does, text)
 	var takes []taken
 	for i, in := range n.inputs {
 		key := r.keys[in]
@@ -106,7 +124,7 @@ func (r *operationReader) operation(ctx context.Context, n node) (cause.Operatio
 				return op, context.Cause(ctx)
 			}
 			if err != nil { // a file that is not there: the build says so
-				t.content = digest.FromString("without content: " + op.Text)
+				t.content = digest.FromString("without content: " + text)
 			}
 			takes, key = append(takes, t), t.content
 		} else {

@@ -32,6 +32,40 @@ type Operation struct {
 	How   map[string]string `json:"how,omitempty"`
 	Files digest.Digest     `json:"files,omitempty"` // the list of the files that it takes from folders of the user
 	Asked bool              `json:"-"`               // to run whatever the cache has
+	// Places are where the stages have it, where it is the same for several.
+	Places []Place `json:"-"`
+}
+
+// Place is where a stage has an operation.
+type Place struct {
+	Step string
+	Line int
+	Text string
+}
+
+// In is the operation as a step has it written: at the first place.
+func (o Operation) In(step string) Operation {
+	at := Place{}
+	for _, p := range o.Places {
+		if p.Step == step && (at.Line == 0 || p.Line < at.Line) {
+			at = p
+		}
+	}
+	if at.Line > 0 {
+		o.Line, o.Text = at.Line, at.Text
+	}
+	o.Places = nil
+	return o
+}
+
+// With is the operation with the stages and places that it has in the eyes of another target, too.
+func (o Operation) With(other Operation) Operation {
+	o.Stages = slices.Compact(slices.Sorted(slices.Values(slices.Concat(o.Stages, other.Stages))))
+	o.Places = slices.Concat(o.Places, other.Places)
+	if other.Line > 0 && other.Line < o.Line {
+		o.File, o.Line, o.Text = other.File, other.Line, other.Text
+	}
+	return o
 }
 
 // of reports whether the operation belongs to a step.
@@ -79,7 +113,7 @@ func byStep(all []Operation, wanted func(string) bool, complete func(digest.Dige
 	add := func(step string, op Operation) {
 		if m := made[step]; !has[part{step, op.Key}] {
 			has[part{step, op.Key}] = true
-			m.Operations = append(m.Operations, op)
+			m.Operations = append(m.Operations, op.In(step))
 			if complete != nil && op.of(step) && complete(op.Key) {
 				m.Keys = append(m.Keys, op.Key)
 			}

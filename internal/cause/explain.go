@@ -60,14 +60,18 @@ func (c Case) reasons() []release.Reason {
 
 // again is why something ran of which the result was there once.
 func (c Case) again() []release.Reason {
-	all := c.ranBefore()
-	if len(all) == 0 && !c.Op.Asked {
-		all = append(all, c.because(release.ReasonGone, "the inputs are equal, and its entry in the cache was gone"))
+	if all := c.ranBefore(); len(all) > 0 || c.Op.Asked {
+		return all
 	}
-	return all
+	for _, in := range c.inputs() {
+		if in.fetches() { // what came of that the solver does not tell
+			return []release.Reason{c.because(release.ReasonFetched, "what it fetches is another thing, or was no longer in the cache", in.Source)}
+		}
+	}
+	return []release.Reason{c.because(release.ReasonGone, "the inputs are equal, and its entry in the cache was gone")}
 }
 
-// ranBefore are the reasons that lie in what ran for the operation: other stages, and what was fetched.
+// ranBefore are the reasons that lie in what ran for the operation: other stages.
 func (c Case) ranBefore() (all []release.Reason) {
 	for _, in := range c.inputs() {
 		all = append(all, c.ranFor(in)...)
@@ -76,14 +80,10 @@ func (c Case) ranBefore() (all []release.Reason) {
 }
 
 func (c Case) ranFor(in Operation) []release.Reason {
-	switch {
-	case !c.Ran(in.Key):
-	case in.fetches():
-		return []release.Reason{c.because(release.ReasonFetched, "what it takes was fetched again", in.Source)}
-	case in.Source == "" && !in.of(c.Step):
-		return []release.Reason{c.stage(in, "ran again")}
+	if in.Source != "" || in.of(c.Step) || !c.Ran(in.Key) {
+		return nil
 	}
-	return nil
+	return []release.Reason{c.stage(in, "ran again")}
 }
 
 func (c Case) inputs() (all []Operation) {

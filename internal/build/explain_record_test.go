@@ -1,0 +1,251 @@
+package build_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/cause"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
+)
+
+// history builds a project over and over, and records what an engine would.
+type history struct {
+	t    *testing.T
+	yard *yard
+	dir  string
+	made map[string]cause.Made
+
+	fails bool // as is expected of the next builds
+}
+
+func newHistory(t *testing.T, files map[string]string) *history {
+	return &history{t: t, yard: newYard(t), dir: project(t, files)}
+}
+
+// build builds the targets and returns why each step ran.
+func (h *history) build(change func(*build.Request), targets ...string) map[string][]string {
+	h.t.Helper()
+	req := h.yard.request(h.t, h.dir, targets...)
+	req.Before = h.made
+	if change != nil {
+		change(&req)
+	}
+	res, err := h.yard.Build(h.t.Context(), req, event.Discard)
+	if (err != nil) != h.fails {
+		h.t.Fatal(err)
+	}
+	h.made = recorded(h.made, res)
+	return told(res)
+}
+
+func (h *history) expect(what string, got, want map[string][]string) {
+	h.t.Helper()
+	if want == nil {
+		want = map[string][]string{}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		h.t.Errorf("%s: -want +got\n%s", what, diff)
+	}
+}
+
+const twoSteps = `FROM busybox AS web
+COPY a /a
+RUN cp /a /b
+`
+
+func TestReasonsOutliveTheBuilder(t *testing.T) {
+	h := newHistory(t, map[string]string{"Dockerfile": twoSteps, "a": "1"})
+	h.build(nil, "=web")
+	if err := h.yard.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.yard.Builder = openBuilder(t, build.Config{Root: h.yard.root, Store: h.yard.store})
+	h.expect("nothing changed", h.build(nil, "=web"), nil)
+	write(t, filepath.Join(h.dir, "a"), "2")
+	h.expect("a file changed", h.build(nil, "=web"), map[string][]string{"stage:web": {"files COPY a /a (Dockerfile:2): ~a"}})
+}
+
+func TestACacheThatWasCollectedIsTheReason(t *testing.T) {
+	h := newHistory(t, map[string]string{"Dockerfile": twoSteps, "a": "1"})
+	const gone = "gone COPY a /a (Dockerfile:2): the inputs are equal, and its entry in the cache was gone"
+	h.build(nil, "=web")
+	collect := func() {
+		t.Helper()
+		if _, err := h.yard.Prune(t.Context(), build.PruneOptions{All: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	collect()
+	h.expect("collected", h.build(nil, "=web"), map[string][]string{"stage:web": {gone}})
+	write(t, filepath.Join(h.dir, "a"), "2")
+	h.build(nil, "=web")
+	write(t, filepath.Join(h.dir, "a"), "1")
+	h.expect("as it was before", h.build(nil, "=web"), nil)
+	write(t, filepath.Join(h.dir, "a"), "2")
+	collect()
+	h.expect("as it was before, and collected", h.build(nil, "=web"), map[string][]string{"stage:web": {gone}})
+}
+
+func TestAFailureIsAReasonTheNextTime(t *testing.T) {
+	h := newHistory(t, map[string]string{"Dockerfile": "FROM busybox AS web\nCOPY a /a\nRUN grep 2 /a\nRUN echo more\n", "a": "1"})
+	h.fails = true
+	h.expect("at first", h.build(nil, "web"), map[string][]string{"stage:web": {"first never built here, as far as is recorded"}})
+	h.expect("again", h.build(nil, "web"), map[string][]string{"stage:web": {"unfinished RUN grep 2 /a (Dockerfile:3): failed the last time"}})
+	h.fails = false
+	write(t, filepath.Join(h.dir, "a"), "2")
+	h.expect("corrected", h.build(nil, "web"), map[string][]string{"stage:web": {"files COPY a /a (Dockerfile:2): ~a"}})
+	h.fails = true
+	if err := os.Remove(filepath.Join(h.dir, "a")); err != nil {
+		t.Fatal(err)
+	}
+	h.expect("a file that is not there", h.build(nil, "web"), map[string][]string{"stage:web": {"files COPY a /a (Dockerfile:2): -a"}})
+}
+
+func TestABaseThatMovedIsNamedWithBothDigests(t *testing.T) {
+	h := newHistory(t, map[string]string{
+		"Dockerfile": "ARG OF=busybox\nFROM ${OF} AS web\nRUN echo\nFROM ${OF} AS only\nCMD [\"true\"]\n",
+	})
+	h.build(nil, "=web", "=only")
+	storetest.Busybox(t, h.yard.store, storetest.Image{Ref: "docker.io/library/busybox:latest", Files: []storetest.File{{Name: "new", Content: []byte("new")}}})
+	got := h.build(nil, "=web", "=only")
+	for step, because := range got {
+		if len(because) != 1 || !strings.HasPrefix(because[0], "base FROM ${OF} AS ") || !strings.Contains(because[0], ": busybox:latest was ") {
+			t.Errorf("%s: %q", step, because)
+		}
+	}
+	if len(got["stage:web"]) == 0 {
+		t.Errorf("no reason: %q", got)
+	}
+	storetest.Busybox(t, h.yard.store, storetest.Image{Ref: "docker.io/library/other:1", Files: []storetest.File{{Name: "other", Content: []byte("other")}}})
+	got = h.build(func(req *build.Request) { req.Args = map[string]string{"OF": "other:1"} }, "=web")
+	if because := strings.Join(got["stage:web"], "\n"); !strings.Contains(because, "base was busybox:latest ") || !strings.HasSuffix(because, ", as OF has another value") {
+		t.Errorf("another base: %q", because)
+	}
+}
+
+func TestInstructionsThatAreSeveralOperationsHaveOneReason(t *testing.T) {
+	h := newHistory(t, map[string]string{
+		"Dockerfile": "FROM busybox AS web\nARG DIR=x\nWORKDIR /w\nCOPY --link a b /l/\nCOPY --exclude=*.md d/ /d/\nCOPY <<EOF /here\nhere\nEOF\nCOPY a /to/${DIR}\nRUN --mount=type=bind,target=/m ls /m\n",
+		"a":          "1", "b": "1", "d/x": "1", "d/x.md": "1",
+	})
+	all := func(text string) map[string][]string { return map[string][]string{"stage:web": {text}} }
+	h.build(nil, "=web")
+	h.expect("nothing changed", h.build(nil, "=web"), nil)
+	write(t, filepath.Join(h.dir, "b"), "2")
+	h.expect("COPY --link", h.build(nil, "=web"), map[string][]string{"stage:web": {
+		"files COPY --link a b /l/ (Dockerfile:4): ~b",
+	}})
+	write(t, filepath.Join(h.dir, "d/x.md"), "2")
+	h.expect("excluded", h.build(nil, "=web"), all("files RUN --mount=type=bind,target=/m ls /m (Dockerfile:10): ~d/x.md"))
+	write(t, filepath.Join(h.dir, "d/x"), "2")
+	h.expect("not excluded", h.build(nil, "=web"), all("files COPY --exclude=*.md d/ /d/ (Dockerfile:5): ~d/x"))
+	dir := func(req *build.Request) { req.Args = map[string]string{"DIR": "y"} }
+	h.expect("an argument of COPY", h.build(dir, "=web"), all("argument COPY a /to/${DIR} (Dockerfile:9): build argument DIR has another value"))
+}
+
+func TestWhatIsFetchedAgainIsTold(t *testing.T) {
+	var content atomic.Value
+	content.Store("1")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("ETag", fmt.Sprintf("%q", content.Load()))
+		fmt.Fprint(w, content.Load())
+	}))
+	defer server.Close()
+	h := newHistory(t, map[string]string{"Dockerfile": "FROM busybox AS web\nADD " + server.URL + "/file /\nRUN cat /file\n"})
+	h.build(nil, "=web")
+	h.expect("nothing changed", h.build(nil, "=web"), nil)
+	content.Store("22")
+	h.expect("another content", h.build(nil, "=web"), map[string][]string{
+		"stage:web": {"fetched ADD " + server.URL + "/file / (Dockerfile:2): what it fetches is another thing, or was no longer in the cache"},
+	})
+}
+
+// Two services may have Dockerfiles of their own that do the same.
+func TestTwoDockerfilesAtOnceKeepTheirReasonsApart(t *testing.T) {
+	y := newYard(t)
+	dirs := []string{project(t, map[string]string{"Dockerfile": twoSteps, "a": "1"}), project(t, map[string]string{"Dockerfile": twoSteps, "a": "other"})}
+	var made [2]map[string]cause.Made
+	build := func() (all [2]map[string][]string) {
+		t.Helper()
+		var both errgroup.Group
+		for i, dir := range dirs {
+			req := y.request(t, dir, "=web")
+			req.Targets[0].Name = fmt.Sprintf("seaworthy.local/test/%d:latest", i)
+			req.Before = maps.Clone(made[i])
+			both.Go(func() error {
+				res, err := y.Build(t.Context(), req, event.Discard)
+				if err == nil {
+					all[i], made[i] = told(res), recorded(made[i], res)
+				}
+				return err
+			})
+		}
+		if err := both.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	build()
+	write(t, filepath.Join(dirs[0], "a"), "2")
+	got := build()
+	want := [2]map[string][]string{{"stage:web": {"files COPY a /a (Dockerfile:2): ~a"}}, {}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("one changed: -want +got\n%s", diff)
+	}
+	write(t, filepath.Join(dirs[0], "a"), "3")
+	write(t, filepath.Join(dirs[1], "a"), "4")
+	got = build()
+	want[1] = want[0]
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("both changed: -want +got\n%s", diff)
+	}
+}
+
+func TestManyFilesAreListedOnceAndFound(t *testing.T) {
+	files := map[string]string{"Dockerfile": "FROM busybox AS web\nCOPY . /all\n"}
+	for i := range 10_000 {
+		files[fmt.Sprintf("d%d/f%d", i%100, i)] = "1"
+	}
+	h := newHistory(t, files)
+	h.build(nil, "=web")
+	lists := func() int {
+		t.Helper()
+		found, err := os.ReadDir(filepath.Join(h.yard.root, "inputs"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var size int64
+		for _, f := range found {
+			if info, err := f.Info(); err == nil {
+				size += info.Size()
+			}
+		}
+		if size > 2<<20 {
+			t.Errorf("%d lists take %d bytes", len(found), size)
+		}
+		return len(found)
+	}
+	first := lists()
+	h.build(nil, "=web")
+	if again := lists(); first != 1 || again != 1 {
+		t.Errorf("%d lists, and %d after nothing changed", first, again)
+	}
+	write(t, filepath.Join(h.dir, "d7/f7"), "2")
+	write(t, filepath.Join(h.dir, "d7/new"), "2")
+	if err := os.Remove(filepath.Join(h.dir, "d8/f8")); err != nil {
+		t.Fatal(err)
+	}
+	h.expect("three changed", h.build(nil, "=web"), map[string][]string{"stage:web": {"files COPY . /all (Dockerfile:2): ~d7/f7 +d7/new -d8/f8"}})
+}
