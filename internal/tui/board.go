@@ -28,6 +28,10 @@ func (v *view) picture(steps []*step, width int) picture {
 	idle := func(s *step) bool { return s.state == event.Skipped }
 	built := v.ordered(slices.DeleteFunc(slices.Clone(steps), idle))
 	g, ok := draw(built, maxLanes(width))
+	if !ok { // each with what it takes from right above it
+		built = v.ordered(lastFirst(built))
+		g, ok = draw(built, maxLanes(width))
+	}
 	if !ok || g.width == 1 && !slices.ContainsFunc(takersOf(built), func(t []int) bool { return len(t) > 0 }) {
 		return picture{steps: steps, gutter: list(len(steps))}
 	}
@@ -38,6 +42,19 @@ func (v *view) picture(steps []*step, width int) picture {
 		}
 	}
 	return picture{steps: built, gutter: g, graph: true}
+}
+
+// lastFirst are steps so that those from which none takes come first.
+func lastFirst(steps []*step) []*step {
+	var last, rest []*step
+	for i, takers := range takersOf(steps) {
+		if len(takers) == 0 {
+			last = append(last, steps[i])
+		} else {
+			rest = append(rest, steps[i])
+		}
+	}
+	return append(last, rest...)
 }
 
 // maxLanes is how many lanes may stand beside rows of that width.

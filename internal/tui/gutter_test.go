@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -76,6 +77,29 @@ func TestShapesOfGraphs(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestStagesMoveWhereTheGraphWouldBeTooWide: first all that is downloaded, then all that is built of it, is more than fits.
+func TestStagesMoveWhereTheGraphWouldBeTooWide(t *testing.T) {
+	v := newView(time.Now())
+	var builds []string
+	for _, kind := range []string{"deps", "build"} {
+		for i := range 9 {
+			n := event.Node{Key: fmt.Sprint(kind, i), Name: fmt.Sprint(kind, i)}
+			if kind == "build" {
+				n.After, builds = []string{fmt.Sprint("deps", i)}, append(builds, n.Key)
+			}
+			v.addNode(n)
+		}
+	}
+	v.addNode(event.Node{Key: "web", Name: "web", After: builds})
+	p := v.picture(v.steps, 80)
+	if !p.graph || p.width != 3 || p.steps[1].Name != "build0" || p.steps[18].Name != "web" {
+		t.Errorf("drawn %v, %d wide:\n%s", p.graph, p.width, drawn(t, p.steps))
+	}
+	if p := v.picture(v.steps, 120); !p.graph || p.steps[1].Name != "deps1" {
+		t.Errorf("drawn %v, %d wide:\n%s", p.graph, p.width, drawn(t, p.steps))
 	}
 }
 

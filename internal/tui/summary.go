@@ -119,6 +119,9 @@ func foldedLine(o Output, steps []*step, c columns) string {
 
 func instructionLines(o Output, s *step, beside string, c columns) []string {
 	var lines []string
+	for _, r := range s.because {
+		lines = append(lines, o.Paint(Dim, cut(pad(beside, c.gutter)+"   because   "+oneLine(r.Text), c.width)))
+	}
 	for _, in := range s.instructions {
 		took := Duration(in.Took)
 		if in.State == event.Cached {
