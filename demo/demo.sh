@@ -44,6 +44,9 @@ demo() {
 	choose_port
 	prepare
 
+	step "What there is to build: a pipeline, as the Dockerfile has it"
+	seaworthy plan --graph mermaid
+
 	step "Build the Dockerfile stage by stage, check, start two replicas"
 	seaworthy up
 	echo "It serves at $url"
@@ -51,16 +54,30 @@ demo() {
 	expect_version 1
 
 	step "Change one line and update under load"
-	edit 's/^const version = .*/const version = "hrefcounter 2"/'
+	edit main.go 's/^const version = .*/const version = "hrefcounter 2"/'
 	start_load
 	seaworthy up
 	finish_load
 	expect_version 2
 
+	step "Why did that stage run?"
+	seaworthy why builder
+
+	step "A change that breaks a test: nothing is released, and the check's report is kept"
+	cp "$app/links.go" "$work/links.go.good"
+	edit links.go 's/a.Key == "href"/a.Key == "src"/'
+	seaworthy up || code=$?
+	[ "$code" -eq 5 ] || die "up ended with exit code $code, not 5 (docs/exit-codes.md)"
+	echo "up failed with exit code 5, as it must (docs/exit-codes.md)"
+	run grep -m 1 '"Action":"fail"' "$app/.seaworthy/reports/test/go-test.json"
+	expect_version 2
+	run cp "$work/links.go.good" "$app/links.go"
+
 	step "A version that does not come up: it must fail, and version 2 goes on serving"
 	cp "$app/main.go" "$work/main.go.good"
-	edit 's/^\tif err := run(.*/\tlog.Fatal("broken for the demo")\n&/'
+	edit main.go 's/^\tif err := run(.*/\tlog.Fatal("broken for the demo")\n&/'
 	start_watch
+	code=0
 	seaworthy up || code=$?
 	finish_watch 2
 	[ "$code" -eq 6 ] || die "up ended with exit code $code, not 6 (docs/exit-codes.md)"
@@ -287,14 +304,14 @@ expect_version() {
 	[ "$answer" = "hrefcounter $1" ] || die "expected hrefcounter $1"
 }
 
-# edit changes a line of the application and shows how.
+# edit changes a line of a file of the application and shows how.
 edit() {
-	local before
-	before=$(mktemp "$work/main.go.XXXXXX")
-	cp "$app/main.go" "$before"
-	run sed -i "$1" "$app/main.go"
-	if diff "$before" "$app/main.go"; then
-		die "the line to change is not in main.go"
+	local before file=$app/$1
+	before=$(mktemp "$work/$1.XXXXXX")
+	cp "$file" "$before"
+	run sed -i "$2" "$file"
+	if diff "$before" "$file"; then
+		die "the line to change is not in $1"
 	fi
 	rm "$before"
 }
