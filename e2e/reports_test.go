@@ -119,14 +119,15 @@ func TestReportsNeedNoShell(t *testing.T) {
 
 func TestChecksOfTwoServicesGoOnBesideEachOther(t *testing.T) {
 	t.Parallel()
-	image := "\nFROM busybox\nCMD [\"sleep\", \"1d\"]\n"
+	image := "\nFROM busybox AS image\nRUN sleep 100\nCMD [\"sleep\", \"1d\"]\n"
 	s := newSite(t, map[string]string{
 		"web/Dockerfile": "FROM busybox AS test\nRUN echo web > /report; sleep 1; exit 3\n" + image,
 		"api/Dockerfile": "FROM busybox AS test\nRUN sleep 2; echo api > /report; echo '{\"Action\":\"pass\",\"Package\":\"p\",\"Test\":\"TestA\"}'\n" + image,
 		"compose.yaml":   "services:\n  web: {build: web}\n  api: {build: api}\n",
 		"seaworthy.yaml": "checks: {test: {reports: /report}}\n",
 	})
-	s.refused(5, []string{"build"}, "check test", "exited with code 3")
+	s.refused(5, []string{"build", "--json"}, "check test", "exited with code 3", `"key":"stage:api/test","state":"done"`,
+		`"key":"stage:web/image","state":"stopped"`, `"key":"stage:api/image","state":"stopped"`)
 	kept := map[string]string{"web/test/report": "web", "api/test/report": "api"}
 	if diff := cmp.Diff(kept, s.kept()); diff != "" {
 		t.Error(diff)

@@ -326,6 +326,44 @@ func TestRunningChecksGoOnWhenOneFails(t *testing.T) {
 	}
 }
 
+func TestAFailedImageStopsTheChecks(t *testing.T) {
+	y := newYard(t)
+	meet := "RUN --mount=type=cache,target=/meet "
+	dir := project(t, map[string]string{
+		"Dockerfile": "FROM busybox AS test\n" + meet + "touch /meet/test; sleep 31343.25\n" +
+			"FROM busybox AS web\n" + meet + "until [ -e /meet/test ]; do usleep 1000; done; false\n",
+		".seaworthy/reports/test/log": "of the run before",
+	})
+	u, rec := y.fail(t, y.checking(t, dir, map[string][]string{"test": {"/meet"}}, "=web", "test"))
+	if u.Kind != release.KindBuild {
+		t.Errorf("%s: %v", u.Kind, u)
+	}
+	if step := rec.end(t, "stage:test"); step.State != event.Stopped {
+		t.Errorf("ended as %+v", step)
+	}
+	if got := kept(t, dir, "test"); got["log"] == "" {
+		t.Error("a check that did not come to its end has replaced its reports")
+	}
+}
+
+func TestNamesOfTestsHaveNoSecrets(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS test\nRUN --mount=type=secret,id=token " +
+		`printf '<testsuite><testcase name="with %s"><failure/></testcase></testsuite>' "$(cat /run/secrets/token)" > /junit.xml; false` + "\n"})
+	req := y.requestWith(t, dir, session.Sources{
+		Project: dir, Reports: map[string]string{"stage:test": "reports"}, Secrets: map[string][]byte{"token": []byte("open-sesame")},
+	}, "test")
+	req.Secrets = []string{"token"}
+	req.Targets[0].Reports, req.Targets[0].ReportsDir = []string{"/junit.xml"}, "reports"
+	u, rec := y.fail(t, req)
+	if !strings.Contains(u.Error(), "1 test, 1 failed: with ") || strings.Contains(u.Error()+u.Detail, "open-sesame") {
+		t.Errorf("%v\n%s", u, u.Detail)
+	}
+	if got := rec.reports(); len(got) != 1 || len(got[0].Failures) != 1 || strings.Contains(got[0].Failures[0], "open-sesame") {
+		t.Errorf("events %+v", got)
+	}
+}
+
 func TestABaseOfACheckThatIsNotThereCanBeSkipped(t *testing.T) {
 	y := newYard(t)
 	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN true\nFROM registry.invalid/nothing AS tools\nFROM tools AS test\nRUN true\n"})
