@@ -256,9 +256,8 @@ func (e *explainer) caseOf(step string, op cause.Operation) cause.Case {
 			defer e.mu.Unlock()
 			return e.ranKeys[key]
 		},
-		Files:    e.lists.read,
-		Argument: func(name string) bool { return e.values().arguments[name] },
-		Name:     e.req.nameOf,
+		Files: e.lists.read,
+		Name:  e.req.nameOf,
 	}
 	if len(c.Before.Operations) > 0 {
 		c.Now = cause.Of(step, e.all())

@@ -45,6 +45,9 @@ func openLists(dir string) (*lists, error) {
 	return &lists{dir: dir}, nil
 }
 
+// Files are those of the list that an operation names, nil where it is no longer kept.
+func (b *Builder) Files(list digest.Digest) cause.Files { return b.lists.read(list) }
+
 func (l *lists) path(name digest.Digest) string { return filepath.Join(l.dir, name.Encoded()+".gz") }
 
 // keep lists what is taken, unless that was listed before, and returns the name of the list.

@@ -111,6 +111,7 @@ func (r *operationReader) operation(ctx context.Context, n node) (cause.Operatio
 	op.Does = h.Digest()
 	op.How = how(does)
 	op.Uses = r.why.uses(does, text)
+	op.Arguments = r.why.argumentsAmong(op.Uses)
 	var takes []taken
 	for i, in := range n.inputs {
 		key := r.keys[in]

@@ -3,6 +3,7 @@ package build
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -55,6 +56,17 @@ func (e *explainer) read() values {
 		w.told[name] = tell(all)
 	}
 	return w
+}
+
+// argumentsAmong are the names that are build arguments.
+func (e *explainer) argumentsAmong(uses map[string]string) (names []string) {
+	for name := range uses {
+		if e.values().arguments[name] {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 var referred = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)

@@ -28,6 +28,8 @@ type Operation struct {
 	Does digest.Digest `json:"does,omitempty"` // what it does, whatever goes into it
 	// Uses tells the values of arguments and variables that it knows of from others, by name.
 	Uses map[string]string `json:"uses,omitempty"`
+	// Arguments are the names of those that are build arguments.
+	Arguments []string `json:"arguments,omitempty"`
 	// How tells in the same way how it runs: user, folder, network, …
 	How   map[string]string `json:"how,omitempty"`
 	Files digest.Digest     `json:"files,omitempty"` // the list of the files that it takes from folders of the user

@@ -20,10 +20,9 @@ type Case struct {
 	Now    Made   // what the step is made of
 	Before Made   // what is recorded of the last time; zero: nothing
 
-	Ran      func(digest.Digest) bool  // of which operations it is known that they ran, by key
-	Files    func(digest.Digest) Files // of a list
-	Argument func(name string) bool    // whether that is a build argument, not a variable
-	Name     func(step string) string  // for people
+	Ran   func(digest.Digest) bool  // of which operations it is known that they ran, by key
+	Files func(digest.Digest) Files // of a list
+	Name  func(step string) string  // of a step, for people
 }
 
 // Reasons are all that is known to have made the operation run. There is at least one.
@@ -51,7 +50,7 @@ func (c Case) reasons() []release.Reason {
 		}
 		return []release.Reason{c.because(release.ReasonUnfinished, "did not end the last time")}
 	}
-	all := c.changes()
+	all := c.Changes()
 	if len(all) == 0 && !c.Op.Asked {
 		all = append(all, c.because(release.ReasonUnknown, "what differs from the last time is not recorded"))
 	}
@@ -109,12 +108,12 @@ func (c Case) stage(in Operation, what string) release.Reason {
 	return c.because(release.ReasonStage, fmt.Sprintf("stage %s %s", c.Name(in.Stages[0]), what), in.Stages[0])
 }
 
-// changes are how the operation and what goes into it are others than the last time.
-func (c Case) changes() (all []release.Reason) {
+// Changes are how the operation and what goes into it are others than the last time, as far as that is recorded.
+func (c Case) Changes() (all []release.Reason) {
 	was, ok := c.counterpart()
 	if !ok {
 		all = append(all, c.rewritten())
-	} else {
+	} else if was.Does != "" { // recorded by an engine that did not look so close
 		all = append(all, c.does(was)...)
 		if c.Op.Files != was.Files {
 			all = append(all, c.files(was))
@@ -133,7 +132,7 @@ func (c Case) does(was Operation) (all []release.Reason) {
 	}
 	for _, name := range differing(c.Op.Uses, was.Uses) {
 		kind, what := release.ReasonVariable, "variable "
-		if c.Argument(name) {
+		if slices.Contains(c.Op.Arguments, name) || slices.Contains(was.Arguments, name) {
 			kind, what = release.ReasonArgument, "build argument "
 		}
 		all = append(all, c.because(kind, what+name+" has another value", name))
@@ -199,7 +198,7 @@ func (c Case) within(in, was Operation) []release.Reason {
 	if _, same := c.Before.Find(in.Key); !same {
 		earlier := c
 		earlier.Op = in
-		return earlier.changes()
+		return earlier.Changes()
 	}
 	for _, key := range was.Inputs {
 		if before, ok := c.Before.Find(key); ok && before.of(c.Step) {

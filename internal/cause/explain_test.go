@@ -43,7 +43,7 @@ func TestReasons(t *testing.T) {
 	run := func(text string) Operation { return Operation{Text: text} }
 	copied := func(files string) Operation { return Operation{Text: "COPY . .", Files: digest.Digest(files)} }
 	with := func(text, does string, uses map[string]string) Operation {
-		return Operation{Text: text, Does: digest.FromString(does), Uses: uses}
+		return Operation{Text: text, Does: digest.FromString(does), Uses: uses, Arguments: []string{"ARG"}}
 	}
 	from := func(text string, in Operation) Operation {
 		return Operation{Text: text, Inputs: []digest.Digest{in.Key}}
@@ -122,6 +122,10 @@ func TestReasons(t *testing.T) {
 			before: stageOf(step, base, with("RUN a", "x", nil)), now: stageOf(step, base, with("RUN a", "y", nil)), op: 1,
 			want: []string{"instruction RUN a (Dockerfile:2): it does something else, with the same text"},
 		},
+		"nothing recorded of what it does": {
+			before: []Operation{base, {Key: "a", Text: "RUN a", Stages: []string{step}, Line: 2}}, now: stageOf(step, base, copied("new"), run("RUN a")), op: 2,
+			want: []string{"instruction COPY . . (Dockerfile:2): it is new"},
+		},
 		"another digest of the base": {
 			before: stageOf(step, base, run("RUN a")),
 			now:    stageOf(step, image(step, "docker.io/library/busybox:latest", "bbbbbbbbbbbbbbbb"), run("RUN a")), op: 1,
@@ -167,10 +171,9 @@ func TestReasons(t *testing.T) {
 			op.Asked = row.asked
 			c := Case{
 				Op: op, Step: step, Now: Of(step, row.now), Before: made,
-				Ran:      func(key digest.Digest) bool { return slices.Contains(row.ran, key) },
-				Files:    func(name digest.Digest) Files { return lists[name] },
-				Argument: func(name string) bool { return name == "ARG" },
-				Name:     func(string) string { return "builder" },
+				Ran:   func(key digest.Digest) bool { return slices.Contains(row.ran, key) },
+				Files: func(name digest.Digest) Files { return lists[name] },
+				Name:  func(string) string { return "builder" },
 			}
 			var got []string
 			for _, r := range c.Reasons() {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 )
@@ -19,7 +21,7 @@ func (r imageReasons) operationReasons(known between, moved []string) []string {
 	var reasons []string
 	for _, op := range cause.Roots(known.is, func(op cause.Operation) bool { return !was[op.Key] }) {
 		if !isBase(op, moved) {
-			reasons = append(reasons, r.written(op))
+			reasons = append(reasons, r.changed(known, op)...)
 		}
 	}
 	again := cause.Roots(known.is, func(op cause.Operation) bool { return was[op.Key] && ranIn(known.ran, op) })
@@ -35,6 +37,24 @@ func (r imageReasons) operationReasons(known between, moved []string) []string {
 	}
 	for _, op := range cause.Roots(known.was, func(op cause.Operation) bool { return !is[op.Key] }) {
 		reasons = append(reasons, "no longer there: "+r.written(op))
+	}
+	return reasons
+}
+
+// changed says what of an operation is another thing, as far as that is known.
+func (r imageReasons) changed(known between, op cause.Operation) (reasons []string) {
+	if len(op.Stages) > 0 && op.Source == "" {
+		step := op.Stages[0]
+		c := cause.Case{
+			Op: op.In(step), Step: step, Now: cause.Of(step, known.is), Before: cause.Of(step, known.was),
+			Ran: func(digest.Digest) bool { return false }, Files: r.files, Name: r.nameOf,
+		}
+		for _, because := range c.Changes() {
+			reasons = append(reasons, r.nameOf(step)+": "+because.Text)
+		}
+	}
+	if len(reasons) == 0 {
+		return []string{r.written(op)}
 	}
 	return reasons
 }
@@ -61,10 +81,16 @@ func ranIn(ran []event.Instruction, op cause.Operation) bool {
 
 // written is the operation as the Dockerfile has it, and where: "builder: COPY . . (Dockerfile:3)".
 func (r imageReasons) written(op cause.Operation) string {
-	if len(op.Stages) > 0 {
-		if s := r.project.Stage(op.Stages[0]); s != nil {
-			return s.Name + ": " + op.Written()
-		}
+	if len(op.Stages) == 0 {
+		return op.Written()
 	}
-	return op.Written()
+	return r.nameOf(op.Stages[0]) + ": " + op.Written()
+}
+
+// nameOf is a stage for people.
+func (r imageReasons) nameOf(step string) string {
+	if s := r.project.Stage(step); s != nil {
+		return s.Name
+	}
+	return strings.TrimPrefix(step, "stage:")
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/seaworthyhq/seaworthy/internal/cause"
@@ -29,7 +30,7 @@ func (e *Engine) explaining(ctx context.Context, known state.Environment, now re
 	}, kept: func() (made map[release.Digest][]cause.Operation) {
 		_ = e.db.View(func(tx state.Tx) error { return tx.Making(was.Release, &made) }) // nor without this
 		return made
-	}}
+	}, files: e.builder.Files}
 	_ = e.db.View(func(tx state.Tx) error { // without the record, which may have been collected, there are fewer reasons
 		rec, err := tx.Release(was.Release)
 		reasons.before = rec.Release.Bases
@@ -62,6 +63,7 @@ type imageReasons struct {
 	now     []release.Base
 	read    func(release.Digest) (ocispec.Image, error)
 	kept    func() map[release.Digest][]cause.Operation // that made the release that serves
+	files   func(digest.Digest) cause.Files             // of a list
 }
 
 func (r imageReasons) of(was, is release.Service) []string {

@@ -85,7 +85,7 @@ func TestReasonsOfAnImage(t *testing.T) {
 		"not what was tried in between": {
 			[]making{everything, {"two", ops("a2 builder 2 COPY . ."), []int{2}}, {"three", append(first[:4:4], ops("e2 final 12 COPY page /page < d")...), []int{12}}},
 			nil, "one", "three",
-			[]string{"final: COPY page /page (Dockerfile:12)"},
+			[]string{"final: COPY page /page (Dockerfile:12): it was COPY --from=assets /www /www"},
 		},
 		"nothing changed, but the cache was not used": {
 			[]making{everything, {"two", first, []int{2, 3, 6, 10, 11}}},
@@ -123,7 +123,7 @@ func TestReasonsOfAnImage(t *testing.T) {
 		"a long instruction is cut": {
 			[]making{everything, {"two", append(first[:4:4], ops("e2 final 12 RUN one && \\\n two < d")...), []int{12}}},
 			nil, "one", "two",
-			[]string{"final: RUN one && … (Dockerfile:12)"},
+			[]string{"final: RUN one && … (Dockerfile:12): it was COPY --from=assets /www /www"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
