@@ -16,33 +16,39 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// The picture of the readme: what this stream looks like on a terminal of that size, as it goes on.
+// pictures are what recorded streams look like on a terminal, as they go on: that of the readme, and that of docs/terminal.md.
+var pictures = map[string]struct {
+	stream        string
+	columns, rows int
+}{
+	"../../docs/up.svg":    {"testdata/picture/up.txtar", 100, 40},
+	"../../docs/graph.svg": {"testdata/graph.txtar", 120, 30},
+}
+
 const (
-	pictureFile    = "../../docs/up.svg"
-	pictureStream  = "testdata/picture/up.txtar"
 	pictureCommand = "$ seaworthy up"
-	pictureColumns = 100
-	pictureRows    = 40
 	pictureRest    = 6 * time.Second // at the end, before it begins anew
 )
 
-// TestDocumentedPicture keeps the readme's picture as the renderer draws it; -update draws it anew, tools/picture records it anew.
-func TestDocumentedPicture(t *testing.T) {
-	archive, err := txtar.ParseFile(pictureStream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []byte
-	synctest.Test(t, func(t *testing.T) {
-		got = (&film{emulator: xvt.NewEmulator(pictureColumns, pictureRows)}).of(archive.Files[0].Data, t).svg()
-	})
-	if *update {
-		if err := os.WriteFile(pictureFile, got, 0o644); err != nil {
+// TestDocumentedPictures keeps them as the renderer draws them; -update draws them anew, tools/picture records the readme's anew.
+func TestDocumentedPictures(t *testing.T) {
+	for file, p := range pictures {
+		archive, err := txtar.ParseFile(p.stream)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if want, err := os.ReadFile(pictureFile); err != nil || !bytes.Equal(want, got) {
-		t.Errorf("%s is not what is drawn now (%v): go test ./internal/tui -run Documented -update", pictureFile, err)
+		var got []byte
+		synctest.Test(t, func(t *testing.T) {
+			got = (&film{emulator: xvt.NewEmulator(p.columns, p.rows)}).of(archive.Files[0].Data, t).svg()
+		})
+		if *update {
+			if err := os.WriteFile(file, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(file); err != nil || !bytes.Equal(want, got) {
+			t.Errorf("%s is not what is drawn now (%v): go test ./internal/tui -run Documented -update", file, err)
+		}
 	}
 }
 
@@ -63,11 +69,13 @@ type shot struct {
 func (f *film) of(stream []byte, t *testing.T) *film {
 	f.began = time.Now()
 	_, _ = f.Write([]byte(pictureCommand + "\r\n"))
-	r := New(Options{Out: f, Err: crlf{f}, Mode: Terminal, Color: ColorAlways, Size: func() (int, int) { return pictureColumns, pictureRows }})
+	r := New(Options{Out: f, Err: Output{Writer: crlf{f}, Color: true, Width: f.emulator.Width() - 1}, Mode: Terminal, Color: ColorAlways, Size: f.size})
 	play(r, parseEvents(t, stream), 0)
 	_ = r.Close(nil)
 	return f
 }
+
+func (f *film) size() (int, int) { return f.emulator.Width(), f.emulator.Height() }
 
 // Write takes a frame, which is one write.
 func (f *film) Write(p []byte) (int, error) {
@@ -150,7 +158,7 @@ func (f *film) svg() []byte {
 			}
 		}
 	}
-	width, height := 2*margin+pictureColumns*cellWidth, 2*margin+float64(used)*cellHeight
+	width, height := 2*margin+float64(f.emulator.Width())*cellWidth, 2*margin+float64(used)*cellHeight
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f">`+"\n<style>%s", width, height, width, height, pictureStyle)
 	fmt.Fprintf(&b, "g{visibility:hidden;animation:%.2fs step-end infinite}#last{visibility:visible}\n", all.Seconds())
 	for i, s := range f.shots {
