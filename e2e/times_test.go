@@ -62,7 +62,7 @@ CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
 		t.Errorf("path %v of %+v", path, first.Times)
 	}
 	out := s.run(0, "show")
-	for _, want := range []string{"critical path of ", "builder 1.", "(line 2: RUN sleep 1.5; "} {
+	for _, want := range []string{"critical path of ", ": builder ", "(line 2: RUN sleep 1.5; "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("show does not say %q:\n%s", want, out)
 		}
