@@ -33,6 +33,7 @@ type explainer struct {
 	fetched    []digest.Digest        // vertices that brought something in
 	ranKeys    map[digest.Digest]bool
 	told       map[root]bool
+	bySteps    map[string]cause.Made // of operations; nil: they have changed
 	closed     bool
 }
 
@@ -115,6 +116,7 @@ type claim struct {
 func (e *explainer) learn(all []operation) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.bySteps = nil
 	for _, op := range all {
 		if i, known := e.byVertex[op.vertex]; known {
 			e.operations[i].Operation = e.operations[i].With(op.Operation)
@@ -260,9 +262,17 @@ func (e *explainer) caseOf(step string, op cause.Operation) cause.Case {
 		Name:  e.req.nameOf,
 	}
 	if len(c.Before.Operations) > 0 {
-		c.Now = cause.Of(step, e.all())
+		c.Now = e.now()[step]
 	}
 	return c
+}
+
+// now is what each step is made of, as far as is known. The lock is held.
+func (e *explainer) now() map[string]cause.Made {
+	if e.bySteps == nil {
+		e.bySteps = cause.ByStep(e.all(), nil)
+	}
+	return e.bySteps
 }
 
 func (e *explainer) all() []cause.Operation {

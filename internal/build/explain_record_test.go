@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -248,4 +249,32 @@ func TestManyFilesAreListedOnceAndFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.expect("three changed", h.build(nil, "=web"), map[string][]string{"stage:web": {"files COPY . /all (Dockerfile:2): ~d7/f7 +d7/new -d8/f8"}})
+}
+
+func TestAStepThatWasStoppedSaysSoTheNextTime(t *testing.T) {
+	h := newHistory(t, map[string]string{"Dockerfile": "FROM busybox AS web\nCOPY a /a\nRUN echo begun && if [ -s /a ]; then sleep 600; fi\n", "a": "1"})
+	req := h.yard.request(t, h.dir, "web")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	res, err := h.yard.Build(ctx, req, event.SinkFunc(func(e event.Event) {
+		if e.Log != nil {
+			cancel()
+		}
+	}))
+	if err == nil || res == nil {
+		t.Fatalf("result %v, error %v", res, err)
+	}
+	h.made = recorded(h.made, res)
+	again, stop := context.WithCancel(t.Context())
+	defer stop()
+	req = h.yard.request(t, h.dir, "web")
+	req.Before = h.made
+	res, _ = h.yard.Build(again, req, event.SinkFunc(func(e event.Event) {
+		if e.Log != nil {
+			stop()
+		}
+	}))
+	h.expect("again", told(res), map[string][]string{
+		"stage:web": {"unfinished RUN echo begun && if [ -s /a ]; then sleep 600; fi (Dockerfile:3): did not end the last time"},
+	})
 }

@@ -94,7 +94,7 @@ func Of(step string, all []Operation) Made {
 	return byStep(all, func(key string) bool { return key == step }, nil)[step]
 }
 
-// ByStep is what each step is made of. complete tells of which operations the result is there.
+// ByStep is what each step is made of. complete tells of which operations the result is there; nil: of none.
 func ByStep(all []Operation, complete func(digest.Digest) bool) map[string]Made {
 	made := byStep(all, func(string) bool { return true }, complete)
 	for step, m := range made {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -104,6 +105,7 @@ func (w *whyWriter) write(s api.StepInfo, indent string, asOf time.Time) {
 	w.seen[s.Key] = true
 	if s.Run != nil {
 		w.because(*s.Run, inside)
+		w.tests(s.Run.Tests, inside)
 	}
 	if !s.Cached.IsZero() && indent == "" {
 		w.line(inside, w.Paint(tui.Dim, "from cache last "+tui.Ago(s.Cached, w.now)))
@@ -124,6 +126,12 @@ func (w *whyWriter) because(run release.StepRun, indent string) {
 				w.write(w.found[i], indent+"  ", run.Ended)
 			}
 		}
+	}
+}
+
+func (w *whyWriter) tests(t release.Tests, indent string) {
+	if t.Total > 0 {
+		w.line(indent, w.Paint(tui.Dim, fmt.Sprintf("%s, %d failed, %d skipped", tui.Count(t.Total, "test"), t.Failed, t.Skipped)))
 	}
 }
 
