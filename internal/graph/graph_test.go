@@ -18,6 +18,12 @@ import (
 // load reads the archive as a project named app.
 func load(t testing.TB, archive string) *project.Project {
 	t.Helper()
+	return read(t, lay(t, archive))
+}
+
+// lay puts the files of an archive into a folder named app.
+func lay(t testing.TB, archive string) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "app")
 	for _, f := range txtar.Parse([]byte(archive)).Files {
 		path := filepath.Join(dir, f.Name)
@@ -28,6 +34,11 @@ func load(t testing.TB, archive string) *project.Project {
 			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+func read(t testing.TB, dir string) *project.Project {
+	t.Helper()
 	p, err := project.Load(t.Context(), project.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -283,17 +294,39 @@ checks: {bench: skip}
 	}
 }
 
-func BenchmarkNew(b *testing.B) {
-	for _, stages := range []int{10, 100, 500} {
-		b.Run(fmt.Sprint(stages), func(b *testing.B) {
-			var text strings.Builder
-			text.WriteString("-- Dockerfile --\nFROM busybox AS s0\n")
-			for i := 1; i < stages; i++ {
-				fmt.Fprintf(&text, "FROM s%d AS s%d\nRUN true\nCOPY --from=s%d /x /x\n", i/2, i, i/3)
+// A Dockerfile of 1,000 stages is read, understood and drawn: all that plan does before it has stages listed.
+func BenchmarkThousandStages(b *testing.B) {
+	for shape, stage := range map[string]func(i int) string{
+		"chain": func(i int) string { return fmt.Sprintf("FROM s%d AS s%d\nENV A%d=$A%d\n", i-1, i, i, i-1) },
+		"fan":   func(i int) string { return fmt.Sprintf("FROM s0 AS s%d\nRUN true\n", i) },
+		"bare":  func(int) string { return "FROM s0\nCMD true\n" }, // nameless, each with a warning
+		"grid": func(i int) string {
+			return fmt.Sprintf("FROM s%d AS s%d\nCOPY --from=s%d /x /x\nRUN --mount=from=alpine,target=/a true\n", max(0, i-32), i, i-1)
+		},
+	} {
+		var text strings.Builder
+		text.WriteString("-- Dockerfile --\nFROM busybox AS s0\n")
+		for i := 1; i < 1000; i++ {
+			text.WriteString(stage(i))
+		}
+		dir := lay(b, text.String())
+		p := read(b, dir)
+		b.Run(shape+"/read", func(b *testing.B) {
+			for b.Loop() {
+				read(b, dir)
 			}
-			p := load(b, text.String())
+		})
+		b.Run(shape+"/understand", func(b *testing.B) {
 			for b.Loop() {
 				graph.New(p).Targets()
+			}
+		})
+		g := graph.New(p)
+		b.Run(shape+"/draw", func(b *testing.B) {
+			for b.Loop() {
+				g.Event()
+				g.Mermaid()
+				g.DOT()
 			}
 		})
 	}
