@@ -185,6 +185,17 @@ func triggeredCommand(trigger *instructions.OnbuildCommand) (instructions.Comman
 	return instructions.ParseCommand(tree.AST.Children[0])
 }
 
+// fromBelow warns of what takes from a stage below, which a build of it refuses.
+func (p *dockerfileParser) fromBelow() {
+	for _, s := range p.Stages {
+		for _, e := range s.Copies {
+			if source := p.stageByKey(e.Stage); source != nil && source.Index > s.Index {
+				p.warn(e.Line, fmt.Sprintf("a build of %s fails here: the stage %s comes only on line %d", s.Name, source.Name, source.Line), "a stage can take from those above it only: move that stage up")
+			}
+		}
+	}
+}
+
 // cycle reports stages that wait for each other.
 func (p *dockerfileParser) cycle() []Problem {
 	after := map[string][]string{}

@@ -91,7 +91,11 @@ func (p *dockerfileParser) parse() {
 	p.name()
 	p.connect()
 	p.configure()
-	p.problems = append(p.problems, p.cycle()...)
+	cycle := p.cycle()
+	p.problems = append(p.problems, cycle...)
+	if len(cycle) == 0 {
+		p.fromBelow()
+	}
 }
 
 // platformArgs are the ARGs that BuildKit sets by itself.
