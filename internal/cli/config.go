@@ -183,11 +183,7 @@ func shownStages(p *project.Project) (all yaml.MapSlice) {
 		if n.Why != "" {
 			text += ": " + n.Why
 		}
-		name := n.Name
-		if n.Dockerfile != "" {
-			name = n.Dockerfile + "/" + n.Name
-		}
-		all = append(all, yaml.MapItem{Key: name, Value: text})
+		all = append(all, yaml.MapItem{Key: n.FullName(), Value: text})
 	}
 	return all
 }

@@ -17,10 +17,16 @@ import (
 func TestChecksAreRecordedWithTheirResult(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
-		"Dockerfile":     "FROM busybox AS builder\nFROM builder AS test\nRUN true\nFROM builder AS bench\nRUN true\nFROM builder AS dev\nRUN true\nFROM builder\nCMD [\"x\"]\n",
-		"seaworthy.yaml": "checks: {bench: skip}\n",
+		"Dockerfile":      "FROM busybox AS builder\nFROM builder AS test\nRUN true\nFROM builder AS bench\nRUN true\nFROM builder AS dev\nRUN true\nFROM builder\nCMD [\"x\"]\n",
+		"jobs/Dockerfile": "FROM busybox AS test\nRUN true\nFROM busybox\nCMD [\"x\"]\n",
+		"seaworthy.yaml":  "checks: {bench: skip}\n",
+		"compose.yaml":    "services: {web: {build: .}, jobs: {build: jobs}}\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -29,7 +35,11 @@ func TestChecksAreRecordedWithTheirResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := release.Tests{Total: 3, Skipped: 1}
-	want := []release.Check{{Stage: "test", Result: release.CheckPassed, Tests: tests}, {Stage: "bench", Result: release.CheckSkipped}}
+	want := []release.Check{
+		{Stage: "test", Result: release.CheckPassed, Tests: tests},
+		{Stage: "bench", Result: release.CheckSkipped},
+		{Stage: "jobs/test", Result: release.CheckPassed},
+	}
 	if diff := cmp.Diff(want, checks(graph.New(p), map[string]release.StepRun{"stage:test": {Tests: tests}}), cmpopts.IgnoreFields(release.Check{}, "Why")); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

@@ -140,9 +140,9 @@ func checks(g *graph.Graph, runs map[string]release.StepRun) []release.Check {
 	for _, n := range g.Nodes {
 		switch {
 		case n.Skipped:
-			all = append(all, release.Check{Stage: n.Name, Result: release.CheckSkipped, Why: n.Why})
+			all = append(all, release.Check{Stage: n.FullName(), Result: release.CheckSkipped, Why: n.Why})
 		case n.Role == graph.Check && n.Built:
-			all = append(all, release.Check{Stage: n.Name, Result: release.CheckPassed, Why: n.Why, Tests: runs[n.Key].Tests})
+			all = append(all, release.Check{Stage: n.FullName(), Result: release.CheckPassed, Why: n.Why, Tests: runs[n.Key].Tests})
 		}
 	}
 	return all
