@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
@@ -158,9 +159,9 @@ func TestACheckThatTakesTooLong(t *testing.T) {
 		"Dockerfile": "FROM busybox AS test\nRUN mkdir /reports && cp /reports/junit.xml /tmp; echo '" + failing + "' > /reports/junit.xml; trap '' TERM INT; sleep 31341.25\n",
 	})
 	req := y.checking(t, dir, map[string][]string{"test": {"/reports"}}, "test")
-	req.Stages[0].Timeout = 700 * time.Millisecond
+	req.Stages[0].Timeout = 2 * time.Second
 	u, rec := y.fail(t, req)
-	if u.Kind != release.KindCheck || !strings.Contains(u.Error(), "ran longer than 700ms: 2 tests, 1 failed: TestParse") || !strings.Contains(u.Hint, "checks: {test: {timeout: …}}") {
+	if u.Kind != release.KindCheck || !strings.Contains(u.Error(), "ran longer than 2s: 2 tests, 1 failed: TestParse") || !strings.Contains(u.Hint, "checks: {test: {timeout: …}}") {
 		t.Errorf("%s: %v; %s", u.Kind, u, u.Hint)
 	}
 	if diff := cmp.Diff(map[string]string{"junit.xml": failing + "\n"}, kept(t, dir, "test")); diff != "" {
@@ -201,9 +202,9 @@ func TestACheckThatHangsWithoutAProcess(t *testing.T) {
 
 func TestATimeLimitThatIsNotReachedChangesNothing(t *testing.T) {
 	y := newYard(t)
-	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS test\nRUN true\nFROM test AS slow\nRUN sleep 1\nFROM busybox AS web\nRUN sleep 1\n"})
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS test\nRUN true\nFROM test AS slow\nRUN sleep 3\nFROM busybox AS web\nRUN sleep 3\n"})
 	req := y.checking(t, dir, nil, "=web", "slow")
-	req.Stages[0].Timeout = 500 * time.Millisecond
+	req.Stages[0].Timeout = 2 * time.Second
 	y.build(t, req)
 }
 
@@ -272,6 +273,19 @@ func TestReportsDoNotGoWhereALinkLeads(t *testing.T) {
 	}
 	want := "the reports of test are not kept: keep reports: .seaworthy/reports/test is no folder: remove it"
 	if got := rec.messages(); !slices.Contains(got, want) {
+		t.Errorf("messages %q", got)
+	}
+}
+
+func TestReportsThatThereIsNoRoomFor(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS test\nRUN dd if=/dev/zero of=/report bs=1M count=8 2>/dev/null\n", ".seaworthy/x": ""})
+	if err := unix.Mount("tmpfs", filepath.Join(dir, ".seaworthy"), "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Unmount(filepath.Join(dir, ".seaworthy"), unix.MNT_DETACH) })
+	_, rec := y.build(t, y.checking(t, dir, map[string][]string{"test": {"/report"}}, "test"))
+	if got := strings.Join(rec.messages(), "\n"); !strings.Contains(got, "the reports of test are not kept: ") || !strings.Contains(got, "no space left on device") {
 		t.Errorf("messages %q", got)
 	}
 }

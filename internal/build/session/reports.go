@@ -15,7 +15,6 @@ import (
 	"github.com/tonistiigi/fsutil/types"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 )
 
 // reportsOf is the metadata that says which check files are of: the key of its step.
@@ -24,14 +23,12 @@ const reportsOf = "seaworthy-reports-of"
 // SendReports is the engine's end: it has the user keep these files of a check, and nothing else in its folder.
 func SendReports(ctx context.Context, user session.Caller, check string, files fsutil.FS) error {
 	ctx = metadata.AppendToOutgoingContext(ctx, reportsOf, check)
-	err := filesync.CopyToCaller(ctx, files, 0, user, nil)
-	if said, ok := errors.AsType[interface {
-		error
-		GRPCStatus() *status.Status
-	}](err); ok {
-		return errors.New(said.GRPCStatus().Message())
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // the user's end waits for it where something went wrong
+	if err := filesync.CopyToCaller(ctx, files, 0, user, nil); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "error from receiver: "))
 	}
-	return err
+	return nil
 }
 
 // reports takes in the files of checks, each in a folder of its own. The engine says of which check they are, never where they go.
@@ -43,8 +40,21 @@ type reports struct {
 // Register is called by the session.
 func (r reports) Register(server *grpc.Server) { filesync.RegisterFileSendServer(server, r) }
 
-// DiffCopy makes a check's folder what the engine sends.
+// DiffCopy makes a check's folder what the engine sends. Where it cannot, it says why and takes in the rest: of a stream that has
+// ended, who sends may only hear that it has.
 func (r reports) DiffCopy(stream filesync.FileSend_DiffCopyServer) error {
+	err := r.take(stream)
+	if err == nil {
+		return nil
+	}
+	said := stream.SendMsg(&types.Packet{Type: types.PACKET_ERR, Data: []byte(err.Error())})
+	for said == nil {
+		said = stream.RecvMsg(&types.Packet{})
+	}
+	return err
+}
+
+func (r reports) take(stream filesync.FileSend_DiffCopyServer) error {
 	md, _ := metadata.FromIncomingContext(stream.Context())
 	check := strings.Join(md.Get(reportsOf), "")
 	dir, ok := r.dirs[check]
