@@ -1,27 +1,34 @@
 package tui
 
 import (
-	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
-	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// stageSummary is what stays of the build: a row for each stage, those that came from cache in one.
+// stageSummary is what stays of the build: a row for each stage, those that came from cache in one; what was kept of checks, and
+// what the end waited for.
 func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 	stages := v.stages()
 	if !slices.ContainsFunc(stages, func(s *step) bool { return s.state != event.Pending && s.state != event.Skipped }) {
 		return nil // a plan: nothing was to be built
 	}
+	if opts.Quiet {
+		return v.stageRows(o, opts, v.where(func(s *step) bool { return s.state == event.Failed && s.Role != rolloutRole }), now)
+	}
 	if v.listed {
 		stages = slices.DeleteFunc(stages, func(s *step) bool { return s.state == event.Skipped })
 	}
-	if opts.Quiet {
-		stages = slices.DeleteFunc(stages, func(s *step) bool { return s.state != event.Failed })
+	lines := v.stageRows(o, opts, stages, now)
+	if opts.Mode != Plain { // there, it was told when it was kept
+		lines = append(lines, v.reportLines(o)...)
 	}
+	return append(lines, v.pathLines(o)...)
+}
+
+// stageRows are the rows of stages beside their graph, or where several of them share a row, below each other.
+func (v *view) stageRows(o Output, opts Options, stages []*step, now time.Time) []string {
 	alike := map[event.State][]*step{}
 	for _, s := range stages {
 		alike[s.state] = append(alike[s.state], s)
@@ -45,13 +52,7 @@ func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 			lines = append(lines, foldedLine(o, alike[s.state], c))
 		}
 	}
-	if opts.Quiet {
-		return lines
-	}
-	if opts.Mode != Plain { // there, it was told when it was kept
-		lines = append(lines, v.reportLines(o)...)
-	}
-	return append(lines, v.pathLines(o)...)
+	return lines
 }
 
 // pathLines say what the end of a build waited for, if anything ran.
@@ -174,143 +175,4 @@ func (v *view) ending(o Output, err error, now time.Time) []string {
 		lines = append(lines, "  "+text)
 	}
 	return lines
-}
-
-// failureLog is the log of a step that failed, whole, but for the end that the error which is shown next has anyway.
-func failureLog(o Output, s *step, err error) []string {
-	log := slices.Clone(s.log.lines)
-	for i := range log {
-		log[i] = strings.TrimRight(Clean(log[i]), " ")
-	}
-	head := log[:len(log)-repeated(log, detailOf(err))]
-	if len(head) == 0 {
-		return nil
-	}
-	lines := []string{"", o.Paint(Strong, "log of "+Clean(s.Name))}
-	if lost := s.log.lost; lost > 0 {
-		lines = append(lines, o.Paint(Dim, "│ … "+Count(lost, "line")+" before"))
-	}
-	for _, line := range head {
-		lines = append(lines, o.Paint(Dim, "│ ")+line)
-	}
-	if len(head) < len(log) {
-		lines = append(lines, o.Paint(Dim, "│ … the end is below"))
-	}
-	return lines
-}
-
-// repeated is how many lines at the end of a log a detail has too.
-func repeated(log []string, detail string) int {
-	known := map[string]bool{"": true}
-	for _, line := range cleanLines(detail) {
-		known[strings.TrimSpace(line)] = true
-	}
-	n := 0
-	for n < len(log) && known[strings.TrimSpace(log[len(log)-1-n])] {
-		n++
-	}
-	return n
-}
-
-func detailOf(err error) string {
-	if e, ok := errors.AsType[*release.UserError](err); ok {
-		return e.Detail
-	}
-	return ""
-}
-
-// failedReplicas says of each replica of the failed deployment that is not well, why.
-func (v *view) failedReplicas(o Output) []string {
-	if v.deployment == nil || v.deployment.Result != release.Failed && v.deployment.Result != release.RolledBack {
-		return nil
-	}
-	var lines []string
-	services, of := v.byService()
-	for _, service := range services {
-		for _, r := range of[service] {
-			if r.Deployment == v.deployment.Number && conditionTone(r) == Bad {
-				line := o.Paint(Bad, "✗") + " " + replicaName(r) + "  " + o.Paint(Bad, condition(r))
-				if r.Detail != "" {
-					line += "  " + o.Paint(Dim, oneLine(r.Detail))
-				}
-				lines = append(lines, line)
-			}
-		}
-	}
-	return lines
-}
-
-// outcome is the last line: what is true now.
-func (v *view) outcome(o Output, err error, now time.Time) string {
-	took := o.Paint(Dim, "  "+Duration(now.Sub(v.began)))
-	switch {
-	case v.deployment != nil && v.deployment.Result != release.Running:
-		return v.deploymentOutcome(o) + took
-	case err != nil:
-		return ""
-	case v.plan != nil && v.plan.Empty && len(v.plan.Changes) == 0:
-		return o.Paint(Good, "✓") + " " + Clean(v.plan.Environment.String()) + " is down: nothing to do" + took
-	case v.plan != nil && v.plan.Empty:
-		return o.Paint(Good, "✓") + " " + Clean(v.plan.Environment.String()) + " is up to date" + v.releaseSuffix() + took
-	case v.planned():
-		return planOutcome(o, *v.plan) + took
-	case v.plan != nil && v.release == nil: // a restart: no deployment was made
-		return o.Paint(Good, "✓") + " " + o.Paint(Strong, Clean(v.plan.Environment.String())) + " restarted: " + changed(v.plan.Changes) + took
-	case v.release != nil:
-		known := "recorded"
-		if v.release.Known {
-			known = "was recorded before: equal content"
-		}
-		return o.Paint(Good, "✓") + " release " + Clean(v.release.ID.Short()) + " " + known + took
-	case len(v.stages()) > 0 && v.plan == nil:
-		return o.Paint(Good, "✓") + " built" + took
-	}
-	return ""
-}
-
-func changed(changes []event.Change) string {
-	names := make([]string, len(changes))
-	for i, c := range changes {
-		names[i] = Clean(c.Service)
-	}
-	return strings.Join(names, ", ")
-}
-
-func (v *view) releaseSuffix() string {
-	if v.release == nil {
-		return ""
-	}
-	return ": " + Clean(v.release.ID.Short())
-}
-
-func (v *view) deploymentOutcome(o Output) string {
-	d := v.deployment
-	name := Clean(d.Environment.Project) + "/" + Clean(d.Name())
-	switch d.Result {
-	case release.Succeeded:
-		if d.Cause == release.CauseDown {
-			return o.Paint(Good, "✓") + " " + name + " is down"
-		}
-		line := o.Paint(Good, "✓") + " " + o.Paint(Strong, name) + " serves " + Clean(d.Release.Short())
-		if counts := v.replicaCounts(); counts != "" {
-			line += o.Paint(Dim, "  "+counts)
-		}
-		return line
-	case release.RolledBack:
-		return o.Paint(Warning, "↺") + " " + name + " was rolled back: what ran before serves"
-	case release.Cancelled:
-		return o.Paint(Warning, "■") + " " + name + " was cancelled"
-	}
-	return o.Paint(Bad, "✗") + " " + name + " failed"
-}
-
-func (v *view) replicaCounts() string {
-	services, of := v.byService()
-	var counts []string
-	for _, service := range services {
-		if n := runningReplicas(of[service]); n > 0 {
-			counts = append(counts, itoa(n)+" × "+Clean(service))
-		}
-	}
-	return strings.Join(counts, ", ")
 }
