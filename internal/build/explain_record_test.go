@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -277,4 +278,23 @@ func TestAStepThatWasStoppedSaysSoTheNextTime(t *testing.T) {
 	h.expect("again", told(res), map[string][]string{
 		"stage:web": {"unfinished RUN echo begun && if [ -s /a ]; then sleep 600; fi (Dockerfile:3): did not end the last time"},
 	})
+}
+
+func TestWhatIsRecordedHasNoSecretsOfAnAddress(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "content") }))
+	defer server.Close()
+	const secret = "hunter2hunter2"
+	address := strings.Replace(server.URL, "http://", "http://me:${TOKEN}@", 1) + "/file?key=${TOKEN}"
+	h := newHistory(t, map[string]string{"Dockerfile": "FROM busybox AS web\nARG TOKEN\nADD " + address + " /file\nRUN cat /file\n"})
+	with := func(req *build.Request) { req.Args = map[string]string{"TOKEN": secret} }
+	h.build(with, "=web")
+	write(t, filepath.Join(h.dir, "Dockerfile"), "FROM busybox AS web\nARG TOKEN\nADD "+address+" /other\nRUN cat /other\n")
+	because := h.build(with, "=web")
+	said, err := json.Marshal([]any{h.made, because})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(because) == 0 || strings.Contains(string(said), secret) {
+		t.Errorf("%s", said)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -98,7 +99,7 @@ func (r *operationReader) close(ctx context.Context) {
 }
 
 func (r *operationReader) operation(ctx context.Context, n node) (cause.Operation, error) {
-	op := cause.Operation{Source: n.source, Asked: n.meta.GetIgnoreCache()}
+	op := cause.Operation{Source: withoutSecrets(n.source), Asked: n.meta.GetIgnoreCache()}
 	_, text := r.progress.find(n)
 	does, err := n.read()
 	if err != nil {
@@ -167,6 +168,20 @@ type taken struct {
 
 func contentOf(ctx context.Context, t taken, sid string) (digest.Digest, error) {
 	return opsutils.NewContentHashFunc(t.selectors)(ctx, t.folder, session.NewGroup(sid))
+}
+
+// withoutSecrets is a source without what may be a password or a token in it. References of images have none.
+func withoutSecrets(source string) string {
+	if source == "" || strings.HasPrefix(source, cause.ImageSource) {
+		return source
+	}
+	u, err := url.Parse(source)
+	if err != nil {
+		scheme, _, _ := strings.Cut(source, "://")
+		return scheme + "://"
+	}
+	u.User, u.RawQuery, u.ForceQuery = nil, "", false
+	return u.String()
 }
 
 func (n node) read() (*pb.Op, error) {

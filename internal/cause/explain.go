@@ -64,7 +64,7 @@ func (c Case) again() []release.Reason {
 	}
 	for _, in := range c.inputs() {
 		if in.fetches() { // what came of that the solver does not tell
-			return []release.Reason{c.because(release.ReasonFetched, "what it fetches is another thing, or was no longer in the cache", in.Source)}
+			return []release.Reason{c.because(release.ReasonFetched, "what it fetches is another thing, or was no longer in the cache")}
 		}
 	}
 	return []release.Reason{c.because(release.ReasonGone, "the inputs are equal, and its entry in the cache was gone")}
@@ -182,7 +182,7 @@ func (c Case) input(in, was Operation) []release.Reason {
 	case in.image():
 		return c.base(in, was)
 	case in.fetches():
-		return []release.Reason{c.because(release.ReasonFetched, "it takes what was not fetched before", in.Source)}
+		return []release.Reason{c.because(release.ReasonFetched, "it takes what was not fetched before")}
 	case c.Ran(in.Key):
 		return c.ranFor(in)
 	case was.Key == "":
