@@ -83,11 +83,13 @@ func (m *making) make(ctx context.Context, sink event.Sink) (*Output, error) {
 	g := graph.New(in.Project)
 	announce(g, in.Project, sink)
 	group, ctx := errgroup.WithContext(ctx)
-	unchecked, stop := context.WithCancel(ctx) // ends when a check fails
-	defer stop()
+	unchecked, cancel := context.WithCancel(ctx) // ends when a check fails
+	defer cancel()
+	failed := make(chan struct{}) // closed then, and only then: what is cancelled has another cause
+	stop := sync.OnceFunc(func() { close(failed); cancel() })
 	for _, d := range in.Project.Dockerfiles {
 		if req, ok := request(in, g, d); ok {
-			req.Stop = unchecked.Done()
+			req.Stop = failed
 			group.Go(func() error { return m.build(ctx, req, stop, sink) })
 		}
 	}

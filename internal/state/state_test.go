@@ -19,6 +19,8 @@ var local = release.Environment{Project: "shop", Name: "local"}
 func TestEqualContentIsTheSameRelease(t *testing.T) {
 	db := open(t, t.TempDir())
 	r := release.Release{Project: "shop", Bases: []release.Base{{Ref: "busybox", Digest: "sha256:1"}}}
+	tested := []release.Check{{Stage: "test", Result: release.CheckPassed, Tests: release.Tests{Total: 142}}}
+	fromCache := []release.Check{{Stage: "test", Result: release.CheckPassed}}
 	update(t, db, func(tx Tx) error {
 		_, known, err := tx.PutRelease(r, release.Origin{Commit: "c1", Actor: "a"})
 		if known {
@@ -27,14 +29,14 @@ func TestEqualContentIsTheSameRelease(t *testing.T) {
 		return err
 	})
 	update(t, db, func(tx Tx) error {
-		rec, known, err := tx.PutRelease(r, release.Origin{Commit: "c2", Actor: "b"})
+		rec, known, err := tx.PutRelease(r, release.Origin{Commit: "c2", Actor: "b", Checks: tested})
 		if !known || len(rec.Origins) != 2 || rec.Origin().Commit != "c2" {
 			t.Errorf("known %v, origins %+v", known, rec.Origins)
 		}
 		return err
 	})
 	update(t, db, func(tx Tx) error {
-		rec, _, err := tx.PutRelease(r, release.Origin{Commit: "c2", Actor: "c"})
+		rec, _, err := tx.PutRelease(r, release.Origin{Commit: "c2", Actor: "c", Checks: fromCache})
 		if len(rec.Origins) != 2 {
 			t.Errorf("the same commit is recorded again: %+v", rec.Origins)
 		}
