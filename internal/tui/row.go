@@ -129,6 +129,9 @@ func (v *view) row(s *step, now time.Time) row {
 	switch s.state {
 	case event.Pending:
 		r.what = waits
+		if waits == "" && s.Role != rolloutRole && v.building() {
+			r.what = "waits for its turn"
+		}
 	case event.Started:
 		r.what, r.dim = s.progress(), s.Role == rolloutRole && s.detail != "" // what the replica that is waited for says
 		if waits != "" && s.running() == nil {                                // its first instructions needed nothing of the others

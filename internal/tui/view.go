@@ -215,6 +215,11 @@ func (v *view) where(keep func(*step) bool) []*step {
 	return steps
 }
 
+// building reports whether a stage runs.
+func (v *view) building() bool {
+	return slices.ContainsFunc(v.steps, func(s *step) bool { return s.state == event.Started && s.Role != rolloutRole })
+}
+
 // idle reports whether all that happened was finding that nothing has to be done.
 func (v *view) idle() bool {
 	if v.plan == nil || !v.plan.Empty {
