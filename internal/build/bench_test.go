@@ -37,28 +37,35 @@ func BenchmarkCachedBuildOfManyStages(b *testing.B) {
 	var checks, chain strings.Builder
 	checks.WriteString("FROM busybox AS builder\nCOPY main.txt /\nRUN cat /main.txt\n")
 	chain.WriteString("FROM busybox AS s0\nCOPY main.txt /\n")
-	targets := []string{"=web"}
-	for i := 1; i <= stages; i++ {
+	targets, ofBuilder, ofLast := []string{"=web"}, [][]int{nil}, [][]int{nil}
+	for i := range stages {
 		fmt.Fprintf(&checks, "FROM builder AS check%d\nRUN echo %d\n", i, i)
-		fmt.Fprintf(&chain, "FROM s%d AS s%d\nCOPY main.txt /%d\n", i-1, i, i)
+		fmt.Fprintf(&chain, "FROM s%d AS s%d\nCOPY main.txt /%d\n", i, i+1, i)
 		targets = append(targets, fmt.Sprint("check", i))
+		ofBuilder, ofLast = append(ofBuilder, []int{0}), append(ofLast, []int{i})
 	}
 	checks.WriteString("FROM builder AS web\nRUN touch /web\n")
 	for name, tc := range map[string]struct {
 		dockerfile string
 		targets    []string
+		takes      [][]int
 	}{
-		"checks": {checks.String(), targets},
-		"chain":  {chain.String(), []string{fmt.Sprint("=s", stages)}},
+		"checks": {checks.String(), targets, append(ofBuilder, []int{0})},
+		"chain":  {chain.String(), []string{fmt.Sprint("=s", stages)}, ofLast},
 	} {
 		b.Run(name, func(b *testing.B) {
 			y := newYard(b)
 			dir := project(b, map[string]string{"Dockerfile": tc.dockerfile, "main.txt": "hello\n"})
-			y.build(b, y.request(b, dir, tc.targets...))
-			for b.Loop() {
-				if _, err := y.Build(b.Context(), y.request(b, dir, tc.targets...), event.Discard); err != nil {
+			build := func() {
+				req := y.request(b, dir, tc.targets...)
+				req.Takes = tc.takes
+				if _, err := y.Build(b.Context(), req, event.Discard); err != nil {
 					b.Fatal(err)
 				}
+			}
+			build()
+			for b.Loop() {
+				build()
 			}
 		})
 	}
