@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 )
 
@@ -73,5 +74,36 @@ func TestAnInstructionCountsOnceHoweverManyOperationsItIs(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, rec.ended("stage:web")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestWhatAnImageTriggersBelongsToTheStageThatBeginsWithIt(t *testing.T) {
+	y := newYard(t)
+	y.build(t, y.request(t, project(t, map[string]string{"Dockerfile": "FROM busybox AS base\nONBUILD COPY a /a\nONBUILD RUN cat /a\n"}), "=base"))
+	dir := project(t, map[string]string{
+		"a": "a\n", "Dockerfile": "FROM busybox AS other\nRUN true\nFROM seaworthy.local/test/base:latest AS web\nRUN echo web\n",
+	})
+	_, rec := y.build(t, y.request(t, dir, "=web", "other"))
+	want := []string{"3 done ONBUILD COPY a /a", "3 done ONBUILD RUN cat /a", "4 done RUN echo web"}
+	if diff := cmp.Diff(want, rec.ended("stage:web")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// What is wrong with a base image is told where it is named, although nothing is known yet of what the stages are made of.
+func TestABaseImageThatIsNotThereFailsTheStageThatNamesIt(t *testing.T) {
+	y := newYard(t)
+	req := y.request(t, project(t, map[string]string{"Dockerfile": "FROM busybox AS other\nRUN true\nFROM localhost:1/nowhere AS web\nRUN true\n"}), "=web")
+	req.Stages[1].Images = []build.ImageUse{{Ref: "localhost:1/nowhere", Line: 3}}
+	rec := &recorder{}
+	if _, err := y.Build(t.Context(), req, rec); err == nil {
+		t.Fatal("it was built")
+	}
+	failed := rec.instructions("stage:web")["load metadata for localhost:1/nowhere:latest"]
+	if diff := cmp.Diff([]event.Place{{Step: "stage:web", Line: 3, EndLine: 3}}, failed.Places); diff != "" || failed.State != event.Failed {
+		t.Errorf("%s, places (-want +got):\n%s", failed.State, diff)
+	}
+	if state := rec.steps()["stage:web"]; state != event.Failed {
+		t.Errorf("the stage is %s", state)
 	}
 }

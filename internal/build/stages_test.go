@@ -53,6 +53,7 @@ func TestEveryVertexBelongsToItsStagesAndLines(t *testing.T) {
 					}
 				}
 			}
+			first.eachIsOfOneDockerfile(t)
 			again := c.make(t)
 			if extra := slices.DeleteFunc(c.describe(t, again), func(line string) bool { return slices.Contains(got, line) }); len(extra) > 0 {
 				t.Errorf("the second time something is whose it was not:\n%s", strings.Join(extra, "\n"))
@@ -160,6 +161,27 @@ func (c *shape) make(t *testing.T) *made {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// eachIsOfOneDockerfile fails the test where what two Dockerfiles do alike is told as one: renderers would mix their states.
+func (m *made) eachIsOfOneDockerfile(t *testing.T) {
+	t.Helper()
+	of := map[string]string{}
+	for _, e := range m.events.all() {
+		if e.Instruction == nil {
+			continue
+		}
+		for _, step := range e.Instruction.Steps {
+			dockerfile, _, several := strings.Cut(strings.TrimPrefix(step, "stage:"), "/")
+			if !several {
+				dockerfile = ""
+			}
+			if was, told := of[e.Instruction.Digest]; told && was != dockerfile {
+				t.Errorf("%s %s is of two Dockerfiles, %q and %q", e.Instruction.Digest, e.Instruction.Text, was, dockerfile)
+			}
+			of[e.Instruction.Digest] = dockerfile
+		}
+	}
 }
 
 // hearing is a builder that keeps what the solver told.
