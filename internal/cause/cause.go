@@ -62,8 +62,16 @@ func (o Operation) In(step string) Operation {
 
 // With is the operation with the stages and places that it has in the eyes of another target, too.
 func (o Operation) With(other Operation) Operation {
-	o.Stages = slices.Compact(slices.Sorted(slices.Values(slices.Concat(o.Stages, other.Stages))))
-	o.Places = slices.Concat(o.Places, other.Places)
+	for _, step := range other.Stages {
+		if !o.of(step) {
+			o.Stages = append(slices.Clip(o.Stages), step)
+		}
+	}
+	for _, at := range other.Places {
+		if !slices.Contains(o.Places, at) {
+			o.Places = append(slices.Clip(o.Places), at)
+		}
+	}
 	if other.Line > 0 && other.Line < o.Line {
 		o.File, o.Line, o.Text = other.File, other.Line, other.Text
 	}

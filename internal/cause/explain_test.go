@@ -234,3 +234,22 @@ func TestWhatWasCompleteOnceIsRemembered(t *testing.T) {
 		t.Errorf("%d keys", len(record.Keys))
 	}
 }
+
+func TestWhatStagesShareIsOfEachOnItsOwnLine(t *testing.T) {
+	at := func(step string, line int) Operation {
+		text := fmt.Sprint("RUN ", step)
+		return Operation{Key: "k", Stages: []string{step}, File: "Dockerfile", Line: line, Text: text, Places: []Place{{Step: step, Line: line, Text: text}}}
+	}
+	both := at("b", 7).With(at("a", 3)).With(at("b", 7))
+	want := Operation{
+		Key: "k", Stages: []string{"b", "a"}, File: "Dockerfile", Line: 3, Text: "RUN a",
+		Places: []Place{{Step: "b", Line: 7, Text: "RUN b"}, {Step: "a", Line: 3, Text: "RUN a"}},
+	}
+	if diff := cmp.Diff(want, both); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	made := ByStep([]Operation{both}, nil)
+	if a, b := made["a"].Operations[0].Written(), made["b"].Operations[0].Written(); a != "RUN a (Dockerfile:3)" || b != "RUN b (Dockerfile:7)" {
+		t.Errorf("%s, %s", a, b)
+	}
+}
