@@ -71,11 +71,12 @@ type Node struct {
 	Idle     bool     `json:"idle,omitempty"`     // it proves nothing: no instruction of its own does anything
 }
 
-// Edge is what a stage takes from somewhere: exactly one of Step, Image and Context is set.
+// Edge is what a stage takes from somewhere: exactly one of Step, Image and Context is set. A stage without an edge of the kind
+// "from" is FROM scratch.
 type Edge struct {
 	Kind    string `json:"kind"`              // from, copy or mount
 	Step    string `json:"step,omitempty"`    // key of the stage
-	Image   string `json:"image,omitempty"`   // reference, as written
+	Image   string `json:"image,omitempty"`   // reference, as it is after ARGs
 	Context string `json:"context,omitempty"` // name of an additional context
 	Line    int    `json:"line,omitempty"`    // in the Dockerfile, from 1
 }
