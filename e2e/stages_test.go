@@ -92,4 +92,8 @@ func TestTheGraphIsDrawnWithoutAnEngine(t *testing.T) {
 	s.refused(2, []string{"plan", "--graph", "svg"}, "--graph takes mermaid, dot, json")
 	s.refused(2, []string{"plan", "--graph", "dot", "--json"}, "cannot both be had")
 	s.refused(2, []string{"plan", "--graph", "dot", "-o", "x"}, "makes no plan")
+	s.write("Dockerfile", "FORM x\n")
+	if r := s.try("plan", "--graph", "json", "--json"); r.code != 3 || !strings.HasPrefix(r.out, "{\n  \"error\": {") {
+		t.Errorf("without a graph, the result is %d %s", r.code, r.out)
+	}
 }

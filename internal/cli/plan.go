@@ -50,6 +50,7 @@ func (a *app) plan() *cobra.Command {
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("graph") {
+				delete(cmd.Annotations, streaming) // it answers with a result
 				return a.writeGraph(cmd.Context(), o)
 			}
 			return a.makePlan(cmd.Context(), o)

@@ -88,7 +88,7 @@ type Target struct {
 
 // New makes the graph of all environments that a release of the project carries.
 func New(p *project.Project) *Graph {
-	g := &Graph{Project: p.Name, index: map[string]int{}, needs: map[string][]string{}, neededBy: map[string][]string{}}
+	g := &Graph{Project: p.Name, Nodes: []Node{}, index: map[string]int{}, needs: map[string][]string{}, neededBy: map[string][]string{}}
 	for _, d := range p.Dockerfiles {
 		for _, s := range d.Stages {
 			g.addStage(d, s)
