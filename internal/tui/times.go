@@ -9,7 +9,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// WriteTimes writes the steps of a pipeline with their times, and what its end waited for.
+// WriteTimes writes the steps of a pipeline with their times, why they ran and what they found, and what the end waited for.
 func WriteTimes(out Output, times release.Times) error {
 	s := scaleOf(times)
 	heads := []string{"step", "role", "state"}
@@ -18,13 +18,18 @@ func WriteTimes(out Output, times release.Times) error {
 	}
 	table := NewTable(heads...).Spare("timeline", "moved", "waited", "role").Whole("took")
 	for _, run := range times.Steps {
-		state := glyphs[event.State(run.State)].tone.Cell(run.State)
-		if run.Started.IsZero() {
-			table.Add(Text(run.Name), Text(run.Role), state)
-			continue
+		row := []Cell{Text(run.Name), Text(run.Role), glyphs[event.State(run.State)].tone.Cell(run.State)}
+		if !run.Started.IsZero() {
+			row = append(row, Text(s.since(run.Started)), Text(waited(run)), Text(Duration(run.Took())), Text(moved(run)),
+				s.bar(run, onPath(times, run.Key)))
 		}
-		table.Add(Text(run.Name), Text(run.Role), state, Text(s.since(run.Started)), Text(waited(run)), Text(Duration(run.Took())),
-			Text(moved(run)), s.bar(run, onPath(times, run.Key)))
+		table.Add(row...)
+		for _, r := range run.Because {
+			table.Note(r.Text)
+		}
+		if run.Tests != (release.Tests{}) {
+			table.Note(testsText(run.Tests))
+		}
 	}
 	if err := table.Write(out); err != nil {
 		return err

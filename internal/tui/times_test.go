@@ -18,7 +18,10 @@ func TestTimesAreATableWithTheCriticalPath(t *testing.T) {
 		Steps: []release.StepRun{
 			{Key: "stage:base", Name: "base", Role: "image", State: "cached"},
 			{Key: "stage:builder", Name: "builder", Role: "image", State: "done", Queued: at(0), Started: at(0.01), Ended: at(10), Bytes: 4_200_000},
-			{Key: "stage:test", Name: "test", Role: "check", State: "done", Queued: at(5), Started: at(6.5), Ended: at(9)},
+			{
+				Key: "stage:test", Name: "test", Role: "check", State: "done", Queued: at(5), Started: at(6.5), Ended: at(9),
+				Because: []release.Reason{{Text: "COPY . . (Dockerfile:3): ~main_test.go"}}, Tests: release.Tests{Total: 12, Skipped: 1},
+			},
 			{Key: "stage:bench", Name: "bench", Role: "check", State: "skipped"},
 			{Key: "stage:web", Name: "web", Role: "image", State: "done", Queued: at(0), Started: at(0), Ended: at(12)},
 		},
@@ -34,6 +37,8 @@ func TestTimesAreATableWithTheCriticalPath(t *testing.T) {
 base     image  cached
 builder  image  done     +10 ms  10 ms   10.0 s  4.2 MB  ━━━━━━━━━━━━━━━━━━━━━━━━━
 test     check  done     +6.5 s  1.5 s   2.5 s           ················───────
+  COPY . . (Dockerfile:3): ~main_test.go
+  12 tests, 1 skipped
 bench    check  skipped
 web      image  done     0               12.0 s          ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
 critical path of 12.1 s: builder 10.0 s (line 7: RUN go build ./... && go vet ./... && e…) → web 2.0 s (line 12: COPY --from=builder /app /app)
@@ -42,6 +47,8 @@ critical path of 12.1 s: builder 10.0 s (line 7: RUN go build ./... && go vet ./
 base     image  cached
 builder  image  done     +10 ms  10 ms   10.0 s
 test     check  done     +6.5 s  1.5 s   2.5 s
+  COPY . . (Dockerfile:3): ~main_test.go
+  12 tests, 1 skipped
 bench    check  skipped
 web      image  done     0               12.0 s
 no room for timeline, moved: all of it takes 87
