@@ -106,7 +106,7 @@ func (p *plain) lines(e event.Event, was earlier) []string {
 		return []string{p.view.logLine(p.out, *e.Log)}
 	case e.Plan != nil && !e.Plan.Empty:
 		return planLines(p.out, *e.Plan)
-	case e.Replica != nil && (was.known || !p.view.served(e.Replica)):
+	case e.Replica != nil && (was.known || !p.view.served(e.Replica)) && !p.view.leaves(e.Replica):
 		return []string{"[" + replicaName(e.Replica) + "] " + condition(e.Replica)}
 	case e.Deployment != nil && e.Deployment.Result == release.Running:
 		return []string{deploymentLine(*e.Deployment)}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -53,6 +54,15 @@ func conditionTone(r *release.Replica) Tone {
 // served reports whether a replica has been there before the deployment, and is well.
 func (v *view) served(r *release.Replica) bool {
 	return (v.deployment == nil || r.Deployment < v.deployment.Number) && conditionTone(r) == Good
+}
+
+// leaves reports whether a replica was there before the deployment and is well, or is being stopped, which that step tells.
+func (v *view) leaves(r *release.Replica) bool {
+	if v.deployment == nil || r.Deployment >= v.deployment.Number {
+		return false
+	}
+	stop := v.byKey["rollout:stop "+r.ID]
+	return conditionTone(r) == Good || stop != nil && stop.state != event.Pending
 }
 
 // replicaName is what people call a replica: "web-1".
