@@ -68,6 +68,51 @@ func TestHowAReleaseWasMadeIsKeptAsLongAsTheRelease(t *testing.T) {
 	})
 }
 
+// What was kept before there were times is read as it was.
+func TestHowLongAReleaseTookIsKeptAsLongAsTheRelease(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir)
+	id := release.Release{Project: "shop"}.ID()
+	want := release.Times{
+		Steps: []release.StepRun{{Key: "stage:web", State: "done", Started: time.Unix(1, 0).UTC(), Ended: time.Unix(2, 0).UTC()}},
+		Path:  []release.Leg{{Step: "stage:web", Line: 2, Started: time.Unix(1, 0).UTC(), Ended: time.Unix(2, 0).UTC()}},
+		Took:  time.Second,
+	}
+	times := func(tx Tx) release.Times {
+		got, err := tx.Times(id)
+		if err != nil {
+			t.Error(err)
+		}
+		return got
+	}
+	update(t, db, func(tx Tx) error {
+		if got := times(tx); len(got.Steps) > 0 {
+			t.Errorf("times of what has none: %+v", got)
+		}
+		return tx.KeepMaking(id, []string{"COPY"})
+	})
+	update(t, db, func(tx Tx) error { return tx.KeepTimes(id, want) })
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = open(t, dir)
+	update(t, db, func(tx Tx) error {
+		if diff := cmp.Diff(want, times(tx)); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if err := tx.Making(id, new([]string)); err != nil {
+			t.Error(err)
+		}
+		return tx.RemoveRelease(id)
+	})
+	update(t, db, func(tx Tx) error {
+		if got := times(tx); len(got.Steps) > 0 {
+			t.Errorf("kept: %+v", got)
+		}
+		return nil
+	})
+}
+
 func TestFindRelease(t *testing.T) {
 	db := open(t, t.TempDir())
 	const commit = "0123456789abcdef0123456789abcdef01234567"
