@@ -13,7 +13,7 @@ import (
 // asTyped has a hint name the state root and the environment so that it can be typed where this call was.
 func (a *app) asTyped(hint string) string { return a.atRoot(a.inEnvironment(hint)) }
 
-var commandIn = regexp.MustCompile(`\bseaworthy ([a-z])`)
+var commandIn = regexp.MustCompile(`(^|[^.\w])seaworthy ([a-z])`)
 
 // atRoot has the commands in a hint name the state root that --root names: without it they would speak to another engine. What
 // SEAWORTHY_ROOT names they will find.
@@ -27,7 +27,7 @@ func (a *app) atRoot(hint string) string {
 	}) {
 		root = "'" + strings.ReplaceAll(root, "'", `'\''`) + "'"
 	}
-	return commandIn.ReplaceAllString(hint, "seaworthy --root "+strings.ReplaceAll(root, "$", "$$")+" $1")
+	return commandIn.ReplaceAllString(hint, "${1}seaworthy --root "+strings.ReplaceAll(root, "$", "$$")+" $2")
 }
 
 // inEnvironment has a hint, which names the environment whole, name it as this call does: not at all where the directory alone

@@ -44,7 +44,7 @@ func TestHintsNameTheEnvironmentAsItWasTyped(t *testing.T) {
 func TestHintsAboutOtherThingsNameNoRoot(t *testing.T) {
 	a := app{root: "/srv/a"}
 	for _, hint := range []string{
-		"see seaworthy.yaml", "sudo usermod -aG seaworthy $USER", "sudo seaworthy engine install --root /srv/a", "seaworthy's own",
+		"see seaworthy.yaml", "sudo usermod -aG seaworthy $USER", "sudo seaworthy engine install --root /srv/a", "seaworthy's own", "keep reports: .seaworthy is no folder",
 	} {
 		if got := a.asTyped(hint); got != hint {
 			t.Errorf("%q became %q", hint, got)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -105,7 +104,7 @@ func (w *whyWriter) write(s api.StepInfo, indent string, asOf time.Time) {
 	w.seen[s.Key] = true
 	if s.Run != nil {
 		w.because(*s.Run, inside)
-		w.tests(s.Run.Tests, inside)
+		w.outcome(*s.Run, inside)
 	}
 	if !s.Cached.IsZero() && indent == "" {
 		w.line(inside, w.Paint(tui.Dim, "from cache last "+tui.Ago(s.Cached, w.now)))
@@ -129,9 +128,13 @@ func (w *whyWriter) because(run release.StepRun, indent string) {
 	}
 }
 
-func (w *whyWriter) tests(t release.Tests, indent string) {
-	if t.Total > 0 {
-		w.line(indent, w.Paint(tui.Dim, fmt.Sprintf("%s, %d failed, %d skipped", tui.Count(t.Total, "test"), t.Failed, t.Skipped)))
+// outcome says what a check found and how a step failed.
+func (w *whyWriter) outcome(run release.StepRun, indent string) {
+	if run.Tests.Total > 0 {
+		w.line(indent, w.Paint(tui.Dim, tui.TestsText(run.Tests, run.Failures)))
+	}
+	if run.Error != "" {
+		w.line(indent, tui.Clean(run.Error))
 	}
 }
 

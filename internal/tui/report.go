@@ -6,6 +6,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // testsNamed is how many tests that failed are named in a line.
@@ -18,19 +19,16 @@ func reportText(r event.Report) string {
 		text = "nothing to keep in " + Clean(r.Path)
 	}
 	if r.Tests.Total > 0 {
-		text += ": " + testsText(r.Tests)
-	}
-	if len(r.Failures) > 0 {
-		text += ": " + failuresText(r)
+		text += ": " + TestsText(r.Tests, r.Failures)
 	}
 	return text
 }
 
 // failuresText names tests that failed, the first of them.
-func failuresText(r event.Report) string {
-	named := cleaned(r.Failures[:min(len(r.Failures), testsNamed)])
+func failuresText(t release.Tests, failures []string) string {
+	named := cleaned(failures[:min(len(failures), testsNamed)])
 	text := strings.Join(named, ", ")
-	if more := max(len(r.Failures), r.Tests.Failed) - len(named); more > 0 {
+	if more := max(len(failures), t.Failed) - len(named); more > 0 {
 		text += " and " + itoa(more) + " more"
 	}
 	return text

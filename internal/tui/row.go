@@ -206,17 +206,26 @@ func (s *step) failureLine() string {
 	return line + withoutOptions(oneLine(in.Text))
 }
 
-// testsText sums up tests: "142 tests passed", "142 tests, 2 failed, 1 skipped".
+// TestsText sums up tests and names those that failed, the first of them: "142 tests, 2 failed: TestParse, TestRead".
+func TestsText(t release.Tests, failures []string) string {
+	text := testsText(t)
+	if len(failures) > 0 {
+		text += ": " + failuresText(t, failures)
+	}
+	return text
+}
+
+// testsText sums up tests: "142 tests passed", "142 tests, 1 skipped, 2 failed". Names of those that failed can follow.
 func testsText(t release.Tests) string {
 	text := Count(t.Total, "test")
-	switch {
-	case t.Failed > 0:
-		text += ", " + itoa(t.Failed) + " failed"
-	case t.Skipped == 0:
+	if t.Failed == 0 && t.Skipped == 0 {
 		return text + " passed"
 	}
 	if t.Skipped > 0 {
 		text += ", " + itoa(t.Skipped) + " skipped"
+	}
+	if t.Failed > 0 {
+		text += ", " + itoa(t.Failed) + " failed"
 	}
 	return text
 }
