@@ -213,6 +213,21 @@ func TestFailingStepIsToldAsFailed(t *testing.T) {
 	}
 }
 
+// Git on Windows writes such files.
+func TestFailureIsToldOfADockerfileWithItsLineEnds(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\r\nRUN echo more \\\r\n ; false\r\n"})
+	u, rec := y.fail(t, y.request(t, dir, "=web"))
+	if strings.Contains(u.Error(), "\r") || !strings.Contains(u.Error(), "RUN echo more") {
+		t.Errorf("%q", u.Error())
+	}
+	for text := range rec.instructions("stage:web") {
+		if strings.Contains(text, "\r") {
+			t.Errorf("instruction %q", text)
+		}
+	}
+}
+
 func TestFailedCheckStopsTheImage(t *testing.T) {
 	y := newYard(t)
 	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN --mount=type=cache,target=/meet touch /meet/web && sleep 31340.25\n" +

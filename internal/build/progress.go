@@ -54,7 +54,7 @@ func newProgress(req *Request, sink event.Sink, all *alike) *progress {
 		sink:         sink,
 		alike:        all,
 		req:          req,
-		text:         strings.Split(string(req.Dockerfile), "\n"),
+		text:         strings.Split(strings.ReplaceAll(string(req.Dockerfile), "\r\n", "\n"), "\n"),
 		file:         req.filename(),
 		vertices:     map[digest.Digest]*vertex{},
 		aliases:      map[digest.Digest]*vertex{},
