@@ -300,12 +300,12 @@ func TestHundredsOfStagesAreSeen(t *testing.T) {
 	dockerfile.WriteString("FROM busybox\nCOPY --from=s299 /etc/passwd /\nCMD [\"sleep\", \"600\"]\n")
 	s := newSite(t, map[string]string{"Dockerfile": dockerfile.String()})
 	term := openScreen(t, s.command("build"), 24, 80)
-	term.until("what runs is seen", func(p picture) bool { return p.row("s0", "RUN sleep 1") != "" && p.row("more to come") != "" })
+	term.until("what runs is seen", func(p picture) bool { return p.row("s0", "RUN sleep 1") != "" && p.row("  and ", " wait") != "" })
 	if code := term.ends(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	for _, frame := range term.frames[:len(term.frames)-1] {
-		if i := slices.IndexFunc(frame, func(row string) bool { return strings.HasPrefix(row, "○") }); i >= 0 && i < len(frame)-24 {
+		if i := slices.IndexFunc(frame, func(row string) bool { return strings.HasPrefix(row, "  and ") }); i >= 0 && i < len(frame)-24 {
 			t.Fatalf("a frame scrolled:\n%s", frame)
 		}
 	}

@@ -70,8 +70,11 @@ func (p picture) margin(i int) string {
 	if p.graph || p.width > 1 {
 		return p.rows[i].below + "   ┊ "
 	}
-	return "  │ "
+	return listMargin
 }
+
+// listMargin is what stands before the lines below the rows of a list.
+const listMargin = "  │ "
 
 // board is the graph of stages as it fits an output: all in one picture, or where that is wide enough what images are made of
 // to the left and the checks to the right.

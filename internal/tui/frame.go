@@ -43,12 +43,11 @@ func (v *view) frame(o Output, height int, settled bool, now time.Time) []string
 
 // listLines are the rows of steps below each other, and where there is room for too few of them, those that matter now.
 func (v *view) listLines(o Output, steps []*step, room int, now time.Time) []string {
-	shown, folded := steps, []string(nil)
 	if len(steps) > room {
-		shown, folded = v.fold(o, steps, room)
+		return v.crowd.lines(v, o, steps, room, now)
 	}
-	p := picture{steps: shown, gutter: list(len(shown))}
-	return append(v.pictureLines(o, p, measure(p, o.Width), room-len(folded), now), folded...)
+	p := picture{steps: steps, gutter: list(len(steps))}
+	return v.pictureLines(o, p, measure(p, o.Width), room, now)
 }
 
 // pictureLines are the rows of steps and the ends of their logs, in as many lines as there is room for.
@@ -56,14 +55,20 @@ func (v *view) pictureLines(o Output, p picture, c columns, room int, now time.T
 	tails := shareTails(p.steps, room-len(p.steps))
 	var lines []string
 	for i, s := range p.steps {
-		r := v.row(s, now)
-		if s.state == event.Started {
-			r.glyph = spinner[int(now.Sub(v.began)/tick)%len(spinner)]
-		}
-		lines = append(lines, r.render(o, p.rows[i], c))
-		for _, line := range s.log.last(tails[i]) {
-			lines = append(lines, o.Paint(Dim, cut(p.margin(i)+Clean(line), c.width)))
-		}
+		lines = append(lines, v.stepLines(o, s, p.rows[i], p.margin(i), c, tails[i], now)...)
+	}
+	return lines
+}
+
+// stepLines are a step's row and the end of its log, of so many lines.
+func (v *view) stepLines(o Output, s *step, g gutterRow, margin string, c columns, tail int, now time.Time) []string {
+	r := v.row(s, now)
+	if s.state == event.Started {
+		r.glyph = spinner[int(now.Sub(v.began)/tick)%len(spinner)]
+	}
+	lines := []string{r.render(o, g, c)}
+	for _, line := range s.log.last(tail) {
+		lines = append(lines, o.Paint(Dim, cut(margin+Clean(line), c.width)))
 	}
 	return lines
 }
@@ -92,45 +97,6 @@ func tailOf(s event.State) int {
 		return tailFailed
 	}
 	return 0
-}
-
-// fold keeps the steps that matter now and says of the others only how many there are.
-func (v *view) fold(o Output, steps []*step, room int) (shown []*step, folded []string) {
-	room = max(1, room-2)
-	keep := map[*step]bool{}
-	for _, state := range []event.State{event.Failed, event.Started, event.Pending} {
-		for _, s := range steps {
-			if s.state == state && len(keep) < room {
-				keep[s] = true
-				room -= tailRoom(s, room)
-			}
-		}
-	}
-	ended, waiting := 0, 0
-	for _, s := range steps {
-		switch {
-		case keep[s]:
-			shown = append(shown, s)
-		case s.state.Ended():
-			ended++
-		default:
-			waiting++
-		}
-	}
-	for _, rest := range []struct {
-		n    int
-		what string
-	}{{ended, "done"}, {waiting, "to come"}} {
-		if rest.n > 0 {
-			folded = append(folded, o.Paint(Dim, "  … "+itoa(rest.n)+" more "+rest.what))
-		}
-	}
-	return shown, folded
-}
-
-// tailRoom is how much of the room a step that is kept claims for the end of its log: up to a quarter.
-func tailRoom(s *step, room int) int {
-	return min(len(s.log.lines), tailOf(s.state), room/4)
 }
 
 // looseLines are the instructions that run and belong to no step, with how far they have come.

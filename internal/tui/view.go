@@ -34,6 +34,7 @@ type view struct {
 	release      *event.Release
 	deployment   *release.Deployment
 	end          *event.End
+	crowd        crowd
 	listed       bool // the stages were, with what is not built
 }
 

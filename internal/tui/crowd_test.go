@@ -1,0 +1,139 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
+)
+
+// crowded is a view of many stages of which a few run at once, by a clock of its own.
+type crowded struct {
+	*view
+	now time.Time
+}
+
+func newCrowded(stages int) *crowded {
+	c := &crowded{now: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)}
+	c.view = newView(c.now)
+	graph := event.Graph{}
+	for i := range stages {
+		graph.Steps = append(graph.Steps, event.Node{Key: fmt.Sprintf("stage:s%d", i), Name: fmt.Sprintf("s%d", i), Role: checkRole})
+	}
+	c.apply(event.Event{Graph: &graph}, c.now)
+	return c
+}
+
+// instruction has the one instruction of a stage begin or end.
+func (c *crowded) instruction(i int, state event.State) {
+	key := fmt.Sprintf("stage:s%d", i)
+	c.apply(event.Event{Instruction: &event.Instruction{Digest: key, Steps: []string{key}, Text: "RUN make", State: state}}, c.now)
+	c.apply(event.Event{Step: &event.Step{Key: key, State: state}}, c.now)
+}
+
+func (c *crowded) log(i, lines int) {
+	for n := range lines {
+		c.apply(event.Event{Log: &event.Log{Step: fmt.Sprintf("stage:s%d", i), Line: fmt.Sprintf("line %d", n)}}, c.now)
+	}
+}
+
+// look is the next frame.
+func (c *crowded) look(height int) []string {
+	c.now = c.now.Add(tick)
+	return c.frame(Output{Width: 79}, height, false, c.now)
+}
+
+// at is the row in which a frame has a stage, -1 if it is not seen.
+func at(frame []string, stage int) int {
+	return slices.IndexFunc(frame, func(row string) bool { return strings.Contains(row, fmt.Sprintf(" s%d ", stage)) })
+}
+
+func TestInACrowdRowsStayInTheirPlaces(t *testing.T) {
+	const running = 5
+	c := newCrowded(200)
+	before := map[int]int{}
+	var runs []int
+	for next := range 200 {
+		c.instruction(next, event.Started)
+		c.log(next, next%7)
+		if runs = append(runs, next); len(runs) > running {
+			ends := next % running
+			c.instruction(runs[ends], event.Done)
+			runs = slices.Delete(runs, ends, ends+1)
+		}
+		frame := c.look(24)
+		after := map[int]int{}
+		for _, i := range runs {
+			if after[i] = at(frame, i); after[i] < 0 {
+				t.Fatalf("stage %d runs and is not seen:\n%s", i, strings.Join(frame, "\n"))
+			}
+			if was, ok := before[i]; ok && next > 3*running && was != after[i] {
+				t.Fatalf("stage %d went from row %d to row %d:\n%s", i, was, after[i], strings.Join(frame, "\n"))
+			}
+		}
+		before = after
+	}
+}
+
+func TestInACrowdFailuresComeFirst(t *testing.T) {
+	c := newCrowded(100)
+	for i := range 20 {
+		c.instruction(i, event.Started)
+	}
+	c.look(12)
+	c.log(19, 40)
+	c.instruction(19, event.Failed)
+	c.instruction(0, event.Done)
+	frame := c.look(12)
+	if at(frame, 19) != 0 {
+		t.Errorf("the failure is not in the first row:\n%s", strings.Join(frame, "\n"))
+	}
+	if want := "  and 13 run, 80 wait, 1 done"; !slices.Contains(frame, want) {
+		t.Errorf("there is no %q:\n%s", want, strings.Join(frame, "\n"))
+	}
+	if len(frame) != 12 {
+		t.Errorf("%d lines in a window of 12", len(frame))
+	}
+}
+
+func TestInACrowdPlacesThatAreNotNeededAreGivenBack(t *testing.T) {
+	c := newCrowded(100)
+	for i := range 10 {
+		c.instruction(i, event.Started)
+	}
+	c.look(24)
+	for i := range 9 {
+		c.instruction(i, event.Done)
+	}
+	c.log(9, 9)
+	if frame := c.look(24); at(frame, 9) != at(frame, 0)+9 {
+		t.Errorf("what runs has moved:\n%s", strings.Join(frame, "\n"))
+	}
+	c.now = c.now.Add(settling)
+	want := []string{"⠸ s9   check  RUN make", "  │ line 6", "  │ line 7", "  │ line 8", "  and 90 wait, 9 done"}
+	frame := c.look(24)
+	frame[0], _, _ = strings.Cut(frame[0], "    ")
+	if diff := cmp.Diff(want, frame[:5]); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestInACrowdAStageThatWaitsForItsTurnHasNoRow(t *testing.T) {
+	c := newCrowded(100)
+	for i := range 60 {
+		c.instruction(i, event.Started)
+		if i != 50 { // between two instructions
+			key := fmt.Sprintf("stage:s%d", i)
+			c.apply(event.Event{Instruction: &event.Instruction{Digest: key, Steps: []string{key}, State: event.Done}}, c.now)
+		}
+	}
+	frame := c.look(24)
+	if at(frame, 50) != 0 || !slices.Contains(frame, "  and 99 wait") {
+		t.Errorf("it shows:\n%s", strings.Join(frame, "\n"))
+	}
+}
