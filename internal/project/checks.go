@@ -53,10 +53,10 @@ func (l *load) checkRule(name string, said CheckSetting) CheckRule {
 	if len(rule.Reports) > 0 && name != "" && l.dockerfileNamed(name) != nil {
 		l.add(l.settings.at(at, fmt.Sprintf("the reports of %s and those of the service of that name would be in one folder", name), "give the stage another name"))
 	}
-	if said.Timeout != "" {
-		limit, err := time.ParseDuration(said.Timeout)
+	if said.Timeout != nil {
+		limit, err := time.ParseDuration(*said.Timeout)
 		if err != nil || limit <= 0 {
-			l.add(l.settings.at(at.with("timeout"), fmt.Sprintf("timeout cannot be %q", said.Timeout), "write a duration such as 90s, 10m or 1h30m"))
+			l.add(l.settings.at(at.with("timeout"), fmt.Sprintf("timeout cannot be %q", *said.Timeout), "write a duration such as 90s, 10m or 1h30m"))
 		}
 		rule.Timeout = release.Duration(limit)
 	}

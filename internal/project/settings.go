@@ -156,7 +156,7 @@ func (s *Strings) UnmarshalYAML(n *yaml.Node) error {
 type CheckSetting struct {
 	Check   Check
 	Reports Strings
-	Timeout string
+	Timeout *string
 }
 
 // UnmarshalYAML reads a word or a mapping.
@@ -166,7 +166,7 @@ func (s *CheckSetting) UnmarshalYAML(n *yaml.Node) error {
 	}
 	var long struct {
 		Reports Strings `yaml:"reports"`
-		Timeout string  `yaml:"timeout"`
+		Timeout *string `yaml:"timeout"`
 	}
 	err := n.Decode(&long)
 	*s = CheckSetting{CheckRun, long.Reports, long.Timeout}
