@@ -68,16 +68,23 @@ func (a *app) verified(s api.LedgerState) error {
 		if s.Broken != nil {
 			return nil
 		}
-		return out.Printf("%s %d entries, each follows from the one before\n  head %s\n", out.Paint(tui.Good, "✓"), s.Entries, s.Head)
+		return out.Printf("%s %s, each follows from the one before\n  head %s\n", out.Paint(tui.Good, "✓"), entries(s.Entries), s.Head)
 	})
 	if err != nil || s.Broken == nil {
 		return err
 	}
 	return &release.UserError{
 		Kind: release.KindInternal, Err: fmt.Errorf("the ledger is not as it was written: entry %d %s", s.Broken.Sequence, s.Broken.Reason),
-		Detail: fmt.Sprintf("%d entries before it follow from each other", s.Entries),
+		Detail: entries(s.Entries) + " before it, each follows from the one before",
 		Hint:   "somebody has written to the engine's state.db; a backup of it has the entries as they were",
 	}
+}
+
+func entries(n uint64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
 }
 
 func writeLedger(out tui.Output, found []api.LedgerEntry, now time.Time) error {
