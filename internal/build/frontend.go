@@ -79,6 +79,7 @@ type targetSolve struct {
 	missing    atomic.Bool // it turned out to need more
 	graph      graph       // that was last solved for it
 	solving    bool        // the Dockerfile made sense; what fails from here on is the build itself
+	unread     int         // reports that could not be read whole
 }
 
 func (s *targetSolve) run(ctx context.Context) error {

@@ -116,7 +116,11 @@ func (l *partialLine) told(hide redact.Redactor) string {
 	}
 	line := strings.ToValidUTF8(hide.Text(text), "\uFFFD")
 	if more > 0 {
-		line += fmt.Sprintf(" … (%d bytes more)", more)
+		unit := "bytes"
+		if more == 1 {
+			unit = "byte"
+		}
+		line += fmt.Sprintf(" … (%d %s more)", more, unit)
 	}
 	return line
 }

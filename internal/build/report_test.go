@@ -215,8 +215,9 @@ RUN mkdir -p /src/a/reports /src/b/reports /other/reports /src/empty && ln -s /s
     echo a > /src/a/reports/a.xml && echo b > /src/b/reports/b.xml && echo no > /src/b/reports/b.txt && \
     echo other > /other/reports/a.xml && echo top > /top.xml && echo hidden > /.hidden.xml && ln -s ../../../top.xml /src/a/reports/link.xml && \
     ln -s /etc /src/a/reports/etc && mkfifo /src/a/reports/pipe && mknod /src/a/reports/null c 1 3 && ln /top.xml /src/a/reports/hard.xml && \
-    ln -s a.xml /src/a/reports/latest.xml
-RUN --mount=type=cache,target=/cache echo c > /cache/c.xml
+    ln -s a.xml /src/a/reports/latest.xml && mkfifo /pipe && mknod /null c 1 3 && ln -s /gone /dangling && ln -s /ring /loop && ln -s /loop /ring && \
+    mkdir /odd && touch "$(printf '/odd/a\377')" && mkdir "$(printf '/odd/b\377')" && touch "$(printf '/odd/b\377/c')" && ln -s odd /even && mkdir /held
+RUN --mount=type=cache,target=/cache --mount=type=tmpfs,target=/held echo c > /cache/c.xml; echo h > /held/h.xml
 `
 	for name, tc := range map[string]struct {
 		paths   []string
@@ -240,9 +241,18 @@ RUN --mount=type=cache,target=/cache echo c > /cache/c.xml
 			paths: []string{"/cache/c.xml"}, want: map[string]string{}, missing: []string{"/cache/c.xml"},
 			warning: "reports of test: /cache/c.xml is on the mount /cache, which is no part of the stage",
 		},
+		"pipe":            {paths: []string{"/pipe", "/top.xml"}, want: map[string]string{"top.xml": "top\n"}, missing: []string{"/pipe"}, warning: "reports of test: /pipe is a pipe, and only files are kept"},
+		"device":          {paths: []string{"/null"}, want: map[string]string{}, missing: []string{"/null"}, warning: "reports of test: /null is a device, and only files are kept"},
+		"link to nowhere": {paths: []string{"/dangling"}, want: map[string]string{}, missing: []string{"/dangling"}, warning: "reports of test: /dangling leads to /gone, which is not there"},
+		"links in a ring": {paths: []string{"/loop", "/top.xml"}, want: map[string]string{"top.xml": "top\n"}, missing: []string{"/loop"}, warning: "reports of test: /loop cannot be looked for: too many links"},
+		"only links":      {paths: []string{"/src/**/latest.*"}, want: map[string]string{}, missing: []string{"/src/**/latest.*"}, warning: "reports of test: /src/**/latest.* finds only links, pipes or devices, which are not kept"},
+		"names that are no text, asked for twice": {
+			paths: []string{"/odd", "/even"}, want: map[string]string{}, warning: `reports of test: "/odd/a\xff", "/odd/b\xff/": left out, since the name is not UTF-8`,
+		},
+		"folder that is a mount": {paths: []string{"/held"}, want: map[string]string{}, warning: "reports of test: /held is on the mount /held, which is no part of the stage"},
 		"two of one name": {
 			paths: []string{"/src/a/reports/a.xml", "/other/reports", "/src/a/reports/a.xml"}, want: map[string]string{"a.xml": "a\n"},
-			warning: "reports of test: /other/reports/a.xml: left out, since another report has that name",
+			warning: "reports of test: /other/reports/a.xml: left out, since another report has the same name",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,9 +1,9 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -34,9 +34,11 @@ type reportFiles struct {
 	files   map[string]reportFile
 	folders map[string]bool // that files are in
 	bytes   int64
-	missing []string // paths that were asked for, and where nothing is
-	twice   []string // files for which there is no place, since another one has their name
-	left    int      // files that were left out for their size, number or name
+	missing []missing
+	empty   []string // folders that were asked for, and have no files
+	twice   leftOut  // there is no place for them, since another one has their name
+	unnamed leftOut  // their names are no text
+	left    leftOut  // they are too many, or too large
 }
 
 type reportFile struct {
@@ -44,83 +46,154 @@ type reportFile struct {
 	info fs.FileInfo
 }
 
+// missing is a path that was asked for and gave nothing.
+type missing struct {
+	name string
+	why  string // behind the name
+}
+
+const notThere = "is not there"
+
+// leftOut are files that are not kept, by where they are: of very many only so many that nobody would go through them.
+type leftOut map[string]bool
+
+func (l leftOut) add(at string) {
+	if len(l) <= maxReportFiles {
+		l["/"+at] = true
+	}
+}
+
+func (l leftOut) names() []string { return slices.Sorted(maps.Keys(l)) }
+
 // findReports looks for files, folders and globs in the file system that a check left; a nil root has none.
 func findReports(ctx context.Context, root *os.Root, paths []string) (*reportFiles, error) {
-	f := &reportFiles{root: root, files: map[string]reportFile{}, folders: map[string]bool{}}
+	f := &reportFiles{
+		root: root, files: map[string]reportFile{}, folders: map[string]bool{}, twice: leftOut{}, unnamed: leftOut{}, left: leftOut{},
+	}
 	for _, asked := range paths {
-		found := false
+		why := notThere
 		if root != nil {
 			var err error
-			if found, err = f.find(ctx, asked); err != nil {
-				return nil, fmt.Errorf("look for %s: %w", asked, err)
+			if why, err = f.find(ctx, asked); ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			} else if err != nil { // the others may be fine
+				why = "cannot be looked for: " + err.Error()
 			}
 		}
-		if !found {
-			f.missing = append(f.missing, asked)
+		if why != "" {
+			f.missing = append(f.missing, missing{asked, why})
 		}
 	}
 	return f, nil
 }
 
-func (f *reportFiles) find(ctx context.Context, asked string) (found bool, err error) {
+// find keeps what was asked for, or says why there is nothing to keep.
+func (f *reportFiles) find(ctx context.Context, asked string) (why string, err error) {
 	fixed, isGlob := splitGlob(asked)
-	resolved, err := rootfs.RootPath(f.root.Name(), fixed) // links on the way count as they do within the check
-	if errors.Is(err, unix.ENOTDIR) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	at := strings.TrimPrefix(strings.TrimPrefix(resolved, f.root.Name()), "/")
-	if at == "" {
-		at = "."
-	}
-	info, err := f.root.Lstat(at)
+	at, info, err := f.look(fixed)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
-		return false, nil
 	case err != nil:
-		return false, err
+		return "", err
+	case isGlob && (info == nil || !info.IsDir()):
+		return notThere, nil
+	case info == nil && "/"+at != path.Clean(fixed):
+		return "leads to /" + at + ", which " + notThere, nil
+	case info == nil:
+		return notThere, nil
+	case info.Mode().IsRegular():
+		f.add(path.Base(fixed), at, info)
+		return "", nil
 	case !info.IsDir():
-		return !isGlob && f.add(path.Base(fixed), at, info), nil
+		return "is " + kindOf(info.Mode()) + ", and only files are kept", nil
 	}
 	matches := func(string) (bool, error) { return true, nil }
 	if isGlob {
 		glob, err := patternmatcher.New([]string{strings.TrimPrefix(asked, "/")})
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		matches = func(name string) (bool, error) {
 			return glob.MatchesOrParentMatches(strings.TrimPrefix(path.Join(fixed, name), "/"))
 		}
 	}
-	some, err := f.addBelow(ctx, at, matches)
-	return some || !isGlob, err
+	switch some, others, err := f.addBelow(ctx, at, matches); {
+	case err != nil || some:
+		return "", err
+	case others:
+		return "finds only links, pipes or devices, which are not kept", nil
+	case isGlob:
+		return notThere, nil
+	}
+	f.empty = append(f.empty, asked)
+	return "", nil
 }
 
-// addBelow keeps the files below a folder that match, by their paths from there. Links and special files are nobody's report.
-func (f *reportFiles) addBelow(ctx context.Context, dir string, matches func(name string) (bool, error)) (some bool, err error) {
+// look finds what is at a path, nil if nothing is. Links lead where they do within the check.
+func (f *reportFiles) look(name string) (at string, info fs.FileInfo, err error) {
+	resolved, err := rootfs.RootPath(f.root.Name(), name)
+	if errors.Is(err, unix.ENOTDIR) {
+		return strings.TrimPrefix(name, "/"), nil, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	at = cmp.Or(strings.TrimPrefix(strings.TrimPrefix(resolved, f.root.Name()), "/"), ".")
+	info, err = f.root.Lstat(at)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return at, nil, nil
+	}
+	return at, info, err
+}
+
+// kindOf is what people call something that is neither file nor folder.
+func kindOf(mode fs.FileMode) string {
+	switch mode.Type() {
+	case fs.ModeNamedPipe:
+		return "a pipe"
+	case fs.ModeSocket:
+		return "a socket"
+	}
+	return "a device"
+}
+
+// addBelow keeps the files below a folder that match, by their paths from there. Links and special files are nobody's report: others
+// reports whether there are such that match.
+func (f *reportFiles) addBelow(ctx context.Context, dir string, matches func(name string) (bool, error)) (some, others bool, err error) {
 	err = fs.WalkDir(f.root.FS(), dir, func(at string, e fs.DirEntry, err error) error {
-		if err != nil || ctx.Err() != nil {
-			return errors.Join(err, context.Cause(ctx))
-		}
-		if !e.Type().IsRegular() {
-			return nil
-		}
 		name := at
 		if dir != "." {
 			name = strings.TrimPrefix(at, dir+"/")
 		}
-		if ok, err := matches(name); !ok || err != nil {
+		if err != nil || ctx.Err() != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		odd := e.IsDir() && !utf8.ValidString(name) // it cannot be opened
+		if e.IsDir() && !odd {
+			return nil
+		}
+		ok, err := matches(name)
+		switch {
+		case err != nil:
 			return err
+		case ok && odd:
+			f.unnamed.add(at + "/")
+			some = true
+		case ok && e.Type().IsRegular():
+			info, err := e.Info()
+			if err != nil {
+				return err
+			}
+			f.add(name, at, info)
+			some = true
+		case ok:
+			others = true
 		}
-		info, err := e.Info()
-		if err == nil {
-			some = f.add(name, at, info) || some
+		if odd {
+			return fs.SkipDir
 		}
-		return err
+		return nil
 	})
-	return some, err
+	return some, others, err
 }
 
 // splitGlob is the folder that all matches of a glob are in, and whether it is one.
@@ -132,17 +205,17 @@ func splitGlob(asked string) (fixed string, isGlob bool) {
 	return path.Dir(asked[:i] + "x"), true
 }
 
-// add keeps a file, as far as there is room, and reports whether it is one at all.
-func (f *reportFiles) add(name, at string, info fs.FileInfo) bool {
+// add keeps a file, as far as there is room.
+func (f *reportFiles) add(name, at string, info fs.FileInfo) {
 	known, taken := f.files[name]
 	switch {
-	case !info.Mode().IsRegular():
-		return false
 	case taken && known.at == at:
+	case !utf8.ValidString(name):
+		f.unnamed.add(at)
 	case taken || f.folders[name] || f.isBelowFile(name):
-		f.twice = append(f.twice, "/"+at)
-	case len(f.files) >= maxReportFiles, f.bytes+info.Size() > maxReportBytes, !utf8.ValidString(name):
-		f.left++
+		f.twice.add(at)
+	case len(f.files) >= maxReportFiles, f.bytes+info.Size() > maxReportBytes:
+		f.left.add(at)
 	default:
 		f.files[name] = reportFile{at, info}
 		f.bytes += info.Size()
@@ -150,7 +223,14 @@ func (f *reportFiles) add(name, at string, info fs.FileInfo) bool {
 			f.folders[dir] = true
 		}
 	}
-	return true
+}
+
+// missed are the paths that were asked for and gave nothing.
+func (f *reportFiles) missed() (names []string) {
+	for _, m := range f.missing {
+		names = append(names, m.name)
+	}
+	return names
 }
 
 func (f *reportFiles) isBelowFile(name string) bool {

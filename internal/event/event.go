@@ -116,7 +116,7 @@ type Report struct {
 	Path    string        `json:"path"`              // the folder they are in, relative to the project
 	Files   int           `json:"files"`             // how many
 	Bytes   int64         `json:"bytes"`             // all of them
-	Missing []string      `json:"missing,omitempty"` // paths that were asked for and are not there
+	Missing []string      `json:"missing,omitempty"` // paths that were asked for, and where there is nothing that could be kept
 	Tests   release.Tests `json:"tests,omitzero"`    // summed up
 	// Failures are the names of tests that failed, the first ones.
 	Failures []string `json:"failures,omitempty"`

@@ -169,7 +169,8 @@ A mapping means ` + "`run`" + `. The files of a check are in ` + "`.seaworthy/re
 a folder, a single file by its name, and what a glob finds by its path behind the part without ` + "`*`" + `. They are taken from the file system
 that the stage left, so it needs no shell; where it failed or ran out of time, from that of the instruction it ended in. What an earlier run
 left in the folder goes; a check that was not reached leaves it as it is. Links and special files are not taken, and at most 10,000 files of 256 MiB in all. What is on a
-` + "`RUN --mount=type=cache`" + ` or ` + "`tmpfs`" + ` is no part of the stage: copy it out. A path that is not there is a warning. Of a Dockerfile that
+` + "`RUN --mount=type=cache`" + ` or ` + "`tmpfs`" + ` is no part of the stage: copy it out. A path that is a link leads where it does within the stage. One
+that is not there, a pipe or a device, or of which a file had to be left out, is a warning that says so. Of a Dockerfile that
 a service brought with it, the folder is ` + "`.seaworthy/reports/SERVICE/STAGE/`" + `.
 
 JUnit XML and what ` + "`go test -json`" + ` writes are summed up, found by their content: "142 tests, 2 failed: TestParse, TestRead". Where no report
