@@ -3,8 +3,10 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,7 +134,7 @@ func TestShowIsTheWholeRelease(t *testing.T) {
 		}},
 		Serving: []release.Environment{shop}, Deployments: deployments()[1:],
 	}
-	got := written(t, func(out tui.Output) error { return writeRelease(out, info, now, "seaworthy deploy r-1") })
+	got := written(t, func(out tui.Output) error { return writeRelease(out, info, now, "seaworthy deploy r-1", false) })
 	differs(t, `r-11111111aaaa
   of shop
   made 1 hour ago by dev@laptop from v1 0123456789ab with 1 change on main
@@ -295,4 +297,25 @@ web     1 hour ago    2.0 s  done    1 minute ago  COPY --from (Dockerfile:9): s
 assets  1 hour ago    1.0 s  done                  COPY . . (Dockerfile:3): ~a
 later   1 minute ago  1.0 s  failed                asked
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
+}
+
+func TestChecksOfWhichTheSameIsToBeSaidShareALine(t *testing.T) {
+	origin := release.Origin{Time: now, Actor: "dev@laptop"}
+	for i := range 9 {
+		origin.Checks = append(origin.Checks, release.Check{
+			Stage: fmt.Sprint("unit-", i), Result: release.CheckPassed, Why: "no image needs it", Tests: release.Tests{Total: i},
+		})
+	}
+	origin.Checks = append(origin.Checks, release.Check{Stage: "bench", Result: release.CheckSkipped, Why: "seaworthy.yaml says so"})
+	write := func(all bool) string {
+		return written(t, func(out tui.Output) error { writeOrigin(out, origin, now, all); return nil })
+	}
+	differs(t, `  made now by dev@laptop
+    9 checks passed, 36 tests, each a check since no image needs it
+      unit-0, unit-1, unit-2, unit-3, unit-4, unit-5 and 3 more
+    check bench skipped: seaworthy.yaml says so
+`, write(false))
+	if lines := strings.Count(write(true), "\n"); lines != 11 {
+		t.Errorf("of all 10 checks %d lines tell", lines)
+	}
 }

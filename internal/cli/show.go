@@ -18,6 +18,10 @@ func (a *app) show() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [RELEASE]",
 		Short: "What a release consists of, where it came from, and where it is deployed",
+		Long: lines(
+			"What a release consists of, where it came from, and where it is deployed; of each stage, how long it took when the release",
+			"was made, why it ran, and what it found. Of more than 60 stages those are shown of which there is most to say, and the others",
+			"are counted: --verbose shows all."),
 		Example: lines(
 			"  seaworthy show                 # the one that serves",
 			"  seaworthy show r-1a2b3c4d",
@@ -33,44 +37,88 @@ func (a *app) show() *cobra.Command {
 				return err
 			}
 			return a.result(info, func(out tui.Output) error {
-				return writeRelease(out, info, time.Now(), a.asTyped(env.Command("deploy "+info.ID.Short())))
+				return writeRelease(out, info, time.Now(), a.asTyped(env.Command("deploy "+info.ID.Short())), a.verbose)
 			})
 		},
 	}
 }
 
-// writeRelease describes a release; deploy is how one that is nowhere gets deployed.
-func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time, deploy string) error {
+// writeRelease describes a release, all of it or what fits a page; deploy is how one that is nowhere gets deployed.
+func writeRelease(out tui.Output, info api.ReleaseInfo, now time.Time, deploy string, all bool) error {
 	out.Printf("%s\n  of %s\n", out.Paint(tui.Strong, string(info.ID)), info.Release.Project)
 	for _, o := range slices.Backward(info.Origins) {
-		writeOrigin(out, o, now)
+		writeOrigin(out, o, now, all)
 	}
 	for _, env := range info.Serving {
 		out.Printf("  %s in %s\n", out.Paint(tui.Good, "serves"), env)
 	}
-	for _, write := range []func(tui.Output, api.ReleaseInfo) error{writeImages, writeConfigs, writeTimes} {
+	for _, write := range []func(tui.Output, api.ReleaseInfo) error{writeImages, writeConfigs} {
 		if err := write(out, info); err != nil {
 			return err
 		}
 	}
+	if err := writeTimes(out, info, all); err != nil {
+		return err
+	}
 	return writeDeployments(out, info, now, deploy)
 }
 
-func writeOrigin(out tui.Output, o release.Origin, now time.Time) {
+func writeOrigin(out tui.Output, o release.Origin, now time.Time, all bool) {
 	out.Println("  " + joinWords("made", tui.Ago(o.Time, now), "by", tui.Clean(o.Actor), prefixed("from ", originOf(o)), prefixed("on ", tui.Clean(o.Branch))))
 	for _, path := range o.Dirty {
 		out.Println(out.Paint(tui.Dim, "    not committed: "+tui.Clean(path)))
 	}
-	for _, c := range o.Checks {
-		tone, why := tui.Good, prefixed(", a check since ", tui.Clean(c.Why))
-		if c.Result == release.CheckSkipped {
-			tone, why = tui.Warning, prefixed(": ", tui.Clean(c.Why))
+	for _, alike := range checksAlike(o.Checks, all) {
+		writeChecks(out, alike)
+	}
+}
+
+// fewChecks is how many checks of which the same is to be said have a line each.
+const fewChecks = 6
+
+// checksAlike are the checks of which one line tells: of those of which the same is to be said, all if they are not few.
+func checksAlike(checks []release.Check, all bool) [][]release.Check {
+	var lines [][]release.Check
+	count, at := map[string]int{}, map[string]int{}
+	said := func(c release.Check) string { return string(c.Result) + ": " + c.Why }
+	for _, c := range checks {
+		count[said(c)]++
+	}
+	for _, c := range checks {
+		i, begun := at[said(c)]
+		if begun && !all && count[said(c)] > fewChecks {
+			lines[i] = append(lines[i], c)
+			continue
 		}
-		tests := ""
-		if c.Tests.Total > 0 {
-			tests = ", " + tui.Count(c.Tests.Total, "test")
-		}
-		out.Printf("    check %s %s%s%s\n", tui.Clean(c.Stage), out.Paint(tone, string(c.Result)), tests, out.Paint(tui.Dim, why))
+		at[said(c)] = len(lines)
+		lines = append(lines, []release.Check{c})
+	}
+	return lines
+}
+
+// writeChecks says what became of checks of which the same is to be said.
+func writeChecks(out tui.Output, alike []release.Check) {
+	tests, names := 0, make([]string, len(alike))
+	for i, c := range alike {
+		tests += c.Tests.Total
+		names[i] = tui.Clean(c.Stage)
+	}
+	who, since := "check "+names[0], "a check since "
+	if len(alike) > 1 {
+		who, since = tui.Count(len(alike), "check"), "each a check since "
+	}
+	c := alike[0]
+	tone, why := tui.Good, prefixed(", "+since, tui.Clean(c.Why))
+	if c.Result == release.CheckSkipped {
+		tone, why = tui.Warning, prefixed(": ", tui.Clean(c.Why))
+	}
+	text := "    " + who + " " + out.Paint(tone, string(c.Result))
+	if tests > 0 {
+		text += ", " + tui.Count(tests, "test")
+	}
+	out.Println(text + out.Paint(tui.Dim, why))
+	if len(alike) > 1 {
+		out.Println(out.Paint(tui.Dim, fmt.Sprintf("      %s and %d more", strings.Join(names[:fewChecks], ", "), len(names)-fewChecks)))
 	}
 }
 
@@ -136,12 +184,12 @@ func secretsOf(s release.Service) []string {
 }
 
 // writeTimes says what took how long when the release was made.
-func writeTimes(out tui.Output, info api.ReleaseInfo) error {
+func writeTimes(out tui.Output, info api.ReleaseInfo, all bool) error {
 	if info.Times == nil {
 		return nil
 	}
 	out.Println("")
-	return tui.WriteTimes(out, *info.Times)
+	return tui.WriteTimes(out, *info.Times, all)
 }
 
 func writeDeployments(out tui.Output, info api.ReleaseInfo, now time.Time, deploy string) error {

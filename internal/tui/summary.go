@@ -27,7 +27,8 @@ func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 	return append(lines, v.pathLines(o)...)
 }
 
-// stageRows are the rows of stages beside their graph, or where several of them share a row, below each other.
+// stageRows are the rows of stages beside their graph, or where several of them share a row, below each other. Of very many, those
+// have rows that there is something to say of.
 func (v *view) stageRows(o Output, opts Options, stages []*step, now time.Time) []string {
 	alike := map[event.State][]*step{}
 	for _, s := range stages {
@@ -35,6 +36,10 @@ func (v *view) stageRows(o Output, opts Options, stages []*step, now time.Time) 
 	}
 	folds := func(s *step) bool { return !opts.Verbose && foldWords[s.state] != "" && len(alike[s.state]) > 1 }
 	kept := slices.DeleteFunc(slices.Clone(stages), folds)
+	rest := ""
+	if !opts.Verbose {
+		kept, rest = v.picked(kept)
+	}
 	p := picture{steps: kept, gutter: list(len(kept))}
 	if len(kept) == len(stages) && opts.Mode == Terminal && !opts.Quiet {
 		p = v.picture(stages, o.Width)
@@ -48,11 +53,35 @@ func (v *view) stageRows(o Output, opts Options, stages []*step, now time.Time) 
 			if opts.Verbose {
 				lines = append(lines, instructionLines(o, s, p.rows[i].below, c)...)
 			}
-		} else if s == alike[s.state][0] {
+		} else if folds(s) && s == alike[s.state][0] {
 			lines = append(lines, foldedLine(o, alike[s.state], c))
 		}
 	}
+	if rest != "" {
+		lines = append(lines, o.Paint(Dim, "  "+rest+": seaworthy why lists all"))
+	}
 	return lines
+}
+
+// picked are those of the stages that have a row, and what is to be said of the rest.
+func (v *view) picked(stages []*step) (shown []*step, rest string) {
+	merits := make([]merit, len(stages))
+	for i, s := range stages {
+		merits[i] = merit{
+			must:  s.state != event.Done && s.state != event.Cached,
+			own:   ownReason(s.because),
+			tests: s.tests.Total > 0,
+			path:  v.times != nil && onPath(*v.times, s.Key),
+			took:  s.took,
+		}
+	}
+	chosen := pick(merits)
+	for i, s := range stages {
+		if chosen[i] {
+			shown = append(shown, s)
+		}
+	}
+	return shown, unpicked(merits, chosen)
 }
 
 // pathLines say what the end of a build waited for, if anything ran.

@@ -9,35 +9,92 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// WriteTimes writes the steps of a pipeline with their times, why they ran and what they found, and what the end waited for.
-func WriteTimes(out Output, times release.Times) error {
+// WriteTimes writes the steps of a pipeline with their times, why they ran and what they found, and what the end waited for. Of very
+// many, only some are written unless all are asked for.
+func WriteTimes(out Output, times release.Times, all bool) error {
+	steps, rest := times.Steps, ""
+	if !all {
+		steps, rest = pickedRuns(times)
+	}
+	if err := timesTable(times, steps).Write(out); err != nil {
+		return err
+	}
+	lines := []string{PathLine(times)}
+	if fresh := firstBuilt(times.Steps); len(fresh) > 1 {
+		lines = append([]string{"never built here before, as far as is recorded: " + listed(fresh, namesListed)}, lines...)
+	}
+	if rest != "" {
+		lines = append([]string{out.Paint(Dim, rest+": --verbose shows all")}, lines...)
+	}
+	for _, line := range lines {
+		if line == "" {
+			continue
+		}
+		if err := out.Println(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// timesTable is a row for each of some steps.
+func timesTable(times release.Times, steps []release.StepRun) *Table {
 	s := scaleOf(times)
 	heads := []string{"step", "role", "state"}
 	if !s.from.IsZero() {
-		heads = append(heads, "began", "waited", "took", "moved", "timeline")
+		heads = append(heads, "began", "waited", "took", "fetched", "timeline")
 	}
-	table := NewTable(heads...).Spare("timeline", "moved", "waited", "role").Whole("took")
-	for _, run := range times.Steps {
+	table := NewTable(heads...).Spare("timeline", "fetched", "waited", "role").Whole("took")
+	several := len(firstBuilt(times.Steps)) > 1
+	for _, run := range steps {
 		row := []Cell{Text(run.Name), Text(run.Role), glyphs[event.State(run.State)].tone.Cell(run.State)}
 		if !run.Started.IsZero() {
-			row = append(row, Text(s.since(run.Started)), Text(waited(run)), Text(Duration(run.Took())), Text(moved(run)),
+			row = append(row, Text(s.since(run.Started)), Text(waited(run)), Text(Duration(run.Took())), Text(fetched(run)),
 				s.bar(run, onPath(times, run.Key)))
 		}
 		table.Add(row...)
 		for _, r := range run.Because {
-			table.Note(r.Text)
+			if !several || r.Kind != release.ReasonFirst { // they are named below, all at once
+				table.Note(r.Text)
+			}
 		}
 		if run.Tests != (release.Tests{}) {
 			table.Note(testsText(run.Tests))
 		}
 	}
-	if err := table.Write(out); err != nil {
-		return err
+	return table
+}
+
+// pickedRuns are those of very many steps that are shown, and what is to be said of the rest.
+func pickedRuns(times release.Times) (shown []release.StepRun, rest string) {
+	merits := make([]merit, len(times.Steps))
+	for i, run := range times.Steps {
+		merits[i] = merit{
+			must:  run.State == string(event.Failed),
+			own:   ownReason(run.Because),
+			tests: run.Tests.Total > 0,
+			path:  onPath(times, run.Key),
+			took:  run.Took(),
+		}
 	}
-	if line := PathLine(times); line != "" {
-		return out.Println(line)
+	chosen := pick(merits)
+	for i, run := range times.Steps {
+		if chosen[i] {
+			shown = append(shown, run)
+		}
 	}
-	return nil
+	return shown, unpicked(merits, chosen)
+}
+
+// firstBuilt names the steps of which nothing was recorded before.
+func firstBuilt(steps []release.StepRun) []string {
+	var names []string
+	for _, run := range steps {
+		if slices.ContainsFunc(run.Because, func(r release.Reason) bool { return r.Kind == release.ReasonFirst }) {
+			names = append(names, Clean(run.Name))
+		}
+	}
+	return names
 }
 
 // PathLine is the critical path in words: "critical path of 13.1 s: builder 12.3 s (line 7: RUN make) → web 0.8 s". It is empty
@@ -84,7 +141,7 @@ func waited(run release.StepRun) string {
 	return ""
 }
 
-func moved(run release.StepRun) string {
+func fetched(run release.StepRun) string {
 	if run.Bytes == 0 {
 		return ""
 	}

@@ -33,14 +33,14 @@ func TestTimesAreATableWithTheCriticalPath(t *testing.T) {
 		Took: 12100 * time.Millisecond,
 	}
 	for width, want := range map[int]string{
-		0: `step     role   state    began   waited  took    moved   timeline
+		0: `step     role   state    began   waited  took    fetched  timeline
 base     image  cached
-builder  image  done     +10 ms  10 ms   10.0 s  4.2 MB  ━━━━━━━━━━━━━━━━━━━━━━━━━
-test     check  done     +6.5 s  1.5 s   2.5 s           ················───────
+builder  image  done     +10 ms  10 ms   10.0 s  4.2 MB   ━━━━━━━━━━━━━━━━━━━━━━━━━
+test     check  done     +6.5 s  1.5 s   2.5 s            ················───────
   COPY . . (Dockerfile:3): ~main_test.go
   12 tests, 1 skipped
 bench    check  skipped
-web      image  done     0               12.0 s          ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+web      image  done     0               12.0 s           ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
 critical path of 12.1 s: builder 10.0 s (line 7: RUN go build ./... && go vet ./... && e…) → web 2.0 s (line 12: COPY --from=builder /app /app)
 `,
 		50: `step     role   state    began   waited  took
@@ -51,7 +51,7 @@ test     check  done     +6.5 s  1.5 s   2.5 s
   12 tests, 1 skipped
 bench    check  skipped
 web      image  done     0               12.0 s
-no room for timeline, moved: all of it takes 87
+no room for timeline, fetched: all of it takes 88
 columns
 critical path of 12.1 s: builder 10.0 s (line 7:
   RUN go build ./... && go vet ./... && e…) → web
@@ -59,7 +59,7 @@ critical path of 12.1 s: builder 10.0 s (line 7:
 `,
 	} {
 		var b bytes.Buffer
-		if err := WriteTimes(Output{Writer: &b, Width: width}, times); err != nil {
+		if err := WriteTimes(Output{Writer: &b, Width: width}, times, false); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, b.String()); diff != "" {
@@ -70,7 +70,7 @@ critical path of 12.1 s: builder 10.0 s (line 7:
 
 func TestTimesOfWhatWasCachedSayNothingOfAPath(t *testing.T) {
 	var b bytes.Buffer
-	if err := WriteTimes(Output{Writer: &b}, release.Times{Steps: []release.StepRun{{Key: "stage:web", Name: "web", Role: "image", State: "cached"}}}); err != nil {
+	if err := WriteTimes(Output{Writer: &b}, release.Times{Steps: []release.StepRun{{Key: "stage:web", Name: "web", Role: "image", State: "cached"}}}, false); err != nil {
 		t.Fatal(err)
 	}
 	if want := "step  role   state\nweb   image  cached\n"; b.String() != want {
