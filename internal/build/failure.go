@@ -141,6 +141,8 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	}
 	if limit, ok := errors.AsType[*timeLimitError](f.err); ok {
 		u.Err, u.Hint = fmt.Errorf("%s: %s %w", what, text, limit), limit.hint()
+	} else if layers, ok := errors.AsType[*layersError](f.err); ok {
+		u.Err, u.Hint = fmt.Errorf("%s: %s %w", what, text, layers), layers.hint()
 	} else if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
 		u.Err = exitError(what, text, exit)
 		if limit, ok := errors.AsType[*limitError](f.err); ok {

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -57,6 +58,11 @@ func (m volatileMount) Mount() ([]mount.Mount, func() error, error) {
 			return nil, nil, fmt.Errorf("mount layer again: %w", err)
 		}
 		mounts[i].Options = append(slices.Clone(each.Options), "volatile")
+	}
+	for _, m := range mounts {
+		if err := checkLayers(m); err != nil {
+			return nil, nil, errors.Join(err, release())
+		}
 	}
 	return mounts, release, nil
 }
