@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,6 +30,34 @@ CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
 `,
 	"compose.yaml": "services: {web: {build: ., ports: ['127.0.0.1:{{port}}:8080'], stop_grace_period: 1s}}\n",
 	"state":        "",
+}
+
+func TestConfigSaysWhatEachStageIsFor(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, staged)
+	var config struct {
+		Name   string
+		Stages []struct{ Key, Name, Role, Why string }
+	}
+	if err := json.Unmarshal([]byte(s.run(0, "config", "--json")), &config); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, stage := range config.Stages {
+		got = append(got, stage.Key+" is "+stage.Role+": "+stage.Why)
+	}
+	want := []string{
+		"stage:builder is image: the image of web needs it",
+		"stage:stage-1 is check: no image needs it",
+		"stage:test-1 is check: no image needs it",
+		"stage:test is check: no image needs it",
+		"stage:dev is other: its name says it is for developers",
+		"stage:idle is check: no image needs it",
+		"stage:web is image: web is built from it",
+	}
+	if !slices.Equal(got, want) || config.Name == "" {
+		t.Errorf("config of %q has the stages\n%s", config.Name, strings.Join(got, "\n"))
+	}
 }
 
 func TestPlanListsEveryStage(t *testing.T) {

@@ -35,7 +35,7 @@ func (a *app) config() *cobra.Command {
 			for _, w := range p.Warnings {
 				tui.Note(a.err, *w.Event().Message)
 			}
-			return a.result(p, func(out tui.Output) error { return writeProject(out, p) })
+			return a.result(graph.Of(p), func(out tui.Output) error { return writeProject(out, p) })
 		},
 	}
 	cmd.Flags().StringSliceVar(&profiles, "profile", nil, "Compose profiles, besides those that seaworthy.yaml names")

@@ -17,7 +17,6 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/graph"
-	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -142,7 +141,7 @@ func resultSchema(t *testing.T) []byte {
 		{"why", reflect.TypeFor[[]api.StepInfo]()},
 		{"ledger", reflect.TypeFor[[]api.LedgerEntry]()},
 		{"ledger --verify", reflect.TypeFor[api.LedgerState]()},
-		{"config", reflect.TypeFor[project.Project]()},
+		{"config", reflect.TypeFor[graph.Project]()},
 		{"plan --graph json", reflect.TypeFor[graph.Graph]()},
 		{"gc", reflect.TypeFor[api.GCResult]()},
 		{"volume list", reflect.TypeFor[[]api.VolumeInfo]()},
