@@ -18,7 +18,7 @@ type Role string
 const (
 	Image     Role = "image"     // a service is built from it, or from what takes from it
 	Check     Role = "check"     // built, and gates the release
-	Lifecycle Role = "lifecycle" // seaworthy.yaml names it
+	Lifecycle Role = "lifecycle" // seaworthy.yaml names it; no setting does yet
 	Other     Role = "other"     // listed, not built
 )
 

@@ -76,7 +76,7 @@ type Release struct {
 	// Environments has the configuration of each environment the release can be put into, by name. "local" is there
 	// only if the release was made for it, since its configuration depends on the shell of who made it.
 	Environments map[string]Config `json:"environments"`
-	// Lifecycle has the images of the stages that seaworthy.yaml names, by stage.
+	// Lifecycle has the images of the stages that seaworthy.yaml names, by stage; no setting names any yet.
 	Lifecycle map[string]Image `json:"lifecycle,omitempty"`
 	Bases     []Base           `json:"bases,omitempty"` // sorted by Ref
 }
