@@ -103,6 +103,22 @@ func TestPlanListsEveryStage(t *testing.T) {
 	}
 }
 
+func TestBesideAGraphOnlyWarningsArePrinted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{"Dockerfile": "FROM busybox\nCMD [\"sleep\", \"600\"]\n"})
+	const note = "no port leads to it"
+	if r := s.try("plan", "--graph", "mermaid"); r.code != 0 || r.err != "" || !strings.HasPrefix(r.out, "flowchart") {
+		t.Errorf("%+v", r)
+	}
+	if r := s.try("plan", "--graph", "mermaid", "--verbose"); r.code != 0 || !strings.Contains(r.err, note) || strings.Contains(r.out, note) {
+		t.Errorf("with --verbose: %+v", r)
+	}
+	s.write("Dockerfile", "FROM busybox AS proof\nCMD [\"true\"]\nFROM busybox\nEXPOSE 80\n")
+	if r := s.try("plan", "--graph", "mermaid"); r.code != 0 || !strings.Contains(r.err, "warning: ") || strings.Contains(r.out, "warning") {
+		t.Errorf("with a check that proves nothing: %+v", r)
+	}
+}
+
 // The graph is drawn where nothing runs, and nothing runs for it.
 func TestTheGraphIsDrawnWithoutAnEngine(t *testing.T) {
 	t.Parallel()

@@ -41,7 +41,7 @@ func (a *app) plan() *cobra.Command {
 			"What lies in .seaworthy is not part of what is built.",
 			"",
 			"With --graph it writes the stages and their edges as a picture for Mermaid or Graphviz, or as JSON, and does nothing else:",
-			"no engine is needed for that."),
+			"no engine is needed for that. Mermaid shows no more than 500 arrows unless it is told to; Graphviz has no such limit."),
 		Example: lines(
 			"  seaworthy plan",
 			"  seaworthy plan -e staging -o .seaworthy/staging.plan && seaworthy up .seaworthy/staging.plan",

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/graph"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
@@ -27,10 +28,15 @@ func (a *app) writeGraph(ctx context.Context, o planOptions) error {
 	}
 	g := graph.New(p)
 	for _, w := range slices.Concat(p.Warnings, g.Warnings) {
-		tui.Note(a.err, *w.Event().Message)
+		if m := *w.Event().Message; m.Level == event.Warn || a.verbose {
+			tui.Note(a.err, m)
+		}
 	}
 	switch o.graph {
 	case "mermaid":
+		if beyond := g.BeyondMermaid(); beyond != "" {
+			tui.Note(a.err, event.Message{Level: event.Warn, Text: beyond, Hint: "seaworthy plan --graph dot is for Graphviz, which has no such limits"})
+		}
 		_, err = io.WriteString(a.out, g.Mermaid())
 	case "dot":
 		_, err = io.WriteString(a.out, g.DOT())

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // mermaidShapes are what stands around a box's text.
@@ -48,13 +49,30 @@ func (g *Graph) Mermaid() string {
 	return b.String()
 }
 
+// What Mermaid shows unless whoever embeds it allows more (https://mermaid.js.org/config/schema-docs/config.html): a diagram cannot.
+const (
+	mermaidArrows     = 500
+	mermaidCharacters = 50_000
+)
+
+// BeyondMermaid says why Mermaid does not show what the graph is written as, left as it comes; empty: it does.
+func (g *Graph) BeyondMermaid() string {
+	arrows, characters := len(g.draw().arrows), utf8.RuneCountInString(g.Mermaid())
+	if arrows <= mermaidArrows && characters <= mermaidCharacters {
+		return ""
+	}
+	return fmt.Sprintf("Mermaid shows no more than %d arrows and %d characters unless it is told to (maxEdges, maxTextSize): these are %d and %d",
+		mermaidArrows, mermaidCharacters, arrows, characters)
+}
+
 func mermaidBox(b box) string {
 	shape := mermaidShapes[b.form]
 	return b.id + shape[0] + mermaidText(b.lines...) + shape[1] + "\n"
 }
 
 // mermaidEntities are the characters that mean something within a text, as Mermaid has them.
-var mermaidEntities = strings.NewReplacer(`"`, "#quot;", "#", "#35;", "&", "#amp;", "<", "#lt;", ">", "#gt;", "`", "#96;", `\`, "#92;")
+var mermaidEntities = strings.NewReplacer(`"`, "#quot;", "#", "#35;", "&", "#amp;", "<", "#lt;", ">", "#gt;", "`", "#96;", `\`, "#92;",
+	"%%", "#37;#37;", "$$", "#36;#36;") // else a directive, and a formula
 
 func mermaidText(lines ...string) string {
 	escaped := make([]string, len(lines))
