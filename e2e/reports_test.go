@@ -92,7 +92,7 @@ func TestReportsSurviveFailure(t *testing.T) {
 func TestACheckThatHangsIsEndedAndItsReportsKept(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, checked("RUN mkdir /reports && cp /in/junit.xml /reports/ && echo waiting > /reports/log && sleep 31400.5", "{reports: [/reports/*.xml, /nowhere], timeout: 3s}"))
-	s.refused(5, []string{"up"}, "check test", "ran longer than 3s: 2 tests", "checks: {test: {timeout: …}}", "reports of test: /nowhere is not there")
+	s.refused(5, []string{"up"}, "check test", "ran longer than 3s (timeout): 2 tests", "checks: {test: {timeout: …}}", "reports of test: /nowhere is not there")
 	if diff := cmp.Diff(map[string]string{"test/junit.xml": passed}, s.kept()); diff != "" {
 		t.Error(diff)
 	}

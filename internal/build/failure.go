@@ -1,10 +1,12 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -20,21 +22,20 @@ import (
 type failure struct {
 	target  Target
 	solving bool // false: the Dockerfile was not understood
+	stopped bool // the build was, before it failed
 	err     error
 }
 
 // report is the error that a build ends with, for people: what failed, where in the Dockerfile, and what it wrote last.
 func (r *running) report(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return r.stopped(ctx)
-	}
 	r.mu.Lock()
-	failures := r.failures
+	failures := slices.Clone(r.failures)
 	r.mu.Unlock()
+	slices.SortStableFunc(failures, func(a, b failure) int { return cmp.Compare(r.lineOf(a), r.lineOf(b)) })
 	var told []explained
 	seen := map[string]bool{}
 	for _, f := range failures {
-		if errors.Is(f.err, context.Canceled) || errors.Is(f.err, ErrOther) {
+		if f.stopped || errors.Is(f.err, context.Canceled) || errors.Is(f.err, ErrOther) {
 			continue // stopped because of another one
 		}
 		u := r.explain(f)
@@ -43,10 +44,28 @@ func (r *running) report(ctx context.Context, err error) error {
 			told = append(told, u)
 		}
 	}
-	if len(told) == 0 {
-		return fmt.Errorf("build: %w", err)
+	switch {
+	case len(told) > 0: // also where the rest was stopped
+		return joined(told)
+	case ctx.Err() != nil:
+		return r.stopped(ctx)
 	}
-	return joined(told)
+	return fmt.Errorf("build: %w", err)
+}
+
+// lineOf is where in the Dockerfile something failed.
+func (r *running) lineOf(f failure) int {
+	for _, src := range errdefs.Sources(f.err) {
+		for _, lines := range src.Ranges {
+			return int(lines.Start.GetLine())
+		}
+	}
+	for _, s := range r.req.Stages {
+		if s.Key == f.target.Key {
+			return s.Line
+		}
+	}
+	return 0
 }
 
 func (r *running) stopped(ctx context.Context) error {
@@ -135,10 +154,7 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 		what = "check " + p.stageName(key)
 		skips = r.skips(key)
 	}
-	text, _, more := strings.Cut(v.of.text, "\n")
-	if more {
-		text = strings.TrimRight(text, " \\") + " …"
-	}
+	text := named(v.of.text)
 	if limit, ok := errors.AsType[*timeLimitError](f.err); ok {
 		u.Err, u.Hint = fmt.Errorf("%s: %s %w", what, text, limit), limit.hint()
 	} else if layers, ok := errors.AsType[*layersError](f.err); ok {
@@ -206,6 +222,42 @@ func (r *running) excerpt(err error) string {
 
 // layers are what BuildKit puts before a cause that says enough alone.
 var layers = regexp.MustCompile(`^((failed to (solve|compute cache key|load cache key|calculate checksum of ref [^:]+::[^:]+)|error from sender): )+`)
+
+// process is what BuildKit puts before how a process ended: the instruction, which is told beside it.
+var process = regexp.MustCompile(`^process "(?:[^"\\]|\\.)*" did not complete successfully: (exit code: )?`)
+
+// shortly is why an instruction failed, to be told beside it: "exit code 1".
+func shortly(text string) string {
+	text = layers.ReplaceAllString(text, "")
+	at := process.FindStringSubmatchIndex(text)
+	switch {
+	case at == nil:
+		return text
+	case at[2] >= 0:
+		return "exit code " + text[at[1]:]
+	}
+	return text[at[1]:]
+}
+
+// longestName is how many characters of an instruction stand in an error; the excerpt has all of it.
+const longestName = 72
+
+var options = regexp.MustCompile(`^(RUN )(--\S+ )+`)
+
+// named is an instruction in one line; where that is long, without its options.
+func named(text string) string {
+	text, _, more := strings.Cut(text, "\n")
+	if more {
+		text = strings.TrimRight(text, " \\") + " …"
+	}
+	if len(text) > longestName {
+		text = options.ReplaceAllString(text, "$1")
+	}
+	if letters := []rune(text); len(letters) > longestName {
+		text = strings.TrimRight(string(letters[:longestName]), " ") + "…"
+	}
+	return text
+}
 
 // plainly is err without BuildKit's layers.
 func plainly(err error) error {

@@ -3,6 +3,7 @@ package build_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
 )
 
 func (y *yard) fail(t testing.TB, req build.Request) (*release.UserError, *recorder) {
@@ -60,6 +62,13 @@ func TestFailures(t *testing.T) {
 			targets:    []string{"=web", "test"},
 			kind:       release.KindBuild,
 			message:    "stage builder: RUN false exited with code 1",
+		},
+		"long RUN": {
+			dockerfile: "FROM busybox AS web\nRUN --network=none : " + strings.Repeat("x", 100) + "; false\n",
+			targets:    []string{"=web"},
+			kind:       release.KindBuild,
+			message:    "stage web: RUN : " + strings.Repeat("x", 66) + "… exited with code 1",
+			detail:     []string{"x; false\n"},
 		},
 		"COPY of what is not there": {
 			dockerfile: "FROM busybox AS web\nCOPY nowhere /\n",
@@ -269,6 +278,73 @@ func TestBaseImageThatIsNotThere(t *testing.T) {
 	}
 	if !strings.Contains(u.Detail, ">>> FROM nowhere.invalid/nothing:1 AS web") {
 		t.Errorf("detail:\n%s", u.Detail)
+	}
+}
+
+// It takes some time to hear that a registry lacks an image, and none to hear that an instruction does not work.
+func TestABaseThatIsMissingIsToldWhateverElseFails(t *testing.T) {
+	s := storetest.Open(t)
+	storetest.Busybox(t, s, storetest.Image{Ref: "docker.io/library/busybox:latest"})
+	rec := &recorder{}
+	y := &yard{store: s, root: t.TempDir()}
+	y.Builder = openBuilder(t, build.Config{Root: y.root, Store: s, WhyNot: func(context.Context, string) error {
+		for until := time.Now().Add(time.Second); rec.steps()["stage:bad"] != event.Failed && time.Now().Before(until); {
+			time.Sleep(time.Millisecond)
+		}
+		return &release.UserError{Kind: release.KindNotFound, Err: errors.New("image nothing: it is not there")}
+	}})
+	dir := project(t, map[string]string{"Dockerfile": "FROM nowhere.invalid/a AS late\nRUN true\nFROM busybox AS bad\nRUN false\nFROM nowhere.invalid/b AS test\nRUN true\nFROM busybox AS web\nRUN true\n"})
+	_, err := y.Build(t.Context(), y.request(t, dir, "=web", "bad", "test", "late"), rec)
+	u, ok := errors.AsType[*release.UserError](err)
+	if !ok || u.Kind != release.KindNotFound || !strings.HasPrefix(u.Error(), "2 failures: base image") {
+		t.Errorf("%v", err)
+	}
+	if first, second := strings.Index(u.Detail, "Dockerfile:1"), strings.Index(u.Detail, "Dockerfile:5"); first < 0 || second < first {
+		t.Errorf("not in the order of the Dockerfile:\n%s", u.Detail)
+	}
+	for text, in := range rec.instructions("stage:test") {
+		if in.State == event.Failed && (in.File != "Dockerfile" || len(in.Places) != 1 || in.Places[0].Line != 5) {
+			t.Errorf("%s: %+v", text, in)
+		}
+	}
+}
+
+func TestACheckThatFailedIsToldAlsoWhereTheRestIsStopped(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS bad\nRUN --mount=type=cache,target=/meet until [ -e /meet/hangs ]; do usleep 1000; done; exit 3\n" +
+		"FROM busybox AS hangs\nRUN --mount=type=cache,target=/meet touch /meet/hangs; sleep 31344.25\n"})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rec, failed := &recorder{}, make(chan error, 1)
+	req := y.request(t, dir, "bad", "hangs")
+	go func() {
+		_, err := y.Build(ctx, req, rec)
+		failed <- err
+	}()
+	eventually(t, "bad has failed", func() bool { return rec.steps()["stage:bad"] == event.Failed })
+	if step := rec.end(t, "stage:bad"); step.Error != "exit code 3" {
+		t.Errorf("ended as %+v", step)
+	}
+	cancel()
+	u, ok := errors.AsType[*release.UserError](<-failed)
+	if !ok || u.Kind != release.KindCheck || !strings.HasPrefix(u.Error(), "check bad: ") || strings.Contains(u.Error(), "check hangs") {
+		t.Errorf("%v", u)
+	}
+	eventually(t, "the process is gone", func() bool { return len(processes(t, "31344.25")) == 0 })
+}
+
+func TestManyFailuresAreOneLine(t *testing.T) {
+	var all []*release.UserError
+	for _, kind := range []release.Kind{release.KindCheck, release.KindNotFound, release.KindBuild, release.KindCheck, release.KindCheck} {
+		all = append(all, &release.UserError{Kind: kind, Err: fmt.Errorf("failure %d", len(all)), Detail: "excerpt\n"})
+	}
+	u := build.Joined(all)
+	if u.Kind != release.KindNotFound || u.Error() != "5 failures: failure 0; failure 1; failure 2; and 2 more" || strings.Count(u.Detail, "excerpt") != 5 {
+		t.Errorf("%s: %v\n%s", u.Kind, u, u.Detail)
+	}
+	slices.Reverse(all)
+	if u := build.Joined(all); u.Kind != release.KindNotFound {
+		t.Errorf("in another order it is of kind %s", u.Kind)
 	}
 }
 

@@ -44,6 +44,7 @@ func (f *stagesFrontend) Solve(ctx context.Context, bridge frontend.FrontendLLBB
 		return nil, err
 	}
 	contexts := r.contexts(ctx)
+	r.understood = newMuster(len(r.req.Targets))
 	defer r.cancelAll(nil)
 	defer r.heed(r.req.Stop)()
 	var targets sync.WaitGroup
@@ -88,10 +89,14 @@ func (s *targetSolve) run(ctx context.Context) error {
 		delete(attrs, "cmdline")
 	}
 	res, err := s.convert(ctx, attrs)
+	all := s.understood.arrive(ctx, err == nil)
 	if err != nil {
 		return err
 	}
 	defer releaseAll(ctx, res)
+	if !all {
+		return ErrOther
+	}
 	if len(res.Refs) > 0 {
 		return fmt.Errorf("more than one platform (%s) in one build", s.req.Platform)
 	}

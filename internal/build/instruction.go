@@ -234,7 +234,7 @@ func (p *progress) instruction(in *instruction) *event.Instruction {
 		Digest: p.id(in.vertices[0].digest), Steps: slices.Clone(in.steps), Text: in.text, Line: in.line, State: in.state,
 		Current: in.bytes(), Total: in.size(), Error: in.err(), Places: slices.Clone(in.places),
 	}
-	if in.line > 0 {
+	if in.line > 0 || len(in.places) > 0 {
 		e.File = p.file
 	}
 	if in.state.Ended() {

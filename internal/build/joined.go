@@ -28,7 +28,7 @@ func skipping(checks []string) string {
 	return "checks: {" + strings.Join(slices.Compact(checks), ": skip, ") + ": skip} in seaworthy.yaml"
 }
 
-// joined is one error of several. It is about the image if any of them is.
+// joined is one error of several.
 func joined(told []explained) error {
 	if len(told) == 1 {
 		return told[0].withSkips()
@@ -47,7 +47,10 @@ func joined(told []explained) error {
 	return one
 }
 
-// Joined is one error of several failed builds. It is about an image if any of them is.
+// failuresNamed is how many failures the one line about all of them names; each heads its excerpt.
+const failuresNamed = 3
+
+// Joined is one error of several failed builds. Its kind does not depend on which of them was the first: it is what weighs most.
 func Joined(all []*release.UserError) *release.UserError {
 	if len(all) == 1 {
 		return all[0]
@@ -56,7 +59,7 @@ func Joined(all []*release.UserError) *release.UserError {
 	var causes []error
 	var details, names, hints []string
 	for _, u := range all {
-		if u.Kind != release.KindCheck {
+		if weightOf(u.Kind) > weightOf(kind) {
 			kind = u.Kind
 		}
 		causes = append(causes, u)
@@ -66,12 +69,26 @@ func Joined(all []*release.UserError) *release.UserError {
 			hints = append(hints, u.Hint)
 		}
 	}
+	if more := len(names) - failuresNamed; more > 0 {
+		names = append(names[:failuresNamed], fmt.Sprintf("and %d more", more))
+	}
 	return &release.UserError{
 		Kind:   kind,
 		Err:    &severalError{text: fmt.Sprintf("%d failures: %s", len(all), strings.Join(names, "; ")), errs: causes},
 		Hint:   strings.Join(hints, "; "),
 		Detail: strings.Join(details, "\n\n"),
 	}
+}
+
+// weightOf is how much a kind counts beside others: a check least, and most what keeps instructions from being run at all.
+func weightOf(kind release.Kind) int {
+	switch kind {
+	case release.KindCheck:
+		return 0
+	case release.KindBuild:
+		return 1
+	}
+	return 2
 }
 
 type severalError struct {

@@ -308,13 +308,15 @@ func (p *progress) reported(r event.Report) {
 	p.sink.Emit(event.Event{Type: event.TypeReport, Report: &r})
 }
 
-// collected lets a stage end that had to wait for its reports. One whose time was over may have nothing else that failed.
+// collected lets a stage end that had to wait for its reports. One whose time was over while no process of it ran has nothing else
+// that failed.
 func (p *progress) collected(key string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stage(key)
 	s.uncollected = false
-	if p.advance(s); isTimeLimit(err) && !s.state.Ended() {
+	_, ofVertex := errors.AsType[*errdefs.VertexError](err)
+	if p.advance(s); isTimeLimit(err) && !ofVertex && !s.state.Ended() {
 		p.emitStep(s, event.Failed, err.Error())
 	}
 }

@@ -161,7 +161,7 @@ func TestACheckThatTakesTooLong(t *testing.T) {
 	req := y.checking(t, dir, map[string][]string{"test": {"/reports"}}, "test")
 	req.Stages[0].Timeout = 2 * time.Second
 	u, rec := y.fail(t, req)
-	if u.Kind != release.KindCheck || !strings.Contains(u.Error(), "ran longer than 2s: 2 tests, 1 failed: TestParse") || !strings.Contains(u.Hint, "checks: {test: {timeout: …}}") {
+	if u.Kind != release.KindCheck || !strings.Contains(u.Error(), "ran longer than 2s (timeout): 2 tests, 1 failed: TestParse") || !strings.Contains(u.Hint, "checks: {test: {timeout: …}}") {
 		t.Errorf("%s: %v; %s", u.Kind, u, u.Hint)
 	}
 	if diff := cmp.Diff(map[string]string{"junit.xml": failing + "\n"}, kept(t, dir, "test")); diff != "" {
@@ -189,7 +189,7 @@ func TestACheckThatHangsWithoutAProcess(t *testing.T) {
 	req := y.checking(t, dir, map[string][]string{"test": {"/reports"}}, "test", "more")
 	req.Stages[0].Timeout = 300 * time.Millisecond
 	u, rec := y.fail(t, req)
-	if u.Kind != release.KindCheck || u.Error() != "check test ran longer than 300ms" {
+	if u.Kind != release.KindCheck || u.Error() != "check test ran longer than 300ms (timeout)" {
 		t.Errorf("%s: %v", u.Kind, u)
 	}
 	if step := rec.end(t, "stage:test"); step.State != event.Failed {

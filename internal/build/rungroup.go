@@ -137,6 +137,7 @@ type limitError struct {
 	setting string // of the engine, that says the limit
 }
 
+func (e *limitError) Error() string { return fmt.Sprintf("%v: %s", e.error, e.reached) }
 func (e *limitError) Unwrap() error { return e.error }
 
 func (e *limitError) hint(settings string) string {

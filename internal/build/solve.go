@@ -40,7 +40,8 @@ type running struct {
 	life          context.Context                    // until the build is cancelled: what follows the failure of a target still has it
 	cancels       map[string]context.CancelCauseFunc // of the targets, by key
 	clocks        clocks
-	release       func() // of the store's index
+	understood    *muster // of all targets: what the Dockerfile asks for, its base images included, is there
+	release       func()  // of the store's index
 
 	mu       sync.Mutex
 	images   map[string]Image
@@ -181,6 +182,7 @@ func (r *running) watch(ctx context.Context) <-chan struct{} {
 }
 
 func (r *running) fail(f failure) {
+	f.stopped = r.life.Err() != nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failures = append(r.failures, f)

@@ -49,6 +49,7 @@ func (r *running) heed(stop <-chan struct{}) (ended func()) {
 	go func() {
 		select {
 		case <-stop:
+			<-r.understood.all
 			r.stopIdle()
 		case <-done:
 		}

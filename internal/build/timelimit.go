@@ -128,7 +128,7 @@ type timeLimitError struct {
 	limit time.Duration
 }
 
-func (e *timeLimitError) Error() string { return fmt.Sprintf("ran longer than %v", e.limit) }
+func (e *timeLimitError) Error() string { return fmt.Sprintf("ran longer than %v (timeout)", e.limit) }
 func (e *timeLimitError) Unwrap() error { return e.error }
 
 func (e *timeLimitError) hint() string {

@@ -48,7 +48,7 @@ func (v *vertex) take(got *client.Vertex) bool {
 	case got.Completed == nil:
 		v.state = event.Started
 	case got.Error != "":
-		v.state, v.err = event.Failed, layers.ReplaceAllString(got.Error, "")
+		v.state, v.err = event.Failed, shortly(got.Error)
 		if strings.HasSuffix(got.Error, context.Canceled.Error()) {
 			v.state, v.err = event.Stopped, ""
 		}
