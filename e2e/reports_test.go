@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/event"
 )
 
 // kept are the reports in the project, by path, with their content.
@@ -99,6 +101,16 @@ func TestACheckThatHangsIsEndedAndItsReportsKept(t *testing.T) {
 	if out := s.run(0, "ledger"); !strings.Contains(out, "build failed") {
 		t.Errorf("ledger: %s", out)
 	}
+}
+
+func TestACheckThatHangsDoesNotHoldBackThatAnotherOneFailed(t *testing.T) {
+	t.Parallel()
+	meet := "RUN --mount=type=cache,target=/meet "
+	s := newSite(t, checked(meet+"until [ -e /meet/hangs ]; do usleep 1000; done; exit 3\nFROM busybox AS hangs\n"+meet+"touch /meet/hangs; sleep 31401.5", "run"))
+	up := s.start("up")
+	up.until("the check has failed", reaches("stage:test", event.Failed))
+	s.saysAfterCtrlC(up, "interrupted; test had failed: exit code 3")
+	s.eventually("it is recorded", func() bool { return strings.Contains(s.run(0, "ledger"), "build failed") })
 }
 
 func TestReportsNeedNoShell(t *testing.T) {

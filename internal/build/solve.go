@@ -51,9 +51,10 @@ type running struct {
 // Build builds all targets of a request, and returns when they are built, when one failed, or when ctx ended. What
 // happens meanwhile goes to sink.
 //
-// The first image that fails stops all other targets; a check that fails stops images and what has not begun. A failure is a *release.UserError: of KindCheck where only checks
-// failed, KindProject where the Dockerfile makes no sense, KindNotFound where a base image is not there, otherwise
-// KindBuild. With a failure comes a Result, without images.
+// Nothing is run before all targets are understood. The first image that fails stops all other targets; a check that fails stops images
+// and what has not begun. A failure is a *release.UserError: of KindCheck where only checks failed, KindProject where the Dockerfile
+// makes no sense, KindNotFound where a base image is not there, otherwise KindBuild; also where ctx ended after it. With a failure
+// comes a Result, without images.
 func (b *Builder) Build(ctx context.Context, req Request, sink event.Sink) (*Result, error) {
 	if err := req.validate(); err != nil {
 		return nil, err

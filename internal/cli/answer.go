@@ -53,7 +53,7 @@ func (a *app) rendered(ctx context.Context, r tui.Renderer, changes *release.Env
 	sink := &begunSink{Sink: a.typed(r), changes: changes}
 	err := call(sink)
 	if err != nil && ctx.Err() != nil {
-		err = interrupted(sink.hint())
+		err = sink.interrupted()
 	}
 	return r.Close(a.typedError(err))
 }

@@ -67,7 +67,7 @@ func Main(version string, args []string, engine Engine) int {
 		return exit.code
 	}
 	if err != nil && ctx.Err() != nil && release.KindOf(err) != release.KindInterrupted {
-		err = interrupted("")
+		err = interrupted("interrupted", "")
 	}
 	a.fail(cmd, args, err)
 	return release.ExitCode(err)

@@ -2,6 +2,10 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -16,6 +20,10 @@ type begunSink struct {
 	waits   atomic.Bool                        // for its turn: who goes now takes back what is asked for
 	gaveUp  atomic.Bool                        // what others had begun, for its turn
 	last    atomic.Pointer[release.Deployment] // that was told of
+
+	mu     sync.Mutex // guards the rest
+	names  map[string]string
+	failed []string // stages, each with why
 }
 
 // Emit passes the event on.
@@ -30,7 +38,39 @@ func (s *begunSink) Emit(e event.Event) {
 	if e.Type == event.TypeDeployment {
 		s.last.Store(e.Deployment)
 	}
+	s.note(e)
 	s.Sink.Emit(e)
+}
+
+// note keeps which stages failed.
+func (s *begunSink) note(e event.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case e.Graph != nil:
+		s.names = map[string]string{}
+		for _, n := range e.Graph.Steps {
+			s.names[n.Key] = n.Name
+		}
+	case e.Step != nil && e.Step.State == event.Failed && s.names[e.Step.Key] != "":
+		if text := s.names[e.Step.Key] + " had failed: " + e.Step.Error; !slices.Contains(s.failed, text) {
+			s.failed = append(s.failed, text)
+		}
+	}
+}
+
+// failuresNamed is how many stages that had failed are named when a call is ended.
+const failuresNamed = 3
+
+// interrupted is the error of the call when its user has ended it.
+func (s *begunSink) interrupted() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := append([]string{"interrupted"}, s.failed[:min(failuresNamed, len(s.failed))]...)
+	if more := len(s.failed) - failuresNamed; more > 0 {
+		text = append(text, fmt.Sprintf("%d more had failed", more))
+	}
+	return interrupted(strings.Join(text, "; "), s.hint())
 }
 
 // hint says what becomes of a call that its user has ended.
@@ -64,6 +104,6 @@ func canBeGivenUp(d release.Deployment) bool {
 }
 
 // interrupted is the error of a call that its user has ended.
-func interrupted(hint string) error {
-	return &release.UserError{Kind: release.KindInterrupted, Err: errors.New("interrupted"), Hint: hint}
+func interrupted(text, hint string) error {
+	return &release.UserError{Kind: release.KindInterrupted, Err: errors.New(text), Hint: hint}
 }

@@ -275,13 +275,13 @@ func TestWhyLeadsBackToWhereItBegan(t *testing.T) {
 		{Key: "stage:assets", Name: "assets", Run: at(time.Hour+time.Second, time.Second, "done", release.Reason{Kind: release.ReasonFiles, Text: "COPY . . (Dockerfile:3): ~a"})},
 		{Key: "stage:later", Name: "later", Run: at(time.Minute, time.Second, "failed", release.Reason{Kind: release.ReasonAsked, Text: "asked"})},
 	}
-	found[1].Run.Tests, found[1].Run.Failures, found[1].Run.Error = release.Tests{Total: 3, Failed: 1}, []string{"TestParse"}, "exit code: 1"
+	found[1].Run.Tests, found[1].Run.Failures, found[1].Run.Error = release.Tests{Total: 3, Failed: 1}, []string{"TestParse"}, "exit code 1"
 	differs(t, `web ran 1 hour ago, in 2.0 s: done
   COPY --from (Dockerfile:9): stage assets ran again
     assets ran 1 hour ago, in 1.0 s: done
       COPY . . (Dockerfile:3): ~a
       3 tests, 1 failed: TestParse
-      exit code: 1
+      exit code 1
   COPY --from (Dockerfile:9): stage later ran again
     later has run again since, 1 minute ago; why it ran then is no longer recorded
   from cache last 1 minute ago

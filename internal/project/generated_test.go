@@ -173,6 +173,9 @@ left in the folder goes; a check that was not reached leaves it as it is. Links 
 that is not there, a pipe or a device, or of which a file had to be left out, is a warning that says so. Of a Dockerfile that
 a service brought with it, the folder is ` + "`.seaworthy/reports/SERVICE/STAGE/`" + `.
 
+A check without ` + "`timeout`" + ` may take any time. While one hangs, the end of the build waits for it, but not the news that another one
+failed: that is told at once, and Ctrl-C ends the rest.
+
 JUnit XML and what ` + "`go test -json`" + ` writes are summed up, found by their content: "142 tests, 2 failed: TestParse, TestRead". Where no report
 says anything of tests, ` + "`go test -json`" + ` on the check's standard output counts; the log shows it as ` + "`go test -v`" + ` would write it.
 `

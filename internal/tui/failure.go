@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -29,6 +30,50 @@ func failureLog(o Output, s *step, err error) []string {
 		lines = append(lines, o.Paint(Dim, "│ … the end is below"))
 	}
 	return lines
+}
+
+// goingOn names the checks that run on although another one has failed.
+func (v *view) goingOn(failed *step) []string {
+	if failed.Role != checkRole {
+		return nil
+	}
+	var names []string
+	for _, s := range v.steps {
+		if s != failed && s.Role == checkRole && s.state == event.Started && s.running() != nil {
+			names = append(names, Clean(s.Name))
+		}
+	}
+	return names
+}
+
+// beside are the lines about a check that failed while others run, for which there may be no end to wait: the end of its log, if that
+// does not stand right above, and how to go on.
+func (p *plain) beside(s *step) []string {
+	names := p.view.goingOn(s)
+	if len(names) == 0 {
+		return nil
+	}
+	var lines []string
+	end := s.log.last(tailFailed)
+	if p.writer == s.Key && p.alone >= len(end) {
+		end = nil
+	}
+	for _, line := range end {
+		lines = append(lines, "["+Clean(s.Name)+"] │ "+Clean(line))
+	}
+	goes := " goes on; Ctrl-C ends it"
+	if len(names) > 1 {
+		goes = " go on; Ctrl-C ends them"
+	}
+	return append(lines, "["+Clean(s.Name)+"] "+listed(names, 3)+goes)
+}
+
+// wrote notes whose line of log is written.
+func (p *plain) wrote(l event.Log) {
+	if p.writer != l.Step {
+		p.writer, p.alone = l.Step, 0
+	}
+	p.alone++
 }
 
 // repeated is how many lines at the end of a log a detail has too.

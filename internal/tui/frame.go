@@ -116,7 +116,7 @@ func (v *view) looseLines(o Output, now time.Time) []string {
 
 // foot says how far the whole has come.
 func (v *view) foot(o Output, steps []*step, now time.Time) []string {
-	ended, all, skipped := 0, 0, 0
+	ended, all, skipped, failed := 0, 0, 0, 0
 	for _, s := range steps {
 		if s.state == event.Skipped {
 			skipped++
@@ -126,10 +126,16 @@ func (v *view) foot(o Output, steps []*step, now time.Time) []string {
 		if s.state.Ended() {
 			ended++
 		}
+		if s.state == event.Failed {
+			failed++
+		}
 	}
 	text := "  working"
 	if all > 0 {
 		text = "  " + itoa(ended) + " of " + Count(all, nounOf(steps))
+	}
+	if failed > 0 {
+		text += ", " + itoa(failed) + " failed"
 	}
 	if skipped > 0 {
 		text += ", " + itoa(skipped) + " skipped"

@@ -26,6 +26,9 @@ type plain struct {
 	result error // of Close
 	timer  *time.Timer
 	err    error
+	// The step whose log was written last, and how many lines of it since anything of another one's was.
+	writer string
+	alone  int
 }
 
 func newPlain(o Options) *plain {
@@ -92,6 +95,8 @@ func (p *plain) lines(e event.Event, was earlier) []string {
 		return lines
 	case p.Quiet && e.Plan != nil:
 		return planWarnings(p.out, *e.Plan)
+	case p.Quiet && e.Step != nil && e.Step.State == event.Failed && len(p.view.goingOn(p.view.step(e.Step.Key))) > 0:
+		return p.stepLines(*e.Step, was)
 	case p.Quiet:
 		return nil
 	case e.Graph != nil && p.Stages:
@@ -103,6 +108,7 @@ func (p *plain) lines(e event.Event, was earlier) []string {
 	case e.Report != nil:
 		return []string{"[" + p.view.nameOf(e.Report.Step) + "] " + reportText(*e.Report)}
 	case e.Log != nil:
+		p.wrote(*e.Log)
 		return []string{p.view.logLine(p.out, *e.Log)}
 	case e.Plan != nil && !e.Plan.Empty:
 		return planLines(p.out, *e.Plan)
@@ -172,7 +178,7 @@ func (p *plain) stepLines(e event.Step, was earlier) []string {
 		}
 	case event.Failed:
 		text = "failed after " + Duration(s.took)
-		if s.err != "" && s.failed() == nil {
+		if s.err != "" {
 			text += ": " + oneLine(s.err)
 		}
 	case event.Cached, event.Stopped:
@@ -180,6 +186,9 @@ func (p *plain) stepLines(e event.Step, was earlier) []string {
 	}
 	if text != "" {
 		lines = append(lines, "["+Clean(s.Name)+"] "+text)
+	}
+	if e.State == event.Failed && was.state != event.Failed {
+		lines = append(lines, p.beside(s)...)
 	}
 	return lines
 }

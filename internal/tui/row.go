@@ -203,6 +203,9 @@ func (s *step) failureLine() string {
 	if s.tests.Failed > 0 {
 		line += testsText(s.tests) + "  "
 	}
+	if in.Error != "" {
+		line += oneLine(in.Error) + "  "
+	}
 	return line + withoutOptions(oneLine(in.Text))
 }
 
