@@ -61,7 +61,7 @@ func (v *view) leaves(r *release.Replica) bool {
 	if v.deployment == nil || r.Deployment >= v.deployment.Number {
 		return false
 	}
-	stop := v.byKey["rollout:stop "+r.ID]
+	stop := v.stopOf(r)
 	return conditionTone(r) == Good || stop != nil && stop.state != event.Pending
 }
 
@@ -85,7 +85,8 @@ func (v *view) byService() (services []string, of map[string][]*release.Replica)
 	return slices.Sorted(maps.Keys(of)), of
 }
 
-// replicaLines has a line for each service: a glyph for each replica, and how many are in which condition.
+// replicaLines has a line for each service: a glyph for each replica, and how many are in which condition; apart from those, the
+// ones that make way for them.
 func (v *view) replicaLines(o Output) []string {
 	services, of := v.byService()
 	if len(services) == 0 {
@@ -97,10 +98,46 @@ func (v *view) replicaLines(o Output) []string {
 	}
 	lines := []string{""}
 	for _, service := range services {
-		lines = append(lines, "  "+pad(Clean(service), width)+"  "+replicaGlyphs(o, of[service])+"  "+
-			o.Paint(Dim, conditions(of[service])))
+		line := "  " + pad(Clean(service), width)
+		stay, old := v.replaced(of[service])
+		for _, part := range []struct {
+			replicas  []*release.Replica
+			condition func(*release.Replica) string
+		}{{stay, condition}, {old, oldCondition}} {
+			if len(part.replicas) > 0 {
+				line += "  " + replicaGlyphs(o, part.replicas) + "  " + o.Paint(Dim, conditions(part.replicas, part.condition))
+			}
+		}
+		lines = append(lines, line)
 	}
 	return lines
+}
+
+// stopOf is the operation that stops a replica, nil where it stays.
+func (v *view) stopOf(r *release.Replica) *step { return v.byKey["rollout:stop "+r.ID] }
+
+// replaced parts those of a service's replicas that make way for new ones from the others.
+func (v *view) replaced(replicas []*release.Replica) (stay, old []*release.Replica) {
+	isNew := func(r *release.Replica) bool { return v.deployment != nil && r.Deployment == v.deployment.Number }
+	if !slices.ContainsFunc(replicas, isNew) {
+		return replicas, nil
+	}
+	for _, r := range replicas {
+		if isNew(r) || v.stopOf(r) == nil {
+			stay = append(stay, r)
+		} else {
+			old = append(old, r)
+		}
+	}
+	return stay, old
+}
+
+// oldCondition is the condition of a replica that makes way.
+func oldCondition(r *release.Replica) string {
+	if conditionTone(r) == Good {
+		return "old"
+	}
+	return "old " + condition(r)
 }
 
 // maxGlyphs is how many replicas are drawn; more are only counted.
@@ -122,7 +159,7 @@ func replicaGlyphs(o Output, replicas []*release.Replica) string {
 }
 
 // conditions counts: "2 healthy, 1 starting".
-func conditions(replicas []*release.Replica) string {
+func conditions(replicas []*release.Replica, condition func(*release.Replica) string) string {
 	var order []string
 	n := map[string]int{}
 	for _, r := range replicas {

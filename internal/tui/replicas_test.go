@@ -3,6 +3,7 @@ package tui
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -29,4 +30,26 @@ func TestPlainOutputTellsOfOldReplicasOnlyWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrote(t, &out, "deploy  as #2\n[web-1] created\n[web-1] healthy\n[web-1] unhealthy\n[#2] stop web-1\n")
+}
+
+func TestReplicasThatMakeWayStandApart(t *testing.T) {
+	v := newView(time.Now())
+	apply := func(e event.Event) { v.apply(e, time.Now()) }
+	replica := func(id string, deployment, index int, health release.HealthState) {
+		apply(event.Event{Replica: &release.Replica{
+			ID: id, Service: "web", Index: index, Deployment: deployment, State: release.StateRunning, Health: health,
+		}})
+	}
+	apply(event.Event{Plan: &event.Plan{Operations: []event.Operation{{Key: "stop a"}, {Key: "stop b"}}}})
+	apply(event.Event{Deployment: &release.Deployment{Number: 2, Cause: release.CauseUp, Result: release.Running}})
+	replica("a", 1, 1, release.HealthHealthy)
+	replica("b", 1, 2, release.HealthUnhealthy)
+	replica("c", 1, 3, release.HealthHealthy)
+	if got, want := v.replicaLines(Output{})[1], "  web  ●●●  2 healthy, 1 unhealthy"; got != want { // none is there yet that they make way for
+		t.Errorf("it shows %q, not %q", got, want)
+	}
+	replica("d", 2, 1, release.HealthStarting)
+	if got, want := v.replicaLines(Output{})[1], "  web  ◐●  1 starting, 1 healthy  ●●  1 old, 1 old unhealthy"; got != want {
+		t.Errorf("it shows %q, not %q", got, want)
+	}
 }
