@@ -84,6 +84,16 @@ takes 92 columns
 	}
 }
 
+func TestAnEmptyColumnIsNotMissed(t *testing.T) {
+	table := NewTable("service", "volumes", "variables").Spare("variables", "volumes")
+	table.Add(Text("web"), Text("data"), Text(""))
+	var b bytes.Buffer
+	if err := table.Write(Output{Writer: &b, Width: 18}); err != nil {
+		t.Fatal(err)
+	}
+	wrote(t, &b, "service  volumes\nweb      data\n")
+}
+
 func TestLinesBreakBetweenWordsAndStandFurtherIn(t *testing.T) {
 	var out bytes.Buffer
 	o := Output{Writer: &out, Width: 20}

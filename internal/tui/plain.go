@@ -33,6 +33,9 @@ type plain struct {
 
 func newPlain(o Options) *plain {
 	p := &plain{Options: o, out: Output{Writer: o.Out, Color: o.Color == ColorAlways}, view: newView(time.Now())}
+	if IsTerminal(o.Out) { // a dumb one, or one whose user wants it plain
+		p.out.Width, _ = sizeOf(o.Out)
+	}
 	p.timer = time.AfterFunc(patience, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -1,12 +1,15 @@
 package tui
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -89,5 +92,31 @@ func TestLiveViewOnARealTerminal(t *testing.T) {
 	got := string(buf[:n])
 	if !strings.Contains(got, "warning: mind the gap") || !strings.HasPrefix(got, frameBegin) || !strings.HasSuffix(got, frameEnd) {
 		t.Errorf("the terminal received %q", got)
+	}
+}
+
+func TestPlainLinesOfASummaryFitTheTerminal(t *testing.T) {
+	person, program := openPTY(t)
+	r := New(Options{Out: program, Err: program, Mode: Plain})
+	for _, name := range []string{"builder", "unit"} {
+		r.Emit(event.Event{Step: &event.Step{Key: "stage:" + name, State: event.Failed, Error: strings.Repeat("no reason ", 9), Took: time.Second}})
+	}
+	_ = r.Close(nil)
+	if _, err := program.WriteString("\x04"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := bufio.NewReader(person).ReadString('\x04')
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, summary, _ := strings.Cut(strings.TrimSuffix(got, "\r\n\x04"), "\r\n\r\n")
+	rows := strings.Split(summary, "\r\n")
+	if len(rows) != 3 {
+		t.Fatalf("it says %q", rows)
+	}
+	for _, row := range rows[:2] {
+		if w := ansi.StringWidth(row); w > 60 || !strings.HasSuffix(row, "1.0 s") {
+			t.Errorf("a row of %d columns: %q", w, row)
+		}
 	}
 }

@@ -156,6 +156,11 @@ func (t *Table) fit(natural []int, limit int) layout {
 			l.widths[i], l.below = leftOut, append(l.below, i)
 		}
 	}
+	for _, heading := range t.spare { // an empty one is not missed
+		if i := slices.Index(t.header, heading); l.gives(i, limit) && t.empty(i) {
+			l.widths[i] = leftOut
+		}
+	}
 	for _, heading := range t.spare {
 		if i := slices.Index(t.header, heading); l.gives(i, limit) {
 			l.widths[i], l.spared = leftOut, append(l.spared, heading)
@@ -173,7 +178,11 @@ func (t *Table) fit(natural []int, limit int) layout {
 
 // gives reports whether a column has to go and can.
 func (l layout) gives(column, limit int) bool {
-	return column >= 0 && column < len(l.widths) && total(l.widths) > limit
+	return column >= 0 && column < len(l.widths) && l.widths[column] != leftOut && total(l.widths) > limit
+}
+
+func (t *Table) empty(column int) bool {
+	return !slices.ContainsFunc(t.rows, func(row []Cell) bool { return column < len(row) && row[column].Text != "" })
 }
 
 // widest is the widest column that can still be cut, or -1.

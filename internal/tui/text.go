@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -85,7 +86,7 @@ func wrap(text string, width int) []string {
 	}
 	var lines []string
 	line, used := "", 0
-	for i, word := range strings.Split(text, " ") {
+	for i, word := range wordsOf(text) {
 		w := ansi.StringWidth(word)
 		switch {
 		case i == 0:
@@ -98,6 +99,24 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return append(lines, line)
+}
+
+var (
+	endsInDigit = regexp.MustCompile(`[0-9]$`)
+	isUnit      = regexp.MustCompile(`^(ms|s|min|h|k?B|[MGT]B)([^0-9A-Za-z]|$)`)
+)
+
+// wordsOf are what is between the blanks of a text; a number and its unit are one word.
+func wordsOf(text string) []string {
+	var words []string
+	for word := range strings.SplitSeq(text, " ") {
+		if last := len(words) - 1; last >= 0 && isUnit.MatchString(word) && endsInDigit.MatchString(words[last]) {
+			words[last] += " " + word
+		} else {
+			words = append(words, word)
+		}
+	}
+	return words
 }
 
 // pad fills text up with blanks to a number of columns.

@@ -59,3 +59,11 @@ func TestADownIsNoDeploy(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+func TestANumberKeepsItsUnit(t *testing.T) {
+	got := wrap("builder 1.7 s (line 9), then 3 min 12 s, then 12 MB, of 3 services", 10)
+	want := []string{"builder", "1.7 s", "(line 9),", "then 3 min", "12 s, then", "12 MB, of", "3 services"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
