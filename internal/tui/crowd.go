@@ -65,7 +65,7 @@ func (c *crowd) fail(steps []*step, most int) []*step {
 	return slices.Clone(c.failed[:min(len(c.failed), most)])
 }
 
-// run gives places to what runs, those that started first before others.
+// run gives places to what runs.
 func (c *crowd) run(steps []*step, most int, now time.Time) {
 	in := map[*step]bool{}
 	for _, s := range steps {
@@ -76,16 +76,35 @@ func (c *crowd) run(steps []*step, most int, now time.Time) {
 		in[p.step] = false // it has one
 	}
 	starting := slices.DeleteFunc(slices.Clone(steps), func(s *step) bool { return !in[s] || !s.works() })
-	slices.SortStableFunc(starting, func(a, b *step) int { return a.started.Compare(b.started) })
-	for _, s := range starting {
-		switch i := c.vacant(); {
-		case i >= 0:
+	for _, s := range earliest(starting, most-c.needed()) {
+		if i := c.vacant(); i >= 0 {
 			c.places[i].step = s
-		case len(c.places) < most:
+		} else {
 			c.places = append(c.places, place{step: s})
 		}
 	}
 	c.giveBack(most, now)
+}
+
+// earliest are those of the steps that started first, so many of them, in their order.
+func earliest(steps []*step, most int) []*step {
+	if len(steps) <= most {
+		return steps
+	}
+	byStart := slices.Clone(steps)
+	slices.SortStableFunc(byStart, func(a, b *step) int { return a.started.Compare(b.started) })
+	byStart = byStart[:max(0, most)]
+	return slices.DeleteFunc(steps, func(s *step) bool { return !slices.Contains(byStart, s) })
+}
+
+// needed counts the places of steps that are at something.
+func (c *crowd) needed() (n int) {
+	for _, p := range c.places {
+		if p.step.works() {
+			n++
+		}
+	}
+	return n
 }
 
 // vacant is the first place that can be taken over, -1 if all are needed: of a step that has ended, else of one that waits.
@@ -99,14 +118,8 @@ func (c *crowd) vacant() int {
 // giveBack leaves places away for which there is no room, and those that have not been needed for a while.
 func (c *crowd) giveBack(most int, now time.Time) {
 	vacant := func(p place) bool { return !p.step.works() }
-	needed := 0
-	for _, p := range c.places {
-		if !vacant(p) {
-			needed++
-		}
-	}
 	switch {
-	case 2*needed >= len(c.places):
+	case 2*c.needed() >= len(c.places):
 		c.idle = time.Time{}
 	case c.idle.IsZero():
 		c.idle = now

@@ -137,3 +137,23 @@ func TestInACrowdAStageThatWaitsForItsTurnHasNoRow(t *testing.T) {
 		t.Errorf("it shows:\n%s", strings.Join(frame, "\n"))
 	}
 }
+
+func TestInACrowdWhatStartsTogetherIsInTheOrderOfTheGraph(t *testing.T) {
+	c := newCrowded(100)
+	for _, i := range []int{5, 3, 9} {
+		c.instruction(i, event.Started)
+		c.now = c.now.Add(time.Millisecond)
+	}
+	frame := c.look(24)
+	if at(frame, 3) != 0 || at(frame, 5) != 1 || at(frame, 9) != 2 {
+		t.Errorf("it shows:\n%s", strings.Join(frame, "\n"))
+	}
+	other := newCrowded(100)
+	for _, i := range []int{5, 9, 3} {
+		other.instruction(i, event.Started)
+		other.now = other.now.Add(time.Millisecond)
+	}
+	if frame := other.look(5); at(frame, 5) != 0 || at(frame, 9) != 1 { // for two there is room
+		t.Errorf("it shows:\n%s", strings.Join(frame, "\n"))
+	}
+}
