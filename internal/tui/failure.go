@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -32,40 +33,58 @@ func failureLog(o Output, s *step, err error) []string {
 	return lines
 }
 
-// goingOn names the checks that run on although another one has failed.
-func (v *view) goingOn(failed *step) []string {
-	if failed.Role != checkRole {
-		return nil
-	}
+// goingOn names the checks that run on although one has failed.
+func (v *view) goingOn() []string {
 	var names []string
 	for _, s := range v.steps {
-		if s != failed && s.Role == checkRole && s.state == event.Started && s.running() != nil {
+		if s.Role == checkRole && s.state == event.Started && s.running() != nil {
 			names = append(names, Clean(s.Name))
 		}
 	}
 	return names
 }
 
+// goesOnAfter is how long after the last failure it is said that checks go on.
+const goesOnAfter = 3 * time.Second
+
 // beside are the lines about a check that failed while others run, for which there may be no end to wait: the end of its log, if that
-// does not stand right above, and how to go on.
+// does not stand right above.
 func (p *plain) beside(s *step) []string {
-	names := p.view.goingOn(s)
-	if len(names) == 0 {
+	if s.Role != checkRole || len(p.view.goingOn()) == 0 {
+		return nil
+	}
+	if p.goesOn == nil {
+		p.goesOn = time.AfterFunc(goesOnAfter, p.tellGoingOn)
+	}
+	p.goesOn.Reset(goesOnAfter)
+	end := s.log.last(tailFailed)
+	if p.writer == s.Key && p.alone >= len(end) {
 		return nil
 	}
 	var lines []string
-	end := s.log.last(tailFailed)
-	if p.writer == s.Key && p.alone >= len(end) {
-		end = nil
-	}
 	for _, line := range end {
 		lines = append(lines, "["+Clean(s.Name)+"] │ "+Clean(line))
 	}
-	goes := " goes on; Ctrl-C ends it"
-	if len(names) > 1 {
-		goes = " go on; Ctrl-C ends them"
+	return lines
+}
+
+// tellGoingOn says what the end is waited for, and how not to.
+func (p *plain) tellGoingOn() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	names := p.view.goingOn()
+	if p.closed || len(names) == 0 {
+		return
 	}
-	return append(lines, "["+Clean(s.Name)+"] "+listed(names, 3)+goes)
+	failed := p.view.where(func(s *step) bool { return s.Role == checkRole && s.state == event.Failed })
+	text := Count(len(failed), "check") + " failed; " + listed(names, 3)
+	if len(names) == 1 {
+		text += " goes on: Ctrl-C ends it"
+	} else {
+		text += " go on: Ctrl-C ends them"
+	}
+	p.held = append(p.held, text)
+	p.release()
 }
 
 // wrote notes whose line of log is written.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 )
@@ -33,16 +35,16 @@ func TestAFailureIsToldWhileOtherChecksGoOn(t *testing.T) {
 	}{
 		"its log stands above": {
 			events: []event.Event{says("hangs", "waiting"), says("bad", "no good"), failed},
-			want:   "[bad] no good\n[bad] failed after <1 ms: exit code 3\n[bad] hangs goes on; Ctrl-C ends it\n",
+			want:   "[bad] no good\n[bad] failed after <1 ms: exit code 3\n1 check failed; hangs goes on: Ctrl-C ends it\n",
 		},
 		"another log stands between": {
 			events: []event.Event{says("bad", "no good"), says("hangs", "waiting"), failed},
-			want:   "[hangs] waiting\n[bad] failed after <1 ms: exit code 3\n[bad] │ no good\n[bad] hangs goes on; Ctrl-C ends it\n",
+			want:   "[hangs] waiting\n[bad] failed after <1 ms: exit code 3\n[bad] │ no good\n1 check failed; hangs goes on: Ctrl-C ends it\n",
 		},
 		"quiet": {
 			quiet:  true,
 			events: []event.Event{says("bad", "no good"), failed},
-			want:   "[bad] failed after <1 ms: exit code 3\n[bad] │ no good\n[bad] hangs goes on; Ctrl-C ends it\n",
+			want:   "[bad] failed after <1 ms: exit code 3\n[bad] │ no good\n1 check failed; hangs goes on: Ctrl-C ends it\n",
 		},
 		"an image that fails ends the rest": {
 			events: []event.Event{is("web", event.Failed, "exit code 3")},
@@ -50,15 +52,19 @@ func TestAFailureIsToldWhileOtherChecksGoOn(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			p := newPlain(Options{Out: &out, Quiet: tc.quiet})
-			defer p.Close(nil)
-			for _, e := range append(append([]event.Event{}, begun...), tc.events...) {
-				p.Emit(e)
-			}
-			if !strings.HasSuffix(out.String(), tc.want) {
-				t.Errorf("want at the end:\n%s\ngot:\n%s", tc.want, out.String())
-			}
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				p := newPlain(Options{Out: &out, Quiet: tc.quiet})
+				defer p.Close(nil)
+				for _, e := range append(append([]event.Event{}, begun...), tc.events...) {
+					p.Emit(e)
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if !strings.HasSuffix(out.String(), tc.want) {
+					t.Errorf("want at the end:\n%s\ngot:\n%s", tc.want, out.String())
+				}
+			})
 		})
 	}
 }

@@ -29,6 +29,7 @@ type plain struct {
 	// The step whose log was written last, and how many lines of it since anything of another one's was.
 	writer string
 	alone  int
+	goesOn *time.Timer // tells of checks that go on when one has failed
 }
 
 func newPlain(o Options) *plain {
@@ -98,7 +99,7 @@ func (p *plain) lines(e event.Event, was earlier) []string {
 		return lines
 	case p.Quiet && e.Plan != nil:
 		return planWarnings(p.out, *e.Plan)
-	case p.Quiet && e.Step != nil && e.Step.State == event.Failed && len(p.view.goingOn(p.view.step(e.Step.Key))) > 0:
+	case p.Quiet && e.Step != nil && e.Step.State == event.Failed && p.view.step(e.Step.Key).Role == checkRole && len(p.view.goingOn()) > 0:
 		return p.stepLines(*e.Step, was)
 	case p.Quiet:
 		return nil
@@ -250,6 +251,9 @@ func (p *plain) Close(err error) error {
 	if !p.closed {
 		p.closed = true
 		p.timer.Stop()
+		if p.goesOn != nil {
+			p.goesOn.Stop()
+		}
 		p.result = p.finish(err)
 	}
 	return p.result
