@@ -186,9 +186,9 @@ type making struct {
 	bases      []release.Base
 	pins       map[string]release.Image
 	configs    map[release.Digest]dockerspec.DockerOCIImage
-	steps      map[string]release.StepRun // by key
-	made       map[string]cause.Made      // by step
-	failed     []*release.UserError       // checks, of each Dockerfile where one did
+	steps      map[string]release.StepRun    // by key
+	made       map[string]cause.Made         // by step
+	failed     map[string]*release.UserError // checks, of each Dockerfile where one did, by its key
 	spans      []release.Span
 }
 
@@ -201,6 +201,7 @@ func newMaking(p *Pipeline, in Input) *making {
 		configs:    map[release.Digest]dockerspec.DockerOCIImage{},
 		steps:      map[string]release.StepRun{},
 		made:       map[string]cause.Made{},
+		failed:     map[string]*release.UserError{},
 	}
 }
 
@@ -217,7 +218,7 @@ func (m *making) build(ctx context.Context, req build.Request, stop func(), sink
 		m.spans = append(m.spans, result.Spans...)
 	}
 	if u, ok := errors.AsType[*release.UserError](err); ok && u.Kind == release.KindCheck {
-		m.failed = append(m.failed, u)
+		m.failed[req.Key] = u
 		stop()
 		return nil
 	}
@@ -241,15 +242,17 @@ func (m *making) failure(err error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	u, explained := errors.AsType[*release.UserError](err)
-	switch {
-	case len(m.failed) == 0, err != nil && !explained:
+	if len(m.failed) == 0 || err != nil && !explained {
 		return err
-	case explained && u.Kind != release.KindBuild && u.Kind != release.KindNotFound:
-		return err // it was stopped
-	case explained:
-		return build.Joined(append(m.failed, u))
 	}
-	return build.Joined(m.failed)
+	var all []*release.UserError
+	for _, key := range slices.Sorted(maps.Keys(m.failed)) {
+		all = append(all, m.failed[key])
+	}
+	if explained && u.Kind != release.KindInterrupted { // else it was stopped after they had failed
+		all = append(all, u)
+	}
+	return build.Joined(all)
 }
 
 // pull brings in the image that a reference stands for: the one it stood for before, unless it is to be looked up again.

@@ -83,3 +83,22 @@ func TestACheckThatFailsStopsTheOtherBuilds(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestACheckThatFailedIsToldBesideWhatEndedAnotherBuild(t *testing.T) {
+	p := twoServices(t)
+	failed := &release.UserError{Kind: release.KindCheck, Err: errors.New("check test: RUN false exited with code 1")}
+	for kind, want := range map[release.Kind]release.Kind{
+		release.KindInterrupted: release.KindCheck,
+		release.KindBuild:       release.KindBuild,
+		release.KindDenied:      release.KindDenied,
+	} {
+		other := &release.UserError{Kind: kind, Err: errors.New("the other")}
+		err := builds{
+			"api.Dockerfile": func(context.Context, build.Request) error { return failed },
+			"web.Dockerfile": func(context.Context, build.Request) error { return other },
+		}.make(t.Context(), p)
+		if release.KindOf(err) != want || !errors.Is(err, failed) || errors.Is(err, other) != (want == kind) {
+			t.Errorf("%s: %s: %v", kind, release.KindOf(err), err)
+		}
+	}
+}
