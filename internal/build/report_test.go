@@ -300,6 +300,33 @@ func TestReportsThatThereIsNoRoomFor(t *testing.T) {
 	}
 }
 
+func TestReportsThatCannotBeReadWholeAreNamed(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{
+		"Dockerfile":    "FROM busybox AS test\nCOPY r /r\n",
+		"r/a/cut.xml":   strings.TrimSuffix(failing, "</testcase></testsuite>"),
+		"r/empty.xml":   "",
+		"r/empty.log":   "",
+		"r/whole.xml":   passing,
+		"r/cut.json":    `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pa`,
+		"r/z/says.xml":  `<testsuite tests="1" failures="1"><testcase name="TestB"/></testsuite>`,
+		"r/z/says2.xml": `<testsuite tests="1" failures="1"><testcase name="TestC"/></testsuite>`,
+	})
+	_, rec := y.build(t, y.checking(t, dir, map[string][]string{"test": {"/r"}}, "test"))
+	want := []string{
+		"reports of test: a/cut.xml: JUnit XML, broken off",
+		"reports of test: cut.json: go test -json, broken off",
+		"reports of test: empty.xml: is empty",
+		"reports of test: more files that could not be read whole: 2",
+	}
+	if diff := cmp.Diff(want, rec.messages()); diff != "" {
+		t.Error(diff)
+	}
+	if step := rec.end(t, "stage:test"); step.Tests == nil || *step.Tests != (release.Tests{Total: 7, Failed: 1}) {
+		t.Errorf("ended as %+v", step.Tests)
+	}
+}
+
 // goTest is a RUN that writes what go test -json does.
 const goTest = `RUN echo '{"Action":"pass","Package":"p","Test":"TestA"}'; echo '{"Action":"%s","Package":"p","Test":"TestB"}'; `
 

@@ -265,12 +265,15 @@ func (f *reportFiles) sumUp(tell func(name string, err error)) report.Summary {
 		tests, err := report.Read(file)
 		file.Close()
 		sum.Add(tests)
-		if err != nil {
+		if err != nil && (!errors.Is(err, report.ErrEmpty) || namesReport(name)) {
 			tell(name, err)
 		}
 	}
 	return sum
 }
+
+// namesReport reports whether a file is called as one that tests are told in, so that there should be something in it.
+func namesReport(name string) bool { return slices.Contains([]string{".xml", ".json"}, path.Ext(name)) }
 
 // Open is asked by the session for what it sends.
 func (f *reportFiles) Open(name string) (io.ReadCloser, error) { return f.root.Open(f.files[name].at) }

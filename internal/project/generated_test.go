@@ -177,7 +177,9 @@ A check without ` + "`timeout`" + ` may take any time. While one hangs, the end 
 failed: that is told at once, and Ctrl-C ends the rest.
 
 JUnit XML and what ` + "`go test -json`" + ` writes are summed up, found by their content: "142 tests, 2 failed: TestParse, TestRead". Where no report
-says anything of tests, ` + "`go test -json`" + ` on the check's standard output counts; the log shows it as ` + "`go test -v`" + ` would write it.
+says anything of tests, ` + "`go test -json`" + ` on the check's standard output counts; the log shows what counts as ` + "`go test -v`" + ` would write it,
+and all else as it is. Test cases count, and what the attributes of JUnit XML say of them only where there are none. A report that is
+empty, broken off, or says that tests failed and not which, is a warning that names it; what it has counts. UTF-16 is read as well.
 `
 
 func writeKeys(b *bytes.Buffer, s *shape, schema map[string]any, prefix string) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 )
@@ -20,11 +21,26 @@ type GoTest struct {
 	tooLong bool
 }
 
-// testEvent is a line of go test -json, as far as it counts; see go doc test2json.
+// testEvent is a line of go test -json; see go doc test2json.
 type testEvent struct {
-	Action  string
-	Package string
-	Test    string
+	Action     string
+	Package    string
+	ImportPath string // of what is built
+	Test       string
+	Output     string
+}
+
+// actions are those of go test -json.
+var actions = []string{
+	"start", "run", "pause", "cont", "pass", "bench", "fail", "output", "skip", "attr", "artifacts", "build-output", "build-fail",
+}
+
+// parseTestEvent reports whether a line is one of go test -json, all of it. What a test writes is within such a line, and makes none.
+func parseTestEvent(line []byte) (e testEvent, ok bool) {
+	if !bytes.HasPrefix(line, []byte("{")) || !bytes.Contains(line, []byte(`"Action"`)) || json.Unmarshal(line, &e) != nil {
+		return testEvent{}, false
+	}
+	return e, slices.Contains(actions, e.Action) && e.Package+e.ImportPath != ""
 }
 
 // Write takes in what comes next. It never fails.
@@ -70,8 +86,8 @@ func (g *GoTest) take(line []byte) bool {
 	if bytes.Contains(line, []byte(`"Action":"output"`)) {
 		return true
 	}
-	var e testEvent
-	if json.Unmarshal(line, &e) != nil || e.Action == "" {
+	e, ok := parseTestEvent(line)
+	if !ok {
 		return false
 	}
 	switch {
@@ -120,5 +136,8 @@ func readGoTest(in *bufio.Reader) (Summary, error) {
 		return Summary{}, nil
 	}
 	_, err = io.Copy(&g, in)
+	if err == nil && len(g.line) > 0 && !json.Valid(g.line) {
+		err = fmt.Errorf("go test -json, %w", ErrBroken)
+	}
 	return g.Summary(), err
 }

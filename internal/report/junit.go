@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"strconv"
+
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // readJUnit counts the test cases of JUnit XML, in which everybody agrees on testcase, failure, error and skipped, and on little
@@ -13,12 +16,16 @@ import (
 func readJUnit(in io.ByteReader) (Summary, error) {
 	var s Summary
 	var test testCase
+	var said claim
 	for open, tags := 0, (tags{in: in}); ; {
 		tag, err := tags.next()
 		switch {
 		case errors.Is(err, io.EOF) && open == 0:
-			return s, nil
+			return said.settle(s)
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			if test.failed { // of one that has not, nobody knows
+				test.end("testcase", &s)
+			}
 			return s, fmt.Errorf("JUnit XML, %w", ErrBroken)
 		case err != nil:
 			return s, fmt.Errorf("read JUnit XML: %w", err)
@@ -30,16 +37,59 @@ func readJUnit(in io.ByteReader) (Summary, error) {
 		if !ends {
 			open++
 			test.begin(name, tag)
+			said.begin(name, open, tag)
 		}
 		if ends || tag.isWhole() {
 			open--
 			test.end(name, &s)
+			said.end(open)
 		}
 	}
 }
 
+// claim is what a report says of itself in attributes. It counts where there are no test cases: programs do not agree on what it counts.
+type claim struct {
+	release.Tests
+	depth int // of the element that has said it; 0: none, or it has ended
+}
+
+func (c *claim) begin(element string, depth int, t tag) {
+	if c.depth > 0 || element != "testsuites" && element != "testsuite" {
+		return
+	}
+	total, err := strconv.ParseUint(t.attribute("tests"), 10, 31)
+	if err != nil {
+		return
+	}
+	c.depth = depth
+	c.Total += int(total)
+	for name, n := range map[string]*int{"failures": &c.Failed, "errors": &c.Failed, "skipped": &c.Skipped} {
+		if said, err := strconv.ParseUint(t.attribute(name), 10, 31); err == nil {
+			*n += int(said)
+		}
+	}
+}
+
+func (c *claim) end(depth int) {
+	if depth < c.depth {
+		c.depth = 0
+	}
+}
+
+// settle is the summary of a whole report.
+func (c *claim) settle(s Summary) (Summary, error) {
+	switch {
+	case s.Total == 0:
+		s.Tests = release.Tests{Total: c.Total, Failed: min(c.Failed, c.Total), Skipped: min(c.Skipped, c.Total)}
+	case s.Failed == 0 && c.Failed > 0:
+		return s, fmt.Errorf("JUnit XML that %w", ErrContradicts)
+	}
+	return s, nil
+}
+
 // testCase is the one that is being read.
 type testCase struct {
+	open            bool
 	name            string
 	failed, skipped bool
 }
@@ -47,12 +97,12 @@ type testCase struct {
 func (t *testCase) begin(element string, at tag) {
 	switch element {
 	case "testcase":
-		*t = testCase{name: at.attribute("name")}
+		*t = testCase{open: true, name: at.attribute("name")}
 		if t.name == "" {
 			t.name = at.attribute("classname")
 		}
 	case "failure", "error":
-		t.failed = true
+		t.failed = t.open
 	case "skipped":
 		t.skipped = true
 	}
@@ -69,6 +119,7 @@ func (t *testCase) end(element string, s *Summary) {
 	case t.skipped:
 		s.Skipped++
 	}
+	*t = testCase{}
 }
 
 // tag is one, without its angle brackets.

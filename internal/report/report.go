@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode"
 
+	utf16 "golang.org/x/text/encoding/unicode"
+
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -31,6 +33,12 @@ const (
 
 // ErrBroken is the error of a report that ends where it should not, as that of a program that was killed.
 var ErrBroken = errors.New("broken off")
+
+// ErrContradicts is the error of a report whose test cases are not what it says of itself.
+var ErrContradicts = errors.New("says that tests failed, and has no test case that did")
+
+// ErrEmpty is the error of a file that has nothing in it, which may be none of a report.
+var ErrEmpty = errors.New("is empty")
 
 // Add adds the tests of another summary.
 func (s *Summary) Add(other Summary) {
@@ -59,9 +67,14 @@ func (s *Summary) name(name string) {
 // Read sums up a file. One that is no report of tests has none, and is no error.
 func Read(file io.Reader) (Summary, error) {
 	in := bufio.NewReaderSize(file, maxLine)
+	if start, _ := in.Peek(2); len(start) == 2 {
+		if order, is := utf16Order(start); is {
+			in = bufio.NewReaderSize(utf16.UTF16(order, utf16.UseBOM).NewDecoder().Reader(in), maxLine)
+		}
+	}
 	switch first, err := firstByte(in); {
 	case errors.Is(err, io.EOF):
-		return Summary{}, nil
+		return Summary{}, ErrEmpty
 	case err != nil:
 		return Summary{}, fmt.Errorf("read report: %w", err)
 	case first == '<':
@@ -70,6 +83,17 @@ func Read(file io.Reader) (Summary, error) {
 		return readGoTest(in)
 	}
 	return Summary{}, nil
+}
+
+// utf16Order reports whether a text that begins so is UTF-16, as programs of Windows write it, and in which order its bytes are.
+func utf16Order(start []byte) (order utf16.Endianness, is bool) {
+	switch {
+	case start[0] == 0xff && start[1] == 0xfe, start[0] != 0 && start[1] == 0:
+		return utf16.LittleEndian, true
+	case start[0] == 0xfe && start[1] == 0xff, start[0] == 0 && start[1] != 0:
+		return utf16.BigEndian, true
+	}
+	return order, false
 }
 
 // firstByte is what a text begins with, behind a byte order mark and space.
@@ -121,9 +145,12 @@ func (s Summary) String() string {
 		text += fmt.Sprintf(", %d skipped", s.Skipped)
 	}
 	if s.Failed > 0 {
-		text += fmt.Sprintf(", %d failed: %s", s.Failed, strings.Join(s.Failures, ", "))
+		text += fmt.Sprintf(", %d failed", s.Failed)
 	}
-	if more := s.Failed - len(s.Failures); more > 0 {
+	if len(s.Failures) > 0 {
+		text += ": " + strings.Join(s.Failures, ", ")
+	}
+	if more := s.Failed - len(s.Failures); more > 0 && len(s.Failures) > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,6 +53,51 @@ func TestReports(t *testing.T) {
 			want: report.Summary{Tests: release.Tests{Total: 2, Failed: 1}, Failures: []string{"b"}},
 			err:  report.ErrBroken,
 		},
+		"JUnit that says something else of itself": {
+			file: `<testsuites tests="5" failures="1"><testsuite tests="7"><testcase name="a"/><testcase name="b"><failure/></testcase></testsuite></testsuites>`,
+			want: report.Summary{Tests: release.Tests{Total: 2, Failed: 1}, Failures: []string{"b"}},
+		},
+		"JUnit that says that tests failed, and not which": {
+			file: `<testsuite tests="2" errors="1"><testcase name="a"/><testcase name="b"/></testsuite>`,
+			want: report.Summary{Tests: release.Tests{Total: 2}},
+			err:  report.ErrContradicts,
+		},
+		"JUnit without test cases": {
+			file: `<testsuites><testsuite tests="4" failures="1" errors="1"><testsuite tests="4"/></testsuite><testsuite tests="3" skipped="2"/><testsuite tests="-1"/></testsuites>`,
+			want: report.Summary{Tests: release.Tests{Total: 7, Failed: 2, Skipped: 2}},
+		},
+		"JUnit in UTF-16": {
+			file: "\xff\xfe" + wide("<?xml version='1.0' encoding='UTF-16'?><testsuite><testcase name='ä'><failure/></testcase></testsuite>", binary.LittleEndian),
+			want: report.Summary{Tests: release.Tests{Total: 1, Failed: 1}, Failures: []string{"ä"}},
+		},
+		"JUnit in UTF-16 without a mark, broken off": {
+			file: wide("<testsuite><testcase name='a'/><testcase", binary.BigEndian),
+			want: report.Summary{Tests: release.Tests{Total: 1}},
+			err:  report.ErrBroken,
+		},
+		"go test -json in UTF-16": {
+			file: wide(`{"Action":"pass","Package":"p","Test":"TestA"}`+"\n", binary.LittleEndian),
+			want: report.Summary{Tests: release.Tests{Total: 1}},
+		},
+		"go test -json that is broken off": {
+			file: `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"fail","Pack`,
+			want: report.Summary{Tests: release.Tests{Total: 1}},
+			err:  report.ErrBroken,
+		},
+		"go test -json with lines that are none": {
+			file: `{"Action":"start","Package":"p"}
+text {"Action":"fail","Package":"p","Test":"TestText"}
+{"Action":"lunch","Package":"p","Test":"TestLunch"}
+{"Action": "output", "Package": "p", "Test": "TestA", "Output": "{\"Action\":\"fail\",\"Package\":\"p\",\"Test\":\"TestForged\"}\n"}
+{"Action":"pass","Package":"p","Test":"TestA"} and more
+{"Action":"pass","Package":"p","Test":"TestB"}`,
+			want: report.Summary{Tests: release.Tests{Total: 1}},
+		},
+		"JUnit that is broken off in a test that has failed": {
+			file: `<testsuites><testsuite><testcase name="a"/><testcase name="b"><failure>expected`,
+			want: report.Summary{Tests: release.Tests{Total: 2, Failed: 1}, Failures: []string{"b"}},
+			err:  report.ErrBroken,
+		},
 		"other XML": {file: `<coverage><testcase name="a"/></coverage>`},
 		"HTML":      {file: `<!DOCTYPE html><html><testsuite><testcase></testcase></testsuite></html>`},
 		"go test -json": {
@@ -71,7 +118,7 @@ func TestReports(t *testing.T) {
 		},
 		"other JSON": {file: `{"tests": 3}` + "\n" + `{"Action":"fail","Package":"p","Test":"TestA"}`},
 		"text":       {file: "PASS\nok p 0.1s\n"},
-		"nothing":    {file: " \n"},
+		"nothing":    {file: " \n", err: report.ErrEmpty},
 		"binary":     {file: "\x00\x01<testsuite>"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +131,15 @@ func TestReports(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wide is a text in UTF-16.
+func wide(text string, order binary.AppendByteOrder) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		b = order.AppendUint16(b, unit)
+	}
+	return string(b)
 }
 
 func TestNoMoreNamesThanPeopleRead(t *testing.T) {
@@ -117,6 +173,7 @@ func TestSummariesRead(t *testing.T) {
 	for want, s := range map[string]report.Summary{
 		"1 test":               {Tests: release.Tests{Total: 1}},
 		"142 tests, 1 skipped": {Tests: release.Tests{Total: 142, Skipped: 1}},
+		"142 tests, 3 failed":  {Tests: release.Tests{Total: 142, Failed: 3}},
 		"142 tests, 3 failed: TestParse, TestRead and 1 more": {Tests: release.Tests{Total: 142, Failed: 3}, Failures: []string{"TestParse", "TestRead"}},
 	} {
 		if got := s.String(); got != want {
