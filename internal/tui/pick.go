@@ -84,3 +84,8 @@ func unpicked(all []merit, picked []bool) string {
 	}
 	return "and " + itoa(rest) + " more, none over " + Duration(most)
 }
+
+// onPath reports whether the end waited for a step.
+func onPath(times release.Times, key string) bool {
+	return slices.ContainsFunc(times.Path, func(l release.Leg) bool { return l.Step == key })
+}

@@ -30,6 +30,7 @@ type Table struct {
 	whole  map[string]bool // headings of columns that are never cut
 	rows   [][]Cell
 	notes  map[int][]string // by row, below it
+	marks  [][2]string      // headings, and what the marks in their columns mean
 }
 
 const (
@@ -77,6 +78,12 @@ func (t *Table) Note(text string) {
 	t.notes[row] = append(t.notes[row], cleanLines(text)...)
 }
 
+// Explain says below the table what the marks in a column mean, where that is shown.
+func (t *Table) Explain(heading, marks string) *Table {
+	t.marks = append(t.marks, [2]string{heading, marks})
+	return t
+}
+
 // Write writes the table in one write.
 func (t *Table) Write(w io.Writer) error {
 	o := Describe(w, ColorAuto)
@@ -104,6 +111,11 @@ func (t *Table) Write(w io.Writer) error {
 		}
 		for _, note := range t.notes[i-first] {
 			b.WriteString(indented(o, "  ", o.Paint(Dim, note)))
+		}
+	}
+	for _, m := range t.marks {
+		if i := slices.Index(t.header, m[0]); i >= 0 && i < len(l.widths) && l.widths[i] != leftOut {
+			b.WriteString(indented(o, "", o.Paint(Dim, m[0]+": "+m[1])))
 		}
 	}
 	if len(l.spared) > 0 {

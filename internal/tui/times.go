@@ -44,7 +44,8 @@ func timesTable(times release.Times, steps []release.StepRun) *Table {
 	if !s.from.IsZero() {
 		heads = append(heads, "began", "waited", "took", "fetched", "timeline")
 	}
-	table := NewTable(heads...).Spare("timeline", "fetched", "waited", "role").Whole("took")
+	table := NewTable(heads...).Spare("timeline", "fetched", "waited", "role").Whole("took").
+		Explain("timeline", "━ on the critical path, ─ beside it, · nothing is done")
 	several := len(firstBuilt(times.Steps)) > 1
 	for _, run := range steps {
 		row := []Cell{Text(run.Name), Text(run.Role), glyphs[event.State(run.State)].tone.Cell(run.State)}
@@ -129,10 +130,6 @@ func PathLine(times release.Times) string {
 
 // legText is how much of an instruction a leg shows.
 const legText = 40
-
-func onPath(times release.Times, key string) bool {
-	return slices.ContainsFunc(times.Path, func(l release.Leg) bool { return l.Step == key })
-}
 
 func waited(run release.StepRun) string {
 	if wait := run.Started.Sub(run.Queued); !run.Queued.IsZero() && wait >= time.Millisecond {

@@ -41,6 +41,7 @@ test     check  done     +6.5 s  1.5 s   2.5 s            ···········
   12 tests, 1 skipped
 bench    check  skipped
 web      image  done     0               12.0 s           ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+timeline: ━ on the critical path, ─ beside it, · nothing is done
 critical path of 12.1 s: builder 10.0 s (line 7: RUN go build ./... && go vet ./... && e…) → web 2.0 s (line 12: COPY --from=builder /app /app)
 `,
 		50: `step     role   state    began   waited  took
