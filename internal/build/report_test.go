@@ -281,7 +281,7 @@ func TestReportsDoNotGoWhereALinkLeads(t *testing.T) {
 	if content, err := os.ReadFile(filepath.Join(dir, "src/main.go")); string(content) != "mine" {
 		t.Errorf("src/main.go: %q, %v", content, err)
 	}
-	want := "the reports of test are not kept: keep reports: .seaworthy/reports/test is no folder: remove it"
+	want := "not all reports of test are kept: .seaworthy/reports/test is no folder: remove it"
 	if got := rec.messages(); !slices.Contains(got, want) {
 		t.Errorf("messages %q", got)
 	}
@@ -295,7 +295,7 @@ func TestReportsThatThereIsNoRoomFor(t *testing.T) {
 	}
 	t.Cleanup(func() { unix.Unmount(filepath.Join(dir, ".seaworthy"), unix.MNT_DETACH) })
 	_, rec := y.build(t, y.checking(t, dir, map[string][]string{"test": {"/report"}}, "test"))
-	if got := strings.Join(rec.messages(), "\n"); !strings.Contains(got, "the reports of test are not kept: ") || !strings.Contains(got, "no space left on device") {
+	if got := strings.Join(rec.messages(), "\n"); !strings.Contains(got, "not all reports of test are kept: ") || !strings.Contains(got, "no space left on device") {
 		t.Errorf("messages %q", got)
 	}
 }

@@ -33,6 +33,22 @@ func failureLog(o Output, s *step, err error) []string {
 	return lines
 }
 
+// unfinishedShown is how many stages that were interrupted show the end of their logs.
+const unfinishedShown = 3
+
+// unfinishedLogs are the ends of the logs of stages that were interrupted: what one that hangs has said last may be why it was.
+func (v *view) unfinishedLogs(o Output) []string {
+	steps := v.where(func(s *step) bool { return s.state == event.Started && s.Role != rolloutRole && len(s.log.lines) > 0 })
+	var lines []string
+	for _, s := range steps[:min(len(steps), unfinishedShown)] {
+		lines = append(lines, "", o.Paint(Strong, "end of the log of "+Clean(s.Name)))
+		for _, line := range s.log.last(tailFailed) {
+			lines = append(lines, strings.TrimRight(o.Paint(Dim, "│ ")+Clean(line), " "))
+		}
+	}
+	return lines
+}
+
 // goingOn names the checks that run on although one has failed.
 func (v *view) goingOn() []string {
 	var names []string

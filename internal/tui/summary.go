@@ -182,6 +182,9 @@ func (v *view) summary(o Output, opts Options, err error, now time.Time) []strin
 			lines = append(lines, failureLog(o, s, err)...)
 		}
 	}
+	if left && !shownAlready {
+		lines = append(lines, v.unfinishedLogs(o)...)
+	}
 	lines = append(lines, v.failedReplicas(o)...)
 	return append(lines, v.ending(o, err, now)...)
 }

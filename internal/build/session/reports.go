@@ -63,7 +63,7 @@ func (r reports) take(stream filesync.FileSend_DiffCopyServer) error {
 	}
 	root, err := r.open(dir)
 	if err != nil {
-		return fmt.Errorf("keep reports: %w", err)
+		return err
 	}
 	folder := fsutil.NewRoot(root)
 	defer folder.Close()
