@@ -91,8 +91,9 @@ func (f *Bare) Solve(ctx context.Context, bridge frontend.FrontendLLBBridge, exe
 	for _, t := range f.req.Targets {
 		group.Go(func() error {
 			attrs := f.req.attributes()
+			prefixed(attrs, "build-arg:", f.req.Args)
 			of := &targetSolve{running: running}
-			of.dockerfile, attrs["target"] = running.outline().address(t.Stage)
+			of.dockerfile, attrs["target"] = running.outlines[0]().address(t.Stage)
 			stage := forwarder.NewGatewayForwarder(f.builder.workers.Infos(), func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 				return builder.Build(ctx, &bareClient{Client: c, running: running, dockerfile: of})
 			})

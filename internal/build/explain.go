@@ -20,7 +20,7 @@ type explainer struct {
 	req      *Request
 	progress *progress
 	lists    *lists
-	values   func() values
+	values   []func() values // by variant
 	wake     chan struct{}
 	done     sync.WaitGroup
 
@@ -48,7 +48,9 @@ func newExplainer(req *Request, p *progress, l *lists) *explainer {
 		req: req, progress: p, lists: l, wake: make(chan struct{}, 1),
 		byVertex: map[digest.Digest]int{}, claims: map[digest.Digest]*claim{}, began: map[digest.Digest]bool{}, ranKeys: map[digest.Digest]bool{}, told: map[root]bool{},
 	}
-	e.values = sync.OnceValue(e.read)
+	for _, v := range req.variants() {
+		e.values = append(e.values, sync.OnceValue(func() values { return e.read(v.Args) }))
+	}
 	e.done.Go(func() {
 		for range e.wake {
 			e.explain()
@@ -332,7 +334,7 @@ func (p *progress) outcome() (complete, failed map[digest.Digest]bool) {
 }
 
 func (r *Request) nameOf(step string) string {
-	for _, s := range r.Stages {
+	for _, s := range r.stages() {
 		if s.Key == step && s.Name != "" {
 			return s.Name
 		}

@@ -85,6 +85,9 @@ func (r *running) explain(f failure) explained {
 	if base, ok := errors.AsType[*baseError](f.err); ok {
 		return explained{r.explainBase(base, detail), r.skipsAt(f)}
 	}
+	if u, ok := errors.AsType[*release.UserError](f.err); ok && u.Kind == release.KindProject {
+		return explained{UserError: &release.UserError{Kind: u.Kind, Err: u.Err, Hint: u.Hint, Detail: detail}}
+	}
 	vertex, failed := errors.AsType[*errdefs.VertexError](f.err)
 	if !failed && !f.solving {
 		return explained{UserError: &release.UserError{
@@ -112,7 +115,7 @@ func (r *running) explain(f failure) explained {
 
 // skips are the checks that have to be skipped for a stage not to be built.
 func (r *running) skips(stage string) []string {
-	for _, s := range r.req.Stages {
+	for _, s := range r.progress.all {
 		if s.Key == stage {
 			return s.Skips
 		}
@@ -124,7 +127,7 @@ func (r *running) skips(stage string) []string {
 func (r *running) skipsAt(f failure) []string {
 	for _, src := range errdefs.Sources(f.err) {
 		for _, lines := range src.Ranges {
-			if stage := r.progress.written.at(int(lines.Start.GetLine())); stage != nil {
+			if stage := r.progress.written[f.target.Variant].at(int(lines.Start.GetLine())); stage != nil {
 				return stage.Skips
 			}
 		}
@@ -273,7 +276,7 @@ func (e *plainError) Error() string { return e.text }
 func (e *plainError) Unwrap() error { return e.err }
 
 func (p *progress) stageName(key string) string {
-	for _, s := range p.req.Stages {
+	for _, s := range p.all {
 		if s.Key == key {
 			if s.Name != "" {
 				return s.Name

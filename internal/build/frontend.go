@@ -85,6 +85,7 @@ type targetSolve struct {
 
 func (s *targetSolve) run(ctx context.Context) error {
 	attrs := s.req.attributes()
+	prefixed(attrs, "build-arg:", s.req.variants()[s.target.Variant].Args)
 	if s.foreignSyntax {
 		delete(attrs, "cmdline")
 	}
@@ -118,7 +119,7 @@ func (s *targetSolve) run(ctx context.Context) error {
 // convert has the frontend make a definition of the target, and hands that to the solver. Of checks, of which there may be many, it
 // is given only what they need; what is wrong with the rest it says of the images.
 func (s *targetSolve) convert(ctx context.Context, attrs map[string]string) (*frontend.Result, error) {
-	outline := s.outline()
+	outline := s.outlines[s.target.Variant]()
 	if !s.target.Image && !s.foreignSyntax {
 		s.dockerfile, attrs["target"], s.cut = outline.cutOut(s.target.Stage)
 	}
@@ -177,6 +178,9 @@ func (c *watchedClient) ResolveImageConfig(ctx context.Context, ref string, opt 
 		c.solve.progress.looksUp(c.solve.target, ref, opt)
 		return c.Client.ResolveImageConfig(ctx, ref, opt)
 	})
+	if err == nil {
+		err = c.solve.req.triggersArgument(ref, config)
+	}
 	if err == nil && c.solve.cut && triggersTaking(config) {
 		c.solve.missing.Store(true)
 		return "", "", nil, errMissing

@@ -37,7 +37,7 @@ type part struct {
 }
 
 // keys are what vertices of the same instruction have in common.
-func (n node) keys() []string {
+func (n node) keys(lines stageLines) []string {
 	switch {
 	case n.source != "": // one can serve several lines
 		return []string{n.source + " " + n.on}
@@ -46,7 +46,11 @@ func (n node) keys() []string {
 	}
 	keys := make([]string, len(n.places))
 	for i, at := range n.places {
-		keys[i] = fmt.Sprintf("%d–%d %s", at.first, at.last, n.trigger())
+		step := "" // that has the line: in each variant it may be another
+		if s := lines.at(at.first); s != nil {
+			step = s.Key
+		}
+		keys[i] = fmt.Sprintf("%s %d–%d %s", step, at.first, at.last, n.trigger())
 	}
 	return keys
 }

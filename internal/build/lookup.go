@@ -43,7 +43,7 @@ func (p *progress) looksUp(target Target, ref string, opt sourceresolver.Opt) {
 	in := p.join(v, lookUpKey(imageName(named.String())))
 	in.text = plain(opt.LogName)
 	p.need(v, p.targets[target.Key])
-	p.belongs(in, p.written.named(imageName(named.String())))
+	p.belongs(in, p.all.named(imageName(named.String())))
 }
 
 // image is the name of the image that a node fetches, or "".

@@ -34,7 +34,7 @@ type operation struct {
 func (s *targetSolve) operations(ctx context.Context) ([]operation, error) {
 	read := operationReader{targetSolve: s, keys: map[digest.Digest]digest.Digest{}, folders: map[digest.Digest]*folder{}}
 	defer read.close(ctx)
-	placed := s.graph.placed(s.progress.written)
+	placed := s.graph.placed(s.progress.written[s.target.Variant])
 	var all []operation
 	for _, n := range s.graph.nodes {
 		if strings.HasPrefix(n.source, localSource) {
@@ -111,8 +111,8 @@ func (r *operationReader) operation(ctx context.Context, n node) (cause.Operatio
 	}
 	op.Does = h.Digest()
 	op.How = how(does)
-	op.Uses = r.why.uses(does, text)
-	op.Arguments = r.why.argumentsAmong(op.Uses)
+	op.Uses = r.why.uses(r.target.Variant, does, text)
+	op.Arguments = r.why.argumentsAmong(r.target.Variant, op.Uses)
 	var takes []taken
 	for i, in := range n.inputs {
 		key := r.keys[in]

@@ -75,10 +75,13 @@ func comparePlaces(a, b event.Place) int {
 // stepsOf are the stages of places that are in order, each once.
 func stepsOf(places []event.Place) []string {
 	var all []string
-	for _, at := range places { // a stage's lines follow each other
-		if len(all) == 0 || all[len(all)-1] != at.Step {
-			all = append(all, at.Step)
+	beside := false // lines are of several variants of a stage; otherwise a stage's lines follow each other
+	for i, at := range places {
+		beside = beside || i > 0 && at.Line == places[i-1].Line
+		if i > 0 && at.Step == all[len(all)-1] || beside && slices.Contains(all, at.Step) {
+			continue
 		}
+		all = append(all, at.Step)
 	}
 	return all
 }

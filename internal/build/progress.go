@@ -31,7 +31,8 @@ type progress struct {
 
 	updates atomic.Int64 // begun and ended: odd in the middle of one
 
-	written stageLines     // where the stages are
+	all     stageLines     // of all variants, each once, by their lines
+	written []stageLines   // where the stages are, by variant
 	targets map[string]int // index by key
 
 	mu           sync.Mutex // guards the rest; held while emitting, so that events keep their order
@@ -61,10 +62,13 @@ func newProgress(req *Request, sink event.Sink, all *alike) *progress {
 		instructions: map[string]*instruction{},
 		stages:       map[string]*stage{},
 		warned:       map[string]bool{},
-		written:      linesOf(req.Stages),
+		all:          linesOf(req.stages()),
 		targets:      map[string]int{},
 		results:      map[string]digest.Digest{},
 		begins:       func([]Stage, []string) {},
+	}
+	for _, v := range req.variants() {
+		p.written = append(p.written, linesOf(v.Stages))
 	}
 	for i, t := range req.Targets {
 		p.targets[t.Key] = i
@@ -78,7 +82,8 @@ func (p *progress) learn(target Target, g graph) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	placed := g.placed(p.written)
+	written := p.written[target.Variant]
+	placed := g.placed(written)
 	var fresh []node
 	for _, n := range g.nodes {
 		v := p.vertex(n.digest)
@@ -88,7 +93,7 @@ func (p *progress) learn(target Target, g graph) bool {
 			v.known = now
 			fresh = append(fresh, n)
 		}
-		in := p.join(v, n.keys()...)
+		in := p.join(v, n.keys(written)...)
 		p.need(v, p.targets[target.Key])
 		p.place(in, n)
 		p.belongs(in, placed[n.digest])
@@ -219,7 +224,7 @@ func (p *progress) refresh(v *vertex) {
 	}
 	p.emitInstruction(v.of)
 	if in := v.of; in.state == event.Started && !in.prepares() {
-		p.begins(p.req.Stages, in.steps)
+		p.begins(p.all, in.steps)
 	}
 	p.advanceAll(v.of)
 }
@@ -315,7 +320,7 @@ func (p *progress) exporting(t Target) func(error) {
 
 // whole is all of a stage.
 func (p *progress) whole(key string) []event.Place {
-	for _, s := range p.written {
+	for _, s := range p.all {
 		if s.Key == key {
 			return []event.Place{{Step: key, Line: s.Line, EndLine: s.EndLine}}
 		}

@@ -63,6 +63,8 @@ type Request struct {
 	// Takes are, by index of a stage, the indexes of the stages that it takes from. Nil: not known; then the frontend works its way
 	// through all stages for each target.
 	Takes [][]int
+	// Variants are further ways to build the Dockerfile, which targets can name.
+	Variants []Variant
 	// Before is what is recorded of the last time that each stage was built, by key of its step. What runs again is explained by
 	// what differs.
 	Before map[string]cause.Made
@@ -72,6 +74,8 @@ type Request struct {
 type Target struct {
 	Key   string // of its step, "stage:builder"
 	Stage string // name, or index where it has none; empty means the last
+	// Variant is the way to build it: 0 is the request's own, 1 the first of Variants.
+	Variant int
 	// Image keeps the result as an image under Name. A target that is no image is a check: it only has to build.
 	Image bool
 	Name  string
@@ -135,6 +139,8 @@ func (r *Request) validate() error {
 			return fmt.Errorf("build: target %s is there twice", t.Key)
 		case t.Image && t.Name == "":
 			return fmt.Errorf("build: image target %s has no name", t.Key)
+		case t.Variant < 0 || t.Variant > len(r.Variants):
+			return fmt.Errorf("build: target %s is of no variant", t.Key)
 		}
 		seen[t.Key] = true
 	}
@@ -148,7 +154,7 @@ func (r *Request) filename() string {
 	return r.Filename
 }
 
-// attributes are the request in the words of BuildKit's Dockerfile frontend, but for the target.
+// attributes are the request in the words of BuildKit's Dockerfile frontend, but for what a target decides.
 func (r *Request) attributes() map[string]string {
 	attrs := map[string]string{
 		"filename":           r.filename(),
@@ -186,7 +192,6 @@ func (r *Request) attributes() map[string]string {
 	if len(r.ExtraHosts) > 0 {
 		attrs["add-hosts"] = extraHosts(r.ExtraHosts)
 	}
-	prefixed(attrs, "build-arg:", r.Args)
 	prefixed(attrs, "label:", r.Labels)
 	prefixed(attrs, "context:", r.NamedContexts)
 	return attrs

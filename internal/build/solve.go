@@ -34,8 +34,8 @@ type running struct {
 	progress      *progress
 	why           *explainer
 	bases         *bases
-	outline       func() *outline
-	foreignSyntax bool // the Dockerfile is in a language of its own, that only its own frontend reads
+	outlines      []func() *outline // of the variants
+	foreignSyntax bool              // the Dockerfile is in a language of its own, that only its own frontend reads
 	cancel        context.CancelCauseFunc
 	life          context.Context                    // until the build is cancelled: what follows the failure of a target still has it
 	cancels       map[string]context.CancelCauseFunc // of the targets, by key
@@ -104,7 +104,9 @@ func (b *Builder) newRunning(req *Request, sink event.Sink, cancel context.Cance
 		cancels:  map[string]context.CancelCauseFunc{},
 		images:   map[string]Image{},
 	}
-	r.outline = sync.OnceValue(func() *outline { return outlineOf(req.Dockerfile, req.Takes) })
+	for _, v := range req.variants() {
+		r.outlines = append(r.outlines, sync.OnceValue(func() *outline { return outlineOf(req.Dockerfile, v.Takes) }))
+	}
 	r.clocks = clocks{hung: r.hung, all: map[string]*clock{}}
 	r.progress.begins = r.clocks.begins
 	return r

@@ -114,7 +114,7 @@ func (p *progress) finish(err error) {
 	for _, t := range p.req.Targets {
 		p.stage(t.Key) // also one that had nothing to do
 	}
-	for _, s := range p.written {
+	for _, s := range p.all {
 		if s.Built {
 			p.stage(s.Key)
 		}

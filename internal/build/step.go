@@ -112,7 +112,7 @@ func (p *progress) begin(dgst digest.Digest) (stages []Stage) {
 	if v == nil || v.of == nil {
 		return nil
 	}
-	for _, s := range p.req.Stages {
+	for _, s := range p.all {
 		if slices.Contains(v.of.steps, s.Key) {
 			p.stage(s.Key).begun = true
 			stages = append(stages, s)

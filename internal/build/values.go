@@ -17,8 +17,8 @@ type values struct {
 	told      map[string]string // what tells the values of one name, wherever it gets one, from others
 }
 
-// read makes sense of the Dockerfile; where that cannot be done, there are fewer reasons.
-func (e *explainer) read() values {
+// read makes sense of the Dockerfile, with these arguments; where that cannot be done, there are fewer reasons.
+func (e *explainer) read(args map[string]string) values {
 	said := map[string][]string{}
 	w := values{arguments: map[string]bool{}, told: map[string]string{}}
 	argument := func(all []instructions.KeyValuePairOptional) {
@@ -48,7 +48,7 @@ func (e *explainer) read() values {
 			}
 		}
 	}
-	for name, value := range e.req.Args {
+	for name, value := range args {
 		w.arguments[name] = true
 		said[name] = append(said[name], "="+value)
 	}
@@ -59,9 +59,9 @@ func (e *explainer) read() values {
 }
 
 // argumentsAmong are the names that are build arguments.
-func (e *explainer) argumentsAmong(uses map[string]string) (names []string) {
+func (e *explainer) argumentsAmong(variant int, uses map[string]string) (names []string) {
 	for name := range uses {
-		if e.values().arguments[name] {
+		if e.values[variant]().arguments[name] {
 			names = append(names, name)
 		}
 	}
@@ -73,7 +73,7 @@ var referred = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
 
 // uses tells the values that an operation knows, by name: those that RUN is given, and those that the text of another
 // instruction refers to.
-func (e *explainer) uses(op *pb.Op, text string) map[string]string {
+func (e *explainer) uses(variant int, op *pb.Op, text string) map[string]string {
 	all := map[string]string{}
 	if exec := op.GetExec(); exec != nil {
 		for _, v := range exec.GetMeta().GetEnv() {
@@ -83,7 +83,7 @@ func (e *explainer) uses(op *pb.Op, text string) map[string]string {
 		return all
 	}
 	for _, found := range referred.FindAllStringSubmatch(text, -1) {
-		if value, known := e.values().told[found[1]]; known {
+		if value, known := e.values[variant]().told[found[1]]; known {
 			all[found[1]] = value
 		}
 	}

@@ -1,0 +1,141 @@
+package build_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+)
+
+// variants lets a request build "web" and "api" of one Dockerfile with APP of that value; the stages that are named are not the same
+// in both.
+func variants(req build.Request, differ ...string) build.Request {
+	with := func(app string) build.Variant {
+		v := build.Variant{Args: map[string]string{"APP": app}, Stages: slices.Clone(req.Stages)}
+		for i, s := range v.Stages {
+			if slices.Contains(differ, s.Name) {
+				v.Stages[i].Key, v.Stages[i].Name = "stage:"+app+"/"+s.Name, app+"/"+s.Name
+			}
+		}
+		return v
+	}
+	web, api := with("web"), with("api")
+	req.Args, req.Stages, req.Variants = web.Args, web.Stages, []build.Variant{api}
+	var targets []build.Target
+	for _, t := range req.Targets {
+		if !slices.Contains(differ, t.Stage) {
+			targets = append(targets, t)
+			continue
+		}
+		for i, app := range []string{"web", "api"} {
+			targets = append(targets, build.Target{
+				Key: "stage:" + app + "/" + t.Stage, Stage: t.Stage, Variant: i, Image: t.Image, Name: "seaworthy.local/test/" + app + ":latest",
+			})
+		}
+	}
+	req.Targets = targets
+	return req
+}
+
+const severalServices = `FROM busybox AS deps
+RUN echo deps > /deps
+FROM deps AS builder
+COPY a /a
+ARG APP
+RUN echo $APP > /app
+FROM deps AS lint
+RUN echo lint
+FROM builder AS test
+RUN test $APP = $(cat /app)
+FROM busybox AS runtime
+COPY --from=builder /app /app
+`
+
+// One job builds a Dockerfile with several sets of arguments: what these do not change is done, and told, once.
+func TestVariantsOfADockerfileShareWhatIsTheSame(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"a": "a\n", "Dockerfile": severalServices})
+	req := variants(y.request(t, dir, "=runtime", "lint", "test"), "builder", "test", "runtime")
+	res, rec := y.build(t, req)
+	for _, app := range []string{"web", "api"} {
+		if got := y.read(t, res.Images["stage:"+app+"/runtime"], "app"); got != app+"\n" {
+			t.Errorf("the image of %s has %q", app, got)
+		}
+	}
+	want := []string{
+		"2 RUN echo deps > /deps: stage:deps",
+		"4 COPY a /a: stage:api/builder stage:web/builder",
+		"6 RUN echo $APP > /app: stage:api/builder",
+		"6 RUN echo $APP > /app: stage:web/builder",
+		"8 RUN echo lint: stage:lint",
+		"10 RUN test $APP = $(cat /app): stage:api/test",
+		"10 RUN test $APP = $(cat /app): stage:web/test",
+		"12 COPY --from=builder /app /app: stage:api/runtime",
+		"12 COPY --from=builder /app /app: stage:web/runtime",
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), instructionsDone(rec)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	ended := map[string]int{}
+	for _, e := range rec.events {
+		if e.Step != nil && e.Step.State == event.Done && len(e.Step.Because) == 0 {
+			ended[e.Step.Key]++
+		}
+	}
+	for key, n := range ended {
+		if n > 1 {
+			t.Errorf("%s ended %d times", key, n)
+		}
+	}
+	if len(res.Steps) != 8 {
+		t.Errorf("there are %d steps: %v", len(res.Steps), res.Steps)
+	}
+}
+
+// instructionsDone are those with a line that ran, each as it was told last, with their stages.
+func instructionsDone(rec *recorder) []string {
+	is := map[string]string{}
+	for _, e := range rec.events {
+		if in := e.Instruction; in != nil && in.Line > 0 && in.State == event.Done && !build.IsFrom(in.Text) {
+			is[in.Digest] = fmt.Sprintf("%d %s: %s", in.Line, in.Text, strings.Join(in.Steps, " "))
+		}
+	}
+	var all []string
+	for _, text := range is {
+		all = append(all, text)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// A check that fails with the arguments of one service is that service's.
+func TestAFailureIsOfItsVariant(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS test\nARG APP\nRUN test $APP = web\n"})
+	u, _ := y.fail(t, variants(y.request(t, dir, "test"), "test"))
+	if !strings.Contains(u.Error(), "api/test") || strings.Contains(u.Error(), "web/test") {
+		t.Error(u)
+	}
+}
+
+// An image may declare an argument where the Dockerfile does not. Then a stage that was taken to be the same in both is not.
+func TestAnArgumentThatTheBaseImageDeclaresCannotBeOverlooked(t *testing.T) {
+	y := newYard(t)
+	y.build(t, y.request(t, project(t, map[string]string{"Dockerfile": "FROM busybox AS base\nONBUILD ARG APP\nONBUILD RUN echo $APP\n"}), "=base"))
+	dir := project(t, map[string]string{"Dockerfile": "FROM seaworthy.local/test/base:latest AS runtime\nRUN true\n"})
+	images := func(req build.Request) build.Request {
+		req.Stages[0].Images = []build.ImageUse{{Ref: "seaworthy.local/test/base:latest", Line: 1}}
+		return req
+	}
+	u, _ := y.fail(t, variants(images(y.request(t, dir, "=runtime"))))
+	if u.Kind != release.KindProject || !strings.Contains(u.Error(), "declares the argument APP by ONBUILD") || !strings.Contains(u.Hint, "ARG APP") {
+		t.Errorf("%v, %s, hint %q", u, u.Kind, u.Hint)
+	}
+	y.build(t, variants(images(y.request(t, dir, "=runtime")), "runtime"))
+}
