@@ -119,10 +119,11 @@ func (c *shape) write(t *testing.T, path string, got []string) {
 
 // made is what was told when a shape was built.
 type made struct {
-	events recorder
-	out    *pipelines.Output
-	mu     sync.Mutex
-	heard  []build.Heard
+	project *projects.Project
+	events  recorder
+	out     *pipelines.Output
+	mu      sync.Mutex
+	heard   []build.Heard
 }
 
 // make builds the project as an up does: all services and checks.
@@ -149,7 +150,7 @@ func (c *shape) make(t *testing.T) *made {
 		sessions[d.Key] = served[reads].ID()
 		ignores[d.Key] = []byte{}
 	}
-	m := &made{}
+	m := &made{project: p}
 	line := pipelines.Pipeline{Builder: hearing{c.Builder, m}, Images: named{}}
 	m.out, err = line.Make(t.Context(), pipelines.Input{
 		Project: p, Sessions: sessions, Ignores: ignores,
@@ -163,23 +164,29 @@ func (c *shape) make(t *testing.T) *made {
 	return m
 }
 
-// eachIsOfOneDockerfile fails the test where what two Dockerfiles do alike is told as one: renderers would mix their states.
+// eachIsOfOneDockerfile fails the test where what two Dockerfiles do alike is told as one: renderers would mix their states. Those that
+// differ in arguments only are built as one.
 func (m *made) eachIsOfOneDockerfile(t *testing.T) {
 	t.Helper()
+	dockerfiles := map[string]string{} // by step
+	for _, d := range m.project.Dockerfiles {
+		for _, s := range d.Stages {
+			if dockerfiles[s.Key] = d.Key; d.VariantOf != "" {
+				dockerfiles[s.Key] = d.VariantOf
+			}
+		}
+	}
 	of := map[string]string{}
 	for _, e := range m.events.all() {
 		if e.Instruction == nil {
 			continue
 		}
 		for _, step := range e.Instruction.Steps {
-			dockerfile, _, several := strings.Cut(strings.TrimPrefix(step, "stage:"), "/")
-			if !several {
-				dockerfile = ""
+			is := dockerfiles[step]
+			if was, told := of[e.Instruction.Digest]; told && was != is {
+				t.Errorf("%s %s is of two Dockerfiles, %q and %q", e.Instruction.Digest, e.Instruction.Text, was, is)
 			}
-			if was, told := of[e.Instruction.Digest]; told && was != dockerfile {
-				t.Errorf("%s %s is of two Dockerfiles, %q and %q", e.Instruction.Digest, e.Instruction.Text, was, dockerfile)
-			}
-			of[e.Instruction.Digest] = dockerfile
+			of[e.Instruction.Digest] = is
 		}
 	}
 }

@@ -68,8 +68,9 @@ func sourcesOf(p *project.Project, d *project.Dockerfile) (session.Sources, erro
 // reportsOf are the folders that the reports of a Dockerfile's checks go into, by step key.
 func reportsOf(p *project.Project, d *project.Dockerfile) map[string]string {
 	dirs := map[string]string{}
-	for _, s := range d.Stages {
-		if dir := project.ReportsDir(d.Key, s.Name); dir != "" && len(p.Rule(d.Key, s.Name).Reports) > 0 {
+	for i := range d.Stages {
+		s := &d.Stages[i]
+		if dir := project.ReportsDir(s.Prefix, s.Name); dir != "" && len(p.Rule(s).Reports) > 0 {
 			dirs[s.Key] = dir
 		}
 	}

@@ -54,7 +54,7 @@ secrets:
 		}
 		got = append(got, fmt.Sprintf("%s: %s", strings.Join(keys, " "), slices.Sorted(maps.Keys(g.sources.Reports))))
 	}
-	want := []string{" b: [stage:b/lint stage:test]", "elsewhere: []", "secretive: [stage:secretive/test]"}
+	want := []string{"a b: [stage:a/test stage:b/lint]", "secretive: [stage:secretive/test]", "elsewhere: []"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -90,7 +90,7 @@ func (r imageReasons) written(op cause.Operation) string {
 // nameOf is a stage for people.
 func (r imageReasons) nameOf(step string) string {
 	if s := r.project.Stage(step); s != nil {
-		return s.Name
+		return s.FullName()
 	}
 	return strings.TrimPrefix(step, "stage:")
 }

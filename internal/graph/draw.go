@@ -19,6 +19,7 @@ type drawing struct {
 
 type group struct {
 	title string
+	one   bool // all stages are for the same services, which the title says
 	boxes []box
 }
 
@@ -74,12 +75,16 @@ type draftsman struct {
 
 func (d *draftsman) stage(i int) {
 	n := &d.graph.Nodes[i]
-	if i == 0 || n.Dockerfile != d.graph.Nodes[i-1].Dockerfile {
-		d.groups = append(d.groups, group{title: n.dockerfileTitle()})
+	if i == 0 || n.place.file != d.graph.Nodes[i-1].place.file {
+		d.groups = append(d.groups, d.graph.group(n))
 	}
 	d.ids[n.Key] = fmt.Sprintf("s%d", i)
 	g := &d.groups[len(d.groups)-1]
-	g.boxes = append(g.boxes, box{id: d.ids[n.Key], lines: []string{n.Name, n.caption()}, form: form(n.Role), dashed: !n.Built})
+	name := n.Name
+	if !g.one {
+		name = n.FullName()
+	}
+	g.boxes = append(g.boxes, box{id: d.ids[n.Key], lines: []string{name, n.caption()}, form: form(n.Role), dashed: !n.Built})
 }
 
 func (d *draftsman) edge(e Edge) {
@@ -115,12 +120,16 @@ func (d *draftsman) elsewhere(key string, b box) string {
 	return d.ids[key]
 }
 
-// dockerfileTitle names the Dockerfile that a stage is of.
-func (n *Node) dockerfileTitle() string {
-	if n.Dockerfile == "" {
-		return n.File
+// group is the Dockerfile that a stage is of.
+func (g *Graph) group(of *Node) group {
+	others := func(n Node) bool { return n.place.file == of.place.file && n.Prefix != of.Prefix }
+	switch {
+	case slices.ContainsFunc(g.Nodes, others):
+		return group{title: of.File}
+	case of.Prefix == "":
+		return group{title: of.File, one: true}
 	}
-	return n.File + " for " + n.Dockerfile
+	return group{title: of.File + " for " + strings.ReplaceAll(of.Prefix, "+", ", "), one: true}
 }
 
 // caption says what a stage is for.

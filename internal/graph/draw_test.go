@@ -20,7 +20,7 @@ import (
 var update = flag.Bool("update", false, "write the goldens anew")
 
 // TestGraphIsWritten compares what each project of testdata is drawn as with the sections of its file: "want.mermaid", "want.dot",
-// "want.json". A new case is a new file; a new section is an empty one and -update.
+// "want.json", "want.roles". A new case is a new file; a new section is an empty one and -update.
 func TestGraphIsWritten(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -60,6 +60,8 @@ func write(t *testing.T, g *graph.Graph, form string) string {
 		return g.Mermaid()
 	case "dot":
 		return g.DOT()
+	case "roles":
+		return text(g)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -35,9 +35,11 @@ type Graph struct {
 
 // Node is a stage.
 type Node struct {
-	Key        string `json:"key"`                  // "stage:builder", or "stage:api/builder" in the Dockerfile with the key "api"
-	Name       string `json:"name"`                 // of the stage
-	Dockerfile string `json:"dockerfile,omitempty"` // its key; empty: the project's main one
+	Key  string `json:"key"`  // "stage:builder", or "stage:api/builder" with the prefix "api"
+	Name string `json:"name"` // of the stage
+	// Prefix stands before the name where there are others of that name: the services that the stage is for, as "api+web".
+	Prefix     string `json:"prefix,omitempty"`
+	Dockerfile string `json:"dockerfile,omitempty"` // the key of what it is built of; of several that build the same, the first
 	File       string `json:"file"`                 // the Dockerfile, for people
 	Target     string `json:"target,omitempty"`     // what BuildKit takes: name or index; empty: the last stage
 	Line       int    `json:"line,omitempty"`       // of its FROM, from 1; none where only the builder reads the Dockerfile
@@ -50,17 +52,19 @@ type Node struct {
 	// Services are those that are built from just this stage, sorted.
 	Services []string `json:"services,omitempty"`
 	// Reports are the paths of its files that are kept, if it is a check that is built, and Timeout is how long it may take.
-	Reports []string         `json:"reports,omitempty"`
-	Timeout release.Duration `json:"timeout,omitzero"`
-	asked   bool             // seaworthy.yaml says to run it
+	Reports []string          `json:"reports,omitempty"`
+	Timeout release.Duration  `json:"timeout,omitzero"`
+	asked   bool              // seaworthy.yaml says to run it
+	rule    project.CheckRule // what it says at all
+	place   place             // where it is written
 }
 
-// FullName is the stage's name with its Dockerfile's before it, where that has one: as seaworthy.yaml takes it.
+// FullName is the stage's name with its prefix, if it has one: as seaworthy.yaml takes it.
 func (n *Node) FullName() string {
-	if n.Dockerfile == "" {
+	if n.Prefix == "" {
 		return n.Name
 	}
-	return n.Dockerfile + "/" + n.Name
+	return n.Prefix + "/" + n.Name
 }
 
 // Edge says what a stage takes from somewhere: exactly one of From, Image and Context is set. A stage without an edge of the
@@ -89,11 +93,7 @@ type Target struct {
 // New makes the graph of all environments that a release of the project carries.
 func New(p *project.Project) *Graph {
 	g := &Graph{Project: p.Name, Nodes: []Node{}, index: map[string]int{}, needs: map[string][]string{}, neededBy: map[string][]string{}}
-	for _, d := range p.Dockerfiles {
-		for _, s := range d.Stages {
-			g.addStage(d, s)
-		}
-	}
+	g.addStages(p)
 	g.addServices(p)
 	g.link()
 	assign(g, p)
@@ -101,9 +101,12 @@ func New(p *project.Project) *Graph {
 	return g
 }
 
-func (g *Graph) addStage(d *project.Dockerfile, s project.Stage) {
+func (g *Graph) addStage(p *project.Project, d *project.Dockerfile, s *project.Stage, at place) {
 	g.index[s.Key] = len(g.Nodes)
-	g.Nodes = append(g.Nodes, Node{Key: s.Key, Name: s.Name, Dockerfile: d.Key, File: d.File, Target: s.Target, Line: s.Line, EndLine: s.End})
+	g.Nodes = append(g.Nodes, Node{
+		Key: s.Key, Name: s.Name, Prefix: s.Prefix, Dockerfile: d.Key, File: d.File, Target: s.Target, Line: s.Line, EndLine: s.End,
+		rule: p.Rule(s), place: at,
+	})
 	for _, e := range append([]project.Edge{s.From}, s.Copies...) {
 		if e.Stage != "" || e.Image != "" || e.Context != "" {
 			g.Edges = append(g.Edges, Edge{To: s.Key, Kind: e.Kind, From: e.Stage, Image: e.Image, Context: e.Context, Line: e.Line, OnBuild: e.OnBuild})
@@ -176,7 +179,7 @@ func (g *Graph) Targets() []Target {
 func (n *Node) target(image bool) Target {
 	t := Target{Key: n.Key, Dockerfile: n.Dockerfile, Target: n.Target, Image: image, Reports: n.Reports}
 	if len(t.Reports) > 0 {
-		t.ReportsDir = project.ReportsDir(n.Dockerfile, n.Name)
+		t.ReportsDir = project.ReportsDir(n.Prefix, n.Name)
 	}
 	return t
 }

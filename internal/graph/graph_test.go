@@ -231,7 +231,7 @@ services:
   api2: {build: {context: ., target: api}}
   web: {build: {context: ., target: web}}
   jobs: {build: jobs}
-`, `stage:builder: image: the image of api needs it
+`, `stage:builder: image: the images of api, api2 and web need it
 stage:api: image: api and api2 are built from it
 stage:web: image: web is built from it
 stage:test: other, not built: docker-bake.json builds it

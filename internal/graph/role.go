@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/project"
@@ -10,8 +11,9 @@ import (
 // assign gives each stage its role. A stage that no image needs and that something else takes from follows those: it is
 // built if one of them is.
 func assign(g *Graph, p *project.Project) {
-	r := &roles{Graph: g, project: p, imageFor: map[string]string{}, done: map[string]bool{}}
+	r := &roles{Graph: g, project: p, imageFor: map[string][]string{}, done: map[string]bool{}}
 	r.images()
+	g.leaveOutUnasked(func(key string) bool { return len(r.imageFor[key]) > 0 })
 	for i := range g.Nodes {
 		r.settle(&g.Nodes[i])
 	}
@@ -20,7 +22,7 @@ func assign(g *Graph, p *project.Project) {
 type roles struct {
 	*Graph
 	project  *project.Project
-	imageFor map[string]string // by key: the first service that needs the stage
+	imageFor map[string][]string // by key: the services that need the stage
 	done     map[string]bool
 }
 
@@ -32,9 +34,7 @@ func (r *roles) images() {
 		reached := map[string]bool{}
 		r.reach(n.Key, reached)
 		for key := range reached {
-			if r.imageFor[key] == "" {
-				r.imageFor[key] = n.Services[0]
-			}
+			r.imageFor[key] = append(r.imageFor[key], n.Services...)
 		}
 	}
 }
@@ -51,8 +51,8 @@ func (r *roles) settle(n *Node) {
 	}
 	n.Role, n.Why = r.role(n)
 	n.Built = n.Role != Other && !n.Skipped
-	if rule := r.project.Rule(n.Dockerfile, n.Name); n.Role == Check && n.Built {
-		n.Reports, n.Timeout, n.asked = rule.Reports, rule.Timeout, rule.Say == project.CheckRun
+	if n.Role == Check && n.Built {
+		n.Reports, n.Timeout, n.asked = n.rule.Reports, n.rule.Timeout, n.rule.Say == project.CheckRun
 	}
 }
 
@@ -60,10 +60,10 @@ func (r *roles) role(n *Node) (role Role, why string) {
 	if len(n.Services) > 0 {
 		return Image, areBuilt(n.Services) + " from it"
 	}
-	if service := r.imageFor[n.Key]; service != "" {
-		return Image, fmt.Sprintf("the image of %s needs it", service)
+	if services := r.imageFor[n.Key]; len(services) > 0 {
+		return Image, imagesNeed(services) + " it"
 	}
-	switch setting(r.project, n) {
+	switch n.rule.Say {
 	case project.CheckSkip:
 		if by := r.builtDependent(n); by != "" {
 			return Check, fmt.Sprintf("%s needs it, although seaworthy.yaml says to skip it", by)
@@ -79,15 +79,10 @@ func (r *roles) role(n *Node) (role Role, why string) {
 	return r.leaf(n)
 }
 
-// setting is what seaworthy.yaml says about a stage.
-func setting(p *project.Project, n *Node) project.Check { return p.Rule(n.Dockerfile, n.Name).Say }
-
-func skipped(p *project.Project, n *Node) bool { return setting(p, n) == project.CheckSkip }
-
 func (r *roles) builtDependent(n *Node) string {
 	for _, key := range r.neededBy[n.Key] {
 		if other := r.Node(key); other.Built {
-			return other.Name
+			return other.nameBeside(n)
 		}
 	}
 	return ""
@@ -97,7 +92,7 @@ func (r *roles) follow(n *Node) (Role, string) {
 	if by := r.builtDependent(n); by != "" {
 		return Check, fmt.Sprintf("%s needs it", by)
 	}
-	return Other, fmt.Sprintf("only %s needs it, which is not built", r.Node(r.neededBy[n.Key][0]).Name)
+	return Other, fmt.Sprintf("only %s needs it, which is not built", r.Node(r.neededBy[n.Key][0]).nameBeside(n))
 }
 
 func (r *roles) leaf(n *Node) (Role, string) {
@@ -110,11 +105,37 @@ func (r *roles) leaf(n *Node) (Role, string) {
 	return Check, "no image needs it"
 }
 
+// nameBeside is the stage's name where another one speaks of it.
+func (n *Node) nameBeside(other *Node) string {
+	if n.Prefix == other.Prefix {
+		return n.Name
+	}
+	return n.FullName()
+}
+
 func areBuilt(services []string) string {
 	if len(services) == 1 {
 		return services[0] + " is built"
 	}
-	return strings.Join(services[:len(services)-1], ", ") + " and " + services[len(services)-1] + " are built"
+	return listed(services) + " are built"
+}
+
+func imagesNeed(services []string) string {
+	slices.Sort(services)
+	if services = slices.Compact(services); len(services) == 1 {
+		return "the image of " + services[0] + " needs"
+	}
+	return "the images of " + listed(services) + " need"
+}
+
+// listed are at least two names, the first ones where there are many.
+func listed(names []string) string {
+	const most = 3
+	last := names[len(names)-1]
+	if len(names) > most {
+		names, last = names[:most], fmt.Sprintf("%d more", len(names)-most+1)
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + last
 }
 
 // warn is about stages that are not what they seem to be.
@@ -123,15 +144,18 @@ func (g *Graph) warn(p *project.Project) {
 		warning := d.Warnings()
 		for _, s := range d.Stages {
 			n := g.Node(s.Key)
+			if n == nil || n.Dockerfile != d.Key {
+				continue // another build of the Dockerfile has it
+			}
 			switch {
 			case n.Role == Check && n.Built && !s.Config.Runs && g.isLeaf(n):
 				n.Idle = true
-				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("the check %s runs nothing while it is built, so it proves nothing", n.Name),
+				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("the check %s runs nothing while it is built, so it proves nothing", n.FullName()),
 					fmt.Sprintf("let RUN do the work instead of CMD, or write checks: {%s: skip} into %s", n.FullName(), project.SettingsFile)))
-			case n.Role == Image && skipped(p, n):
-				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("%s cannot be skipped: %s", n.Name, n.Why), "remove it from checks in "+project.SettingsFile))
-			case n.Role == Image && len(p.Rule(n.Dockerfile, n.Name).Reports) > 0:
-				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("the reports of %s are not kept, since it is no check: %s", n.Name, n.Why),
+			case n.Role == Image && n.rule.Say == project.CheckSkip:
+				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("%s cannot be skipped: %s", n.FullName(), n.Why), "remove it from checks in "+project.SettingsFile))
+			case n.Role == Image && len(n.rule.Reports) > 0:
+				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("the reports of %s are not kept, since it is no check: %s", n.FullName(), n.Why),
 					fmt.Sprintf("let a stage of its own run the tests: FROM %s AS test", n.Name)))
 			}
 		}

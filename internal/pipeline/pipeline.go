@@ -87,11 +87,9 @@ func (m *making) make(ctx context.Context, sink event.Sink) (*Output, error) {
 	defer cancel()
 	failed := make(chan struct{}) // closed then, and only then: what is cancelled has another cause
 	stop := sync.OnceFunc(func() { close(failed); cancel() })
-	for _, d := range in.Project.Dockerfiles {
-		if req, ok := request(in, g, d); ok {
-			req.Stop = failed
-			group.Go(func() error { return m.build(ctx, req, stop, sink) })
-		}
+	for _, req := range requests(in, g) {
+		req.Stop = failed
+		group.Go(func() error { return m.build(ctx, req, stop, sink) })
 	}
 	for _, ref := range references(in.Project) {
 		group.Go(func() error {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +15,34 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// request is what has to be built of a Dockerfile; false if nothing has.
-func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bool) {
+// requests are what has to be built: one for each Dockerfile, with all that differ from it in nothing but arguments.
+func requests(in Input, g *graph.Graph) []build.Request {
+	var all []build.Request
+	for _, d := range in.Project.Dockerfiles {
+		if d.VariantOf != "" {
+			continue // it is with the one before it
+		}
+		if req, ok := request(in, g, variantsOf(in.Project, d)); ok {
+			all = append(all, req)
+		}
+	}
+	return all
+}
+
+// variantsOf are a Dockerfile and those that differ from it in nothing but arguments.
+func variantsOf(p *project.Project, d *project.Dockerfile) []*project.Dockerfile {
+	all := []*project.Dockerfile{d}
+	for _, o := range p.Dockerfiles {
+		if o.VariantOf != "" && o.VariantOf == d.Key {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// request is what has to be built of a Dockerfile with these variants; false if nothing has.
+func request(in Input, g *graph.Graph, variants []*project.Dockerfile) (build.Request, bool) {
+	d := variants[0]
 	req := build.Request{
 		Key:           d.Key,
 		Session:       in.Sessions[d.Key],
@@ -45,23 +72,35 @@ func request(in Input, g *graph.Graph, d *project.Dockerfile) (build.Request, bo
 	for _, s := range d.Secrets {
 		req.Secrets = append(req.Secrets, s.ID)
 	}
-	for _, s := range d.Stages {
-		req.Stages = append(req.Stages, stage(g, d, s))
+	req.Stages, req.Takes = stages(g, d), takes(d)
+	for _, v := range variants[1:] {
+		req.Variants = append(req.Variants, build.Variant{Args: v.Args, Stages: stages(g, v), Takes: takes(v)})
 	}
-	req.Takes = takes(d)
 	for _, t := range g.Targets() {
-		if t.Dockerfile == d.Key {
-			req.Targets = append(req.Targets, target(in, t))
+		variant := slices.IndexFunc(variants, func(v *project.Dockerfile) bool { return v.Key == t.Dockerfile })
+		if variant >= 0 {
+			req.Targets = append(req.Targets, target(in, t, variant))
 		}
 	}
 	return req, len(req.Targets) > 0
+}
+
+// stages are those of a Dockerfile that the graph has.
+func stages(g *graph.Graph, d *project.Dockerfile) []build.Stage {
+	var all []build.Stage
+	for _, s := range d.Stages {
+		if g.Node(s.Key) != nil {
+			all = append(all, stage(g, d, s))
+		}
+	}
+	return all
 }
 
 // stage says where a stage is and what holds for it, and if it is built what images it names, also those by the name of a context.
 func stage(g *graph.Graph, d *project.Dockerfile, s project.Stage) build.Stage {
 	n := g.Node(s.Key)
 	out := build.Stage{
-		Key: s.Key, Name: s.Name, Index: s.Index, Line: s.Line, EndLine: s.End, Built: n.Built,
+		Key: s.Key, Name: s.FullName(), Index: s.Index, Line: s.Line, EndLine: s.End, Built: n.Built,
 		Timeout: time.Duration(n.Timeout), Skips: g.Skips(s.Key),
 	}
 	if !n.Built {
@@ -104,8 +143,8 @@ func takes(d *project.Dockerfile) [][]int {
 	return all
 }
 
-func target(in Input, t graph.Target) build.Target {
-	out := build.Target{Key: t.Key, Stage: t.Target, Image: t.Image, Reports: t.Reports, ReportsDir: t.ReportsDir}
+func target(in Input, t graph.Target, variant int) build.Target {
+	out := build.Target{Key: t.Key, Stage: t.Target, Variant: variant, Image: t.Image, Reports: t.Reports, ReportsDir: t.ReportsDir}
 	if t.Image {
 		out.Name = in.ImageName(t.Key)
 	}

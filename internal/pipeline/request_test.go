@@ -45,7 +45,7 @@ services:
 	}
 	of := func(r build.Request) settings { return settings{r.Network, r.NoCacheFilter, r.ShmSize, r.Ulimits} }
 	want := settings{"none", []string{"news"}, 96 << 20, map[string]release.Ulimit{"nofile": {Soft: 1062, Hard: 2062}, "nproc": {Soft: 4321, Hard: 4321}}}
-	got, _ := request(Input{ImageName: func(key string) string { return key }}, graph.New(p), p.Dockerfiles[0])
+	got, _ := request(Input{ImageName: func(key string) string { return key }}, graph.New(p), p.Dockerfiles[:1])
 	if diff := cmp.Diff(want, of(got)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

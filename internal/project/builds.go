@@ -21,18 +21,19 @@ type builds struct {
 	dir   string
 	known map[string]*Dockerfile // by what makes them distinct
 	list  []*Dockerfile
+	users map[*Dockerfile][]user
 	// incomplete is that there may be more stages than are known, since something could not be read.
 	incomplete bool
 }
 
 func (b *builds) clone() *builds {
-	return &builds{dir: b.dir, known: maps.Clone(b.known), list: slices.Clone(b.list), incomplete: b.incomplete}
+	return &builds{dir: b.dir, known: maps.Clone(b.known), list: slices.Clone(b.list), users: maps.Clone(b.users), incomplete: b.incomplete}
 }
 
 // identity is all that decides what a Dockerfile makes.
 func identity(d *Dockerfile) string {
 	d2 := *d
-	d2.Key, d2.Stages = "", nil
+	d2.Key, d2.Services, d2.VariantOf, d2.Stages = "", nil, "", nil
 	b, err := json.Marshal(d2)
 	if err != nil {
 		panic(err) // plain data
@@ -40,29 +41,32 @@ func identity(d *Dockerfile) string {
 	return string(b)
 }
 
-// take returns the Dockerfile that equals d, parsed; a new one is named after the service that brought it.
+// take returns the Dockerfile that equals d, parsed, for a service; a new one is named after the service that brought it until all
+// are known (settle).
 func (b *builds) take(d *Dockerfile, src *source, service, environment string, found *findings) *Dockerfile {
 	if src != nil {
 		d.Source = string(src.text)
 	}
 	id := identity(d)
+	if b.known == nil {
+		b.known, b.users = map[string]*Dockerfile{}, map[*Dockerfile][]user{}
+	}
 	if known := b.known[id]; known != nil {
+		b.users[known] = append(slices.Clip(b.users[known]), user{service, environment})
 		return known
 	}
+	b.users[d] = []user{{service, environment}}
 	d.Key = b.key(d, service, environment)
 	if src != nil {
 		found.add(d.parseStages(src)...)
 		b.incomplete = b.incomplete || len(d.Stages) == 0
-	}
-	if b.known == nil {
-		b.known = map[string]*Dockerfile{}
 	}
 	b.known[id] = d
 	b.list = append(b.list, d)
 	return d
 }
 
-// key is empty for the first build of the Dockerfile in the project's directory, so that its stages have plain names.
+// key is empty for the first build of the Dockerfile in the project's directory, which makes that the main one.
 func (b *builds) key(d *Dockerfile, service, environment string) string {
 	taken := func(key string) bool {
 		return slices.ContainsFunc(b.list, func(o *Dockerfile) bool { return o.Key == key })
@@ -76,11 +80,6 @@ func (b *builds) key(d *Dockerfile, service, environment string) string {
 		return service + "@" + environment
 	}
 	return fmt.Sprintf("%s@%s-%d", service, environment, len(b.list))
-}
-
-// sorted has the main Dockerfile first.
-func (b *builds) sorted() []*Dockerfile {
-	return slices.SortedFunc(slices.Values(b.list), func(x, y *Dockerfile) int { return cmp.Compare(x.Key, y.Key) })
 }
 
 // image settles where the service's image comes from.

@@ -15,17 +15,10 @@ import (
 
 // checks takes over what seaworthy.yaml says about stages; each entry has to name one.
 func (l *load) checks() {
-	var names []string
-	for _, d := range l.project.Dockerfiles {
-		for _, s := range d.Stages {
-			names = append(names, s.Name)
-			if d.Key != "" {
-				names = append(names, d.Key+"/"+s.Name)
-			}
-		}
-	}
+	named := l.stageNames()
+	names := slices.Sorted(maps.Keys(named))
 	for _, name := range slices.Sorted(maps.Keys(l.settings.Checks)) {
-		if !slices.Contains(names, name) && !l.builds.incomplete {
+		if named[name] == nil && !l.builds.incomplete {
 			l.add(l.settings.at(trail{"checks", name}, fmt.Sprintf("there is no stage %q", name), "name one of the stages"+didYouMean(name, names)))
 			continue
 		}
@@ -34,6 +27,43 @@ func (l *load) checks() {
 		}
 		l.project.Checks[name] = l.checkRule(name, l.settings.Checks[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(l.project.Checks)) {
+		if s := named[name]; s != nil && l.project.Checks[name].Say == CheckSkip && s.partly(name) && l.project.Rule(s).Say != CheckSkip {
+			warning := l.settings.at(trail{"checks", name}, fmt.Sprintf("%s is not skipped: %s is one stage for %s", name, s.FullName(), strings.Join(s.Services, ", ")),
+				fmt.Sprintf("to skip it for all of them, write %s: skip", s.FullName()))
+			warning.Severity = Warning
+			l.add(warning)
+		}
+	}
+}
+
+// stageNames are the names that stages can be called by, with one stage of each: their own, with their prefix, and with any of
+// their services.
+func (l *load) stageNames() map[string]*Stage {
+	named := map[string]*Stage{}
+	for _, d := range l.project.Dockerfiles {
+		for i := range d.Stages {
+			s := &d.Stages[i]
+			for _, name := range append(s.callings(), s.Name, s.FullName()) {
+				named[name] = s
+			}
+		}
+	}
+	return named
+}
+
+// callings are the stage's name with each of its services.
+func (s *Stage) callings() []string {
+	var all []string
+	for _, service := range s.Services {
+		all = append(all, service+"/"+s.Name)
+	}
+	return all
+}
+
+// partly reports whether a name stands for the stage of one of several services.
+func (s *Stage) partly(name string) bool {
+	return len(s.Services) > 1 && slices.Contains(s.callings(), name)
 }
 
 func (l *load) checkRule(name string, said CheckSetting) CheckRule {
@@ -50,7 +80,7 @@ func (l *load) checkRule(name string, said CheckSetting) CheckRule {
 		}
 		rule.Reports = append(rule.Reports, path.Clean(written))
 	}
-	if len(rule.Reports) > 0 && name != "" && l.dockerfileNamed(name) != nil {
+	if len(rule.Reports) > 0 && name != "" && l.isPrefix(name) {
 		l.add(l.settings.at(at, fmt.Sprintf("the reports of %s and those of the service of that name would be in one folder", name), "give the stage another name"))
 	}
 	if said.Timeout != nil {
@@ -79,28 +109,43 @@ func wrongReport(written string) string {
 	return ""
 }
 
-// dockerfileNamed is the one that the service of that name brought, or nil.
-func (l *load) dockerfileNamed(key string) *Dockerfile {
-	for _, d := range l.project.Dockerfiles {
-		if d.Key == key {
-			return d
-		}
-	}
-	return nil
+// isPrefix reports whether stages have their names behind this one.
+func (l *load) isPrefix(name string) bool {
+	return slices.ContainsFunc(l.project.Dockerfiles, func(d *Dockerfile) bool {
+		return slices.ContainsFunc(d.Stages, func(s Stage) bool { return s.Prefix == name })
+	})
 }
 
-// Rule is what seaworthy.yaml says about a stage of the Dockerfile with this key: by its name alone, or with the Dockerfile's.
-func (p *Project) Rule(dockerfile, stage string) CheckRule {
-	if rule, ok := p.Checks[dockerfile+"/"+stage]; ok {
+// Rule is what seaworthy.yaml says about a stage: by its name with its prefix or with one of its services, or else by its name alone.
+// One that several services share is skipped for all of them only.
+func (p *Project) Rule(s *Stage) CheckRule {
+	if rule, ok := p.Checks[s.Prefix+"/"+s.Name]; ok {
 		return rule
 	}
-	return p.Checks[stage]
+	var own []CheckRule
+	skips := 0
+	for _, name := range s.callings() {
+		rule, ok := p.Checks[name]
+		switch {
+		case ok && rule.Say == CheckSkip:
+			skips++
+		case ok:
+			own = append(own, rule)
+		}
+	}
+	switch {
+	case len(own) > 0:
+		return own[0]
+	case skips > 0 && skips == len(s.Services):
+		return CheckRule{Say: CheckSkip}
+	}
+	return p.Checks[s.Name]
 }
 
 // ReportsDir is where the reports of a check are kept, from the project's folder. It is empty for names that lead elsewhere.
-func ReportsDir(dockerfile, stage string) string {
-	if dockerfile == "." || dockerfile == ".." { // a service may be called that
+func ReportsDir(prefix, stage string) string {
+	if prefix == "." || prefix == ".." { // a service may be called that
 		return ""
 	}
-	return path.Join(".seaworthy/reports", dockerfile, stage)
+	return path.Join(".seaworthy/reports", prefix, stage)
 }

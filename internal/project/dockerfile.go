@@ -9,8 +9,12 @@ import (
 // Dockerfile is one build of the project: a Dockerfile together with all that decides what it makes. Services that
 // differ in nothing but the target share one.
 type Dockerfile struct {
-	// Key tells the project's Dockerfiles apart: empty for the main one, else the name of the service that brought it.
-	Key  string `json:"key"`
+	// Key tells the project's Dockerfiles apart: empty for the main one if it is built in one way only, else its services, as "api+web".
+	Key      string   `json:"key"`
+	Services []string `json:"services,omitempty"` // that are built from it, sorted; as "api@staging" where another environment has another one
+	// VariantOf is the key of the Dockerfile before it from which it differs in nothing but Args.
+	VariantOf string `json:"variantOf,omitempty"`
+
 	File string `json:"file"`           // for people: relative to the project's directory
 	Path string `json:"path,omitempty"` // absolute; empty for dockerfile_inline
 	// Context is an absolute directory or, with Remote, a URL that only the builder can read.
@@ -51,10 +55,14 @@ type SSHAgent struct {
 
 // Stage is a FROM block.
 type Stage struct {
-	Key string `json:"key"` // of its step: "stage:builder", or "stage:api/builder" in the Dockerfile with the key "api"
+	Key string `json:"key"` // of its step: "stage:builder", or "stage:api/builder" with the prefix "api"; one where Args change nothing of it
 	// Name is as written, in lower case; "stage-2" for the third one if it has none, as BuildKit says; "test-1" for the first of
 	// several that are named test, whose last one alone has that name.
 	Name string `json:"name"`
+	// Services are those whose builds have the stage, as Dockerfile has them. Prefix is these as one word, "api+web", where it tells
+	// the stage from others: it is of another Dockerfile than the main one, or other services have another stage of this name.
+	Services []string `json:"services,omitempty"`
+	Prefix   string   `json:"prefix,omitempty"`
 	// Target is what builds up to this stage: its name, or its index where it has no name that leads to it; nothing for a last
 	// stage without a name.
 	Target string `json:"target,omitempty"`
@@ -69,6 +77,16 @@ type Stage struct {
 
 	Instructions []Instruction `json:"instructions,omitempty"` // without FROM
 	Config       StageConfig   `json:"config,omitzero"`
+
+	sum string // what tells it from the same stage with other arguments
+}
+
+// FullName is the stage's name with its prefix, if it has one: as seaworthy.yaml takes it.
+func (s *Stage) FullName() string {
+	if s.Prefix == "" {
+		return s.Name
+	}
+	return s.Prefix + "/" + s.Name
 }
 
 // named reports whether the stage is found by its own name.
@@ -146,12 +164,17 @@ func (d *Dockerfile) stageNames() []string {
 	return names
 }
 
+// SameFile reports whether two builds are of one Dockerfile with one context.
+func (d *Dockerfile) SameFile(o *Dockerfile) bool {
+	return d.Path != "" && !d.Remote && !o.Remote && d.Path == o.Path && d.Context == o.Context
+}
+
 // keyOf is the key of the step of a stage.
-func keyOf(dockerfile, stage string) string {
-	if dockerfile == "" {
+func keyOf(prefix, stage string) string {
+	if prefix == "" {
 		return "stage:" + stage
 	}
-	return "stage:" + dockerfile + "/" + stage
+	return "stage:" + prefix + "/" + stage
 }
 
 // Warnings makes warnings about lines of the Dockerfile.

@@ -23,11 +23,13 @@ func (p *dockerfileParser) configure() {
 			stage.Config.Runs, stage.Config.Command = p.triggersWork(base.Index), false
 			stage.Config.Expose, stage.Config.Volumes = slices.Clone(base.Config.Expose), slices.Clone(base.Config.Volumes)
 			c.env = maps.Clone(envs[base.Key])
+			c.triggered(base.Index)
 		}
 		for _, command := range p.parsed[i].Commands {
 			c.apply(command)
 		}
 		envs[stage.Key] = c.env
+		p.given = append(p.given, c.given)
 	}
 }
 
@@ -56,6 +58,20 @@ type stageConfigurer struct {
 	stage *Stage
 	env   map[string]string
 	args  map[string]string
+	given []string // the arguments that are declared, with what they are
+}
+
+// triggered declares the arguments that an ONBUILD of the base stage does.
+func (c *stageConfigurer) triggered(base int) {
+	for _, command := range c.parsed[base].Commands {
+		if trigger, ok := command.(*instructions.OnbuildCommand); ok {
+			if arg, err := triggeredCommand(trigger); err == nil {
+				if arg, ok := arg.(*instructions.ArgCommand); ok {
+					c.declare(arg)
+				}
+			}
+		}
+	}
 }
 
 func (c *stageConfigurer) apply(command instructions.Command) {
@@ -92,13 +108,19 @@ func (c *stageConfigurer) apply(command instructions.Command) {
 
 func (c *stageConfigurer) declare(x *instructions.ArgCommand) {
 	for _, arg := range x.Args {
+		says := "=" // and its value; nothing where it has none
 		if given, ok := c.Args[arg.Key]; ok {
 			c.args[arg.Key] = given
 		} else if arg.Value != nil {
-			c.args[arg.Key] = c.word(*arg.Value)
+			if c.args[arg.Key] = c.word(*arg.Value); strings.Contains(*arg.Value, "$") {
+				says = " is " + *arg.Value + ", as " // what the base image says may count in it
+			}
 		} else if above, ok := c.dockerfileParser.args[arg.Key]; ok {
 			c.args[arg.Key] = above
+		} else {
+			says = ""
 		}
+		c.given = append(c.given, arg.Key+says+c.args[arg.Key])
 	}
 }
 

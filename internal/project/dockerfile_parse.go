@@ -32,6 +32,7 @@ type dockerfileParser struct {
 	lex      *shell.Lex
 	args     map[string]string // what FROM can use: ARGs above the first FROM, and the platform
 	parsed   []instructions.Stage
+	given    [][]string        // by index of a stage: the arguments that it declares, with what they are
 	byName   map[string]int    // of stages with a name: their index, of several with one name the last
 	byKey    map[string]int    // of all stages: their index
 	meant    map[string]string // by what was written: the stage that it may have meant
@@ -95,6 +96,7 @@ func (p *dockerfileParser) parse() {
 	p.problems = append(p.problems, cycle...)
 	if len(cycle) == 0 {
 		p.fromBelow()
+		p.sums()
 	}
 }
 

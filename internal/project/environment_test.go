@@ -176,16 +176,16 @@ secrets: {key: {file: key}, token: {environment: TOKEN}}
 	}
 	want := map[string]project.BuildRef{
 		"api":    {Dockerfile: "api", Stage: "stage:api/api", Target: "api"},
-		"other":  {Dockerfile: "", Stage: "stage:web", Target: "web"},
-		"web":    {Dockerfile: "web", Stage: "stage:web/web", Target: "web"},
-		"worker": {Dockerfile: "web", Stage: "stage:web/worker", Target: "worker"},
+		"other":  {Dockerfile: "other", Stage: "stage:web", Target: "web"},
+		"web":    {Dockerfile: "web+worker", Stage: "stage:web", Target: "web"},
+		"worker": {Dockerfile: "web+worker", Stage: "stage:worker", Target: "worker"},
 	}
 	if diff := cmp.Diff(want, builds); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	api := p.Dockerfile("api")
 	wantAPI := &project.Dockerfile{
-		Key: "api", File: "api/Dockerfile", Path: filepath.Join(p.Dir, "api/Dockerfile"), Context: filepath.Join(p.Dir, "api"),
+		Key: "api", Services: []string{"api"}, File: "api/Dockerfile", Path: filepath.Join(p.Dir, "api/Dockerfile"), Context: filepath.Join(p.Dir, "api"),
 		Secrets:       []project.BuildSecret{{ID: "key", File: filepath.Join(p.Dir, "key")}, {ID: "renamed", Env: "TOKEN"}},
 		SSH:           []project.SSHAgent{{ID: "default"}},
 		NamedContexts: map[string]string{"docs": filepath.Join(p.Dir, "docs"), "base": "docker-image://busybox"},
@@ -196,7 +196,7 @@ secrets: {key: {file: key}, token: {environment: TOKEN}}
 	if diff := cmp.Diff(wantAPI, api, cmpopts.IgnoreFields(project.Dockerfile{}, "Stages", "Source")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if got := p.Dockerfile("").Args; !cmp.Equal(got, map[string]string{"A": "1"}) {
+	if got := p.Dockerfile("other").Args; !cmp.Equal(got, map[string]string{"A": "1"}) {
 		t.Errorf("args are %v", got)
 	}
 }

@@ -90,7 +90,7 @@ func (l *load) run() error {
 			return err
 		}
 	}
-	l.project.Dockerfiles = l.builds.sorted()
+	l.project.Dockerfiles = l.builds.settle(l.project.Environments())
 	l.checks()
 	l.developers()
 	return nil

@@ -15,7 +15,8 @@ type Settings struct {
 	// other than local needs it.
 	Name string `yaml:"name" jsonschema:"pattern=^[a-z0-9][a-z0-9_-]*$,example=hrefcounter"`
 	// What to do about stages that no image needs. Without an entry a stage is built and gates the release, unless its
-	// name says that it is for developers (dev*, debug*).
+	// name says that it is for developers (dev*, debug*). Where several Dockerfiles, or services with other build arguments, have
+	// a stage of that name, all are meant, and api/test is the one of the service api.
 	Checks map[string]CheckSetting `yaml:"checks"`
 	// The places where the project runs. Without any there is one, local, on this machine. A release has the configuration of
 	// each; of one whose files are wrong or not there, only where that one is asked for: else a warning says that it has not.
