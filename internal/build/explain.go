@@ -121,7 +121,11 @@ func (e *explainer) learn(all []operation) {
 	e.bySteps = nil
 	for _, op := range all {
 		if i, known := e.byVertex[op.vertex]; known {
+			stages := len(e.operations[i].Stages)
 			e.operations[i].Operation = e.operations[i].With(op.Operation)
+			if e.began[op.vertex] && len(e.operations[i].Stages) > stages { // those have it yet to be explained
+				e.waiting = append(e.waiting, op.vertex)
+			}
 			continue
 		}
 		e.byVertex[op.vertex] = len(e.operations)

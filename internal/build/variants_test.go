@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -138,4 +139,28 @@ func TestAnArgumentThatTheBaseImageDeclaresCannotBeOverlooked(t *testing.T) {
 		t.Errorf("%v, %s, hint %q", u, u.Kind, u.Hint)
 	}
 	y.build(t, variants(images(y.request(t, dir, "=runtime")), "runtime"))
+}
+
+// Whoever of those that share an operation is understood last has its reason, too.
+func TestEachStageOfASharedInstructionSaysWhyItRan(t *testing.T) {
+	y := newYard(t)
+	var dockerfile strings.Builder
+	var targets []string
+	for i := range 12 {
+		fmt.Fprintf(&dockerfile, "FROM busybox AS s%d\nCOPY a /a\nRUN true %d\n", i, i)
+		targets = append(targets, fmt.Sprintf("s%d", i))
+	}
+	dir := project(t, map[string]string{"a": "a\n", "Dockerfile": dockerfile.String()})
+	res, _ := y.build(t, y.request(t, dir, targets...))
+	for i := range 3 {
+		write(t, filepath.Join(dir, "a"), fmt.Sprintln(i))
+		req := y.request(t, dir, targets...)
+		req.Before = res.Made
+		res, _ = y.build(t, req)
+		for _, s := range res.Steps {
+			if len(s.Because) == 0 || s.Because[0].Kind != release.ReasonFiles {
+				t.Errorf("%s ran because of %v", s.Key, s.Because)
+			}
+		}
+	}
 }
