@@ -36,16 +36,34 @@ func (e *Engine) why(env release.Environment, name string) ([]api.StepInfo, erro
 		slices.SortStableFunc(all, func(a, b api.StepInfo) int { return started(b).Compare(started(a)) })
 		return all, nil
 	}
-	var found []string
-	for key, step := range known {
-		if key == name || strings.TrimPrefix(key, "stage:") == name || nameOfStep(key, step) == name {
-			found = append(found, key)
-		}
-	}
+	found := stepsCalled(name, known)
 	if len(found) != 1 {
 		return nil, notOneStep(env, name, found, known)
 	}
 	return chain(found[0], info), nil
+}
+
+// stepsCalled are the steps with a name, or else those that have it behind their services, or behind one of them: "api+web/test".
+func stepsCalled(name string, known map[string]state.Step) []string {
+	var exact, partly []string
+	service, stage, both := strings.Cut(name, "/")
+	if !both {
+		service, stage = "", name
+	}
+	for key, step := range known {
+		full := nameOfStep(key, step)
+		services, rest, prefixed := strings.Cut(full, "/")
+		switch {
+		case key == name || strings.TrimPrefix(key, "stage:") == name || full == name:
+			exact = append(exact, key)
+		case prefixed && rest == stage && (service == "" || slices.Contains(strings.Split(services, "+"), service)):
+			partly = append(partly, key)
+		}
+	}
+	if len(exact) > 0 {
+		return exact
+	}
+	return partly
 }
 
 func nameOfStep(key string, step state.Step) string {
@@ -83,7 +101,7 @@ func notOneStep(env release.Environment, name string, found []string, known map[
 		slices.Sort(found)
 		return &release.UserError{
 			Kind: release.KindUsage, Err: fmt.Errorf("%q stands for %d stages", name, len(found)),
-			Hint: "name one by its Dockerfile too: " + strings.ReplaceAll(strings.Join(found, ", "), "stage:", ""),
+			Hint: "name one with its services: " + strings.ReplaceAll(strings.Join(found, ", "), "stage:", ""),
 		}
 	}
 	if len(known) == 0 {
