@@ -91,6 +91,33 @@ func TestTheSummaryOfManyStagesFitsAPage(t *testing.T) {
 	}
 }
 
+func TestWhatWasKeptOfManyChecksIsSummedUp(t *testing.T) {
+	v := newView(time.Now())
+	for i := range 40 {
+		r := event.Report{Step: fmt.Sprint("stage:s", i), Path: fmt.Sprint(".seaworthy/reports/web/s", i), Files: 2, Bytes: 500, Tests: release.Tests{Total: 3}}
+		switch i {
+		case 7:
+			r.Tests.Failed, r.Failures = 1, []string{"TestParse"}
+		case 8:
+			r.Files, r.Bytes, r.Tests = 0, 0, release.Tests{}
+		case 9: // of another Dockerfile
+			r.Path = ".seaworthy/reports/api/s9"
+		}
+		v.apply(event.Event{Report: &r}, time.Now())
+	}
+	want := []string{
+		"  s7  kept 2 files, 500 B, in .seaworthy/reports/web/s7: 3 tests, 1 failed: TestParse",
+		"  s8  nothing to keep in .seaworthy/reports/web/s8",
+		"  38 checks  kept 76 files, 19 kB, in .seaworthy/reports: 114 tests passed",
+	}
+	if diff := cmp.Diff(want, v.reportLines(Output{}, false)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if lines := v.reportLines(Output{}, true); len(lines) != 40 {
+		t.Errorf("of all 40 %d lines tell", len(lines))
+	}
+}
+
 func TestTheTimesOfManyStagesFitAPage(t *testing.T) {
 	times := release.Times{}
 	began := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -34,9 +36,15 @@ func failuresText(t release.Tests, failures []string) string {
 	return text
 }
 
-// reportLines say, below the stages, what was kept of each check.
-func (v *view) reportLines(o Output) []string {
+// reportLines say, below the stages, what was kept of each check; of very many that are well, in all.
+func (v *view) reportLines(o Output, all bool) []string {
 	steps := v.where(func(s *step) bool { return s.report != nil })
+	well := func(s *step) bool { return s.report.Tests.Failed == 0 && s.report.Files > 0 }
+	inAll := ""
+	if good := v.where(func(s *step) bool { return s.report != nil && well(s) }); !all && len(good) > pickedRows {
+		steps = slices.DeleteFunc(steps, well)
+		inAll = "  " + Count(len(good), "check") + "  " + reportText(sumOf(good))
+	}
 	width := 0
 	for _, s := range steps {
 		width = max(width, ansi.StringWidth(Clean(s.Name)))
@@ -51,5 +59,23 @@ func (v *view) reportLines(o Output) []string {
 		}
 		lines = append(lines, text...)
 	}
+	if inAll != "" {
+		lines = append(lines, o.Paint(Dim, inAll))
+	}
 	return lines
+}
+
+// sumOf is what was kept of checks that are well, in the folder that holds theirs.
+func sumOf(steps []*step) event.Report {
+	sum := event.Report{Path: path.Dir(steps[0].report.Path)}
+	for _, s := range steps {
+		for sum.Path != "." && !strings.HasPrefix(s.report.Path, sum.Path+"/") {
+			sum.Path = path.Dir(sum.Path)
+		}
+		sum.Files += s.report.Files
+		sum.Bytes += s.report.Bytes
+		sum.Tests.Total += s.report.Tests.Total
+		sum.Tests.Skipped += s.report.Tests.Skipped
+	}
+	return sum
 }

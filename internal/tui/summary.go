@@ -22,7 +22,7 @@ func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 	}
 	lines := v.stageRows(o, opts, stages, now)
 	if opts.Mode != Plain { // there, it was told when it was kept
-		lines = append(lines, v.reportLines(o)...)
+		lines = append(lines, v.reportLines(o, opts.Verbose)...)
 	}
 	return append(lines, v.pathLines(o)...)
 }
