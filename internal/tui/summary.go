@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // stageSummary is what stays of the build: a row for each stage, those that came from cache in one; what was kept of checks, and
@@ -46,10 +47,15 @@ func (v *view) stageRows(o Output, opts Options, stages []*step, now time.Time) 
 		stages = p.steps
 	}
 	c := measure(p, o.Width)
+	first := !opts.Verbose && allAreFirst(reasonsOf(stages))
 	var lines []string
 	for _, s := range stages {
 		if i := slices.Index(p.steps, s); i >= 0 {
-			lines = append(lines, v.settledRow(s, now).render(o, p.rows[i], c))
+			r := v.settledRow(s, now)
+			if first {
+				r.why = "" // it is said of all
+			}
+			lines = append(lines, r.render(o, p.rows[i], c))
 			if opts.Verbose {
 				lines = append(lines, instructionLines(o, s, p.rows[i].below, c)...)
 			}
@@ -59,6 +65,9 @@ func (v *view) stageRows(o Output, opts Options, stages []*step, now time.Time) 
 	}
 	if rest != "" {
 		lines = append(lines, o.Paint(Dim, "  "+rest+": seaworthy why lists all"))
+	}
+	if first {
+		lines = append(lines, o.Paint(Dim, cut("  "+allFirst, c.width)))
 	}
 	return lines
 }
@@ -82,6 +91,32 @@ func (v *view) picked(stages []*step) (shown []*step, rest string) {
 		}
 	}
 	return shown, unpicked(merits, chosen)
+}
+
+// allFirst is said once where it is why each of several steps ran.
+const allFirst = "what ran was never built here before, as far as is recorded"
+
+// allAreFirst reports whether several steps ran, and each because it was never built before.
+func allAreFirst(because [][]release.Reason) bool {
+	n := 0
+	for _, reasons := range because {
+		first := slices.ContainsFunc(reasons, func(r release.Reason) bool { return r.Kind == release.ReasonFirst })
+		if len(reasons) > 0 && !first {
+			return false
+		}
+		if first {
+			n++
+		}
+	}
+	return n > 1
+}
+
+func reasonsOf(steps []*step) [][]release.Reason {
+	all := make([][]release.Reason, len(steps))
+	for i, s := range steps {
+		all[i] = s.because
+	}
+	return all
 }
 
 // pathLines say what the end of a build waited for, if anything ran.

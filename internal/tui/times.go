@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +19,8 @@ func WriteTimes(out Output, times release.Times, all bool) error {
 		return err
 	}
 	lines := []string{PathLine(times)}
-	if fresh := firstBuilt(times.Steps); len(fresh) > 1 {
-		lines = append([]string{"never built here before, as far as is recorded: " + listed(fresh, namesListed)}, lines...)
+	if allAreFirst(reasonsOfRuns(times.Steps)) {
+		lines = append([]string{out.Paint(Dim, allFirst)}, lines...)
 	}
 	if rest != "" {
 		lines = append([]string{out.Paint(Dim, rest+": --verbose shows all")}, lines...)
@@ -46,7 +45,7 @@ func timesTable(times release.Times, steps []release.StepRun) *Table {
 	}
 	table := NewTable(heads...).Spare("timeline", "fetched", "waited", "role").Whole("took").
 		Explain("timeline", "━ on the critical path, ─ beside it, · nothing is done")
-	several := len(firstBuilt(times.Steps)) > 1
+	once := allAreFirst(reasonsOfRuns(times.Steps))
 	for _, run := range steps {
 		row := []Cell{Text(run.Name), Text(run.Role), glyphs[event.State(run.State)].tone.Cell(run.State)}
 		if !run.Started.IsZero() {
@@ -55,7 +54,7 @@ func timesTable(times release.Times, steps []release.StepRun) *Table {
 		}
 		table.Add(row...)
 		for _, r := range run.Because {
-			if !several || r.Kind != release.ReasonFirst { // they are named below, all at once
+			if !once { // else it is said below, of all
 				table.Note(r.Text)
 			}
 		}
@@ -87,15 +86,12 @@ func pickedRuns(times release.Times) (shown []release.StepRun, rest string) {
 	return shown, unpicked(merits, chosen)
 }
 
-// firstBuilt names the steps of which nothing was recorded before.
-func firstBuilt(steps []release.StepRun) []string {
-	var names []string
-	for _, run := range steps {
-		if slices.ContainsFunc(run.Because, func(r release.Reason) bool { return r.Kind == release.ReasonFirst }) {
-			names = append(names, Clean(run.Name))
-		}
+func reasonsOfRuns(runs []release.StepRun) [][]release.Reason {
+	all := make([][]release.Reason, len(runs))
+	for i, run := range runs {
+		all[i] = run.Because
 	}
-	return names
+	return all
 }
 
 // PathLine is the critical path in words: "critical path of 13.1 s: builder 12.3 s (line 7: RUN make) → web 0.8 s". It is empty
