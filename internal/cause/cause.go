@@ -144,6 +144,17 @@ func byStep(all []Operation, wanted func(string) bool, complete func(digest.Dige
 	return made
 }
 
+// As is what a step was made of, recorded of one that had another key then.
+func (m Made) As(key, then string) Made {
+	m.Operations = slices.Clone(m.Operations)
+	for i, op := range m.Operations {
+		if at := slices.Index(op.Stages, then); at >= 0 {
+			m.Operations[i].Stages = slices.Concat(op.Stages[:at], []string{key}, op.Stages[at+1:])
+		}
+	}
+	return m
+}
+
 // After is what there is to record of a step that was made, where before is recorded of it.
 func (m Made) After(before Made) Made {
 	for _, key := range before.Keys {

@@ -81,6 +81,7 @@ func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output
 func (m *making) make(ctx context.Context, sink event.Sink) (*Output, error) {
 	in := m.in
 	g := graph.New(in.Project)
+	in.Before = recorded(in.Before, g)
 	announce(g, in.Project, sink)
 	group, ctx := errgroup.WithContext(ctx)
 	unchecked, cancel := context.WithCancel(ctx) // ends when a check fails
