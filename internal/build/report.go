@@ -44,6 +44,7 @@ func (s *targetSolve) collect(built solver.CachedResult, failed error) {
 	}
 	if failed == nil {
 		tests = s.remembered(ref, tests)
+		s.tellOfPassed(tests)
 	}
 	s.progress.testsOf(s.target.Key, tests)
 }

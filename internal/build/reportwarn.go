@@ -40,6 +40,14 @@ func (s *targetSolve) tellOf(files *reportFiles) {
 	}
 }
 
+// tellOfPassed warns of a check that passed although tests failed: the exit code alone decides.
+func (s *targetSolve) tellOfPassed(tests report.Summary) {
+	if tests.Failed > 0 {
+		s.progress.warn(fmt.Sprintf("check %s passed although it reports %v", s.target.Stage, tests),
+			"have its RUN end with an exit code other than 0: a pipe hides that of all but its last command, without set -o pipefail")
+	}
+}
+
 // tellOfMount warns of a path that is on a mount, if it is.
 func (s *targetSolve) tellOfMount(name string) bool {
 	mount := s.mountAbove(name)
@@ -109,4 +117,3 @@ func (s *targetSolve) mountAbove(name string) string {
 	}
 	return ""
 }
-

@@ -180,6 +180,7 @@ JUnit XML and what ` + "`go test -json`" + ` writes are summed up, found by thei
 says anything of tests, ` + "`go test -json`" + ` on the check's standard output counts; the log shows what counts as ` + "`go test -v`" + ` would write it,
 and all else as it is. Test cases count, and what the attributes of JUnit XML say of them only where there are none. A report that is
 empty, broken off, or says that tests failed and not which, is a warning that names it; what it has counts. UTF-16 is read as well.
+The exit code alone decides whether a check passes; that one passes which reports tests that failed is a warning.
 `
 
 func writeKeys(b *bytes.Buffer, s *shape, schema map[string]any, prefix string) {
