@@ -33,9 +33,11 @@ func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 func (v *view) stageRows(o Output, opts Options, stages []*step, now time.Time) []string {
 	alike := map[event.State][]*step{}
 	for _, s := range stages {
-		alike[s.state] = append(alike[s.state], s)
+		alike[s.settled()] = append(alike[s.settled()], s)
 	}
-	folds := func(s *step) bool { return !opts.Verbose && foldWords[s.state] != "" && len(alike[s.state]) > 1 }
+	folds := func(s *step) bool {
+		return !opts.Verbose && foldWords[s.settled()] != "" && len(alike[s.settled()]) > 1
+	}
 	kept := slices.DeleteFunc(slices.Clone(stages), folds)
 	rest := ""
 	if !opts.Verbose {
@@ -59,8 +61,8 @@ func (v *view) stageRows(o Output, opts Options, stages []*step, now time.Time) 
 			if opts.Verbose {
 				lines = append(lines, instructionLines(o, s, p.rows[i].below, c)...)
 			}
-		} else if folds(s) && s == alike[s.state][0] {
-			lines = append(lines, foldedLine(o, alike[s.state], c))
+		} else if folds(s) && s == alike[s.settled()][0] {
+			lines = append(lines, foldedLine(o, alike[s.settled()], c))
 		}
 	}
 	if rest != "" {
@@ -141,6 +143,18 @@ var foldWords = map[event.State]string{
 	event.Cached:  "from cache",
 	event.Pending: "not started",
 	event.Stopped: "stopped",
+	begun:         "not finished",
+}
+
+// begun is how a stage stands that has begun and was at nothing when all ended: it waited.
+const begun event.State = "begun"
+
+// settled is how a step stands once nothing more will happen to it.
+func (s *step) settled() event.State {
+	if s.state == event.Started && s.Role != rolloutRole && !s.works() {
+		return begun
+	}
+	return s.state
 }
 
 // settledRow is a step's row once nothing more will happen to it.
@@ -177,8 +191,12 @@ func foldedLine(o Output, steps []*step, c columns) string {
 	for i, s := range steps {
 		names[i] = Clean(s.Name)
 	}
-	g := glyphs[steps[0].state]
-	line := o.Paint(g.tone, g.glyph) + " " + Count(len(steps), nounOf(steps)) + " " + foldWords[steps[0].state]
+	state := steps[0].settled()
+	g, ok := glyphs[state]
+	if !ok {
+		g = glyphs[event.Stopped]
+	}
+	line := o.Paint(g.tone, g.glyph) + " " + Count(len(steps), nounOf(steps)) + " " + foldWords[state]
 	return cut(line+o.Paint(Dim, ": "+listed(names, namesListed)), c.width)
 }
 

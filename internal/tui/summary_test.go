@@ -1,9 +1,12 @@
 package tui
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -35,5 +38,25 @@ func TestThatAllWasNeverBuiltBeforeIsSaidOnce(t *testing.T) {
 	build("test", release.Reason{Kind: release.ReasonArgument, Names: []string{"V"}})
 	if got := rows(false); strings.Count(got, "· never built here") != 2 || strings.Contains(got, allFirst) {
 		t.Errorf("where one has another reason it says\n%s", got)
+	}
+}
+
+func TestStagesThatWaitedWhenAllEndedShareARow(t *testing.T) {
+	c := newCrowded(100)
+	for i := range 90 {
+		c.instruction(i, event.Started)
+		if i%30 != 0 { // the others are at something
+			key := fmt.Sprint("stage:s", i)
+			c.apply(event.Event{Instruction: &event.Instruction{Digest: key, Steps: []string{key}, State: event.Done}}, c.now)
+		}
+	}
+	got := strings.Join(c.stageRows(Output{}, Options{}, c.stages(), c.now.Add(time.Second)), "\n")
+	want := "■ s0   check  not finished                                                                                1.0 s\n" +
+		"■ 87 stages not finished: s1, s2, s3, s4, s5, s6 and 81 more\n" +
+		"■ s30  check  not finished                                                                                1.0 s\n" +
+		"■ s60  check  not finished                                                                                1.0 s\n" +
+		"○ 10 stages not started: s90, s91, s92, s93, s94, s95 and 4 more"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
