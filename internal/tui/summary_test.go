@@ -51,10 +51,10 @@ func TestStagesThatWaitedWhenAllEndedShareARow(t *testing.T) {
 		}
 	}
 	got := strings.Join(c.stageRows(Output{}, Options{}, c.stages(), c.now.Add(time.Second)), "\n")
-	want := "■ s0   check  not finished                                                                                1.0 s\n" +
+	want := "■ s0   check  not finished                                                                               1.0 s\n" +
 		"■ 87 stages not finished: s1, s2, s3, s4, s5, s6 and 81 more\n" +
-		"■ s30  check  not finished                                                                                1.0 s\n" +
-		"■ s60  check  not finished                                                                                1.0 s\n" +
+		"■ s30  check  not finished                                                                               1.0 s\n" +
+		"■ s60  check  not finished                                                                               1.0 s\n" +
 		"○ 10 stages not started: s90, s91, s92, s93, s94, s95 and 4 more"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
