@@ -136,9 +136,9 @@ func TestChecksOfTwoServicesGoOnBesideEachOther(t *testing.T) {
 		"web/Dockerfile": "FROM busybox AS test\nRUN echo web > /report; sleep 1; exit 3\n" + image,
 		"api/Dockerfile": "FROM busybox AS test\nRUN sleep 2; echo api > /report; echo '{\"Action\":\"pass\",\"Package\":\"p\",\"Test\":\"TestA\"}'\n" + image,
 		"compose.yaml":   "services:\n  web: {build: web}\n  api: {build: api}\n",
-		"seaworthy.yaml": "checks: {test: {reports: /report}}\n",
+		"seaworthy.yaml": "checks: {test: {reports: [/report, /none]}}\n",
 	})
-	s.refused(5, []string{"build", "--json"}, "check test", "exited with code 3", `"key":"stage:api/test","state":"done"`,
+	s.refused(5, []string{"build", "--json"}, "check web/test", "reports of api/test: /none is not there", "exited with code 3", `"key":"stage:api/test","state":"done"`,
 		`"key":"stage:web/image","state":"stopped"`, `"key":"stage:api/image","state":"stopped"`)
 	kept := map[string]string{"web/test/report": "web", "api/test/report": "api"}
 	if diff := cmp.Diff(kept, s.kept()); diff != "" {

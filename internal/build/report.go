@@ -36,7 +36,7 @@ func (s *targetSolve) collect(built solver.CachedResult, failed error) {
 	if len(s.target.Reports) > 0 {
 		found, err := s.keepReports(ref)
 		if err != nil && s.life.Err() == nil {
-			s.progress.warn(fmt.Sprintf("not all reports of %s are kept: %v", s.target.Stage, err), "")
+			s.progress.warn(fmt.Sprintf("not all reports of %s are kept: %v", s.progress.stageName(s.target.Key), err), "")
 		}
 		if found.Total > 0 {
 			tests = found

@@ -43,7 +43,7 @@ func (s *targetSolve) tellOf(files *reportFiles) {
 // tellOfPassed warns of a check that passed although tests failed: the exit code alone decides.
 func (s *targetSolve) tellOfPassed(tests report.Summary) {
 	if tests.Failed > 0 {
-		s.progress.warn(fmt.Sprintf("check %s passed although it reports %v", s.target.Stage, tests),
+		s.progress.warn(fmt.Sprintf("check %s passed although it reports %v", s.progress.stageName(s.target.Key), tests),
 			"have its RUN end with an exit code other than 0: a pipe hides that of all but its last command, without set -o pipefail")
 	}
 }
@@ -96,7 +96,7 @@ func (s *targetSolve) tellOfReport(name string, err error) {
 }
 
 func (s *targetSolve) ofReports(text string) string {
-	return "reports of " + s.target.Stage + ": " + text
+	return "reports of " + s.progress.stageName(s.target.Key) + ": " + text
 }
 
 // mountAbove is what a RUN of the stage mounts at a path or above it, of which nothing stays in the stage.
