@@ -242,6 +242,37 @@ ask for image "web" stage:web
 ask for image "" stage:jobs/stage-1
 ask for check "test" stage:jobs/test
 `},
+		"the image of one service is no check with the settings of another": {`
+-- Dockerfile --
+FROM busybox AS builder
+RUN true
+FROM builder AS api
+RUN true
+FROM builder AS worker
+RUN true
+FROM worker AS test-worker
+RUN true
+FROM worker AS test-both
+COPY --from=api /x /x
+-- compose.yaml --
+services:
+  api: {build: {context: ., target: api, network: none}}
+  worker: {build: {context: ., target: worker}}
+`, `stage:api/builder: image: the image of api needs it
+stage:worker/builder: image: the image of worker needs it
+stage:api/api: image: api is built from it
+stage:worker/api: check: test-both needs it
+stage:api/worker: check: test-both needs it
+stage:worker/worker: image: worker is built from it
+stage:worker/test-worker: check: no image needs it
+stage:api/test-both: check: no image needs it
+stage:worker/test-both: check: no image needs it
+ask for image "api" stage:api/api
+ask for image "worker" stage:worker/worker
+ask for check "test-worker" stage:worker/test-worker
+ask for check "test-both" stage:api/test-both
+ask for check "test-both" stage:worker/test-both
+`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(row.want, text(graph.New(load(t, row.archive)))); diff != "" {
