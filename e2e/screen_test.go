@@ -331,3 +331,39 @@ func TestAKilledCommandLeavesATerminalThatWorks(t *testing.T) {
 		})
 	})
 }
+
+func TestOfManyStagesThatRanThePageHasThoseThereIsMostToSayOf(t *testing.T) {
+	t.Parallel()
+	var dockerfile strings.Builder
+	dockerfile.WriteString("FROM busybox AS base\nRUN sleep 1\n")
+	for i := range 70 {
+		fmt.Fprintf(&dockerfile, "FROM scratch AS c%d\nCOPY --from=base /etc/passwd /c%d\n", i, i)
+	}
+	dockerfile.WriteString("FROM base\nCMD [\"sleep\", \"600\"]\n")
+	s := newSite(t, map[string]string{"Dockerfile": dockerfile.String(), "compose.yaml": "name: shop\nservices: {web: {build: .}}\n"})
+	term := openScreen(t, s.command("release"), 40, 100)
+	if code := term.ends(); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	seen := term.now()
+	if seen.row("✓ base", "1.") == "" || seen.row("  and ", " more, none over ", ": seaworthy why lists all") == "" {
+		t.Errorf("the summary is\n%s", seen)
+	}
+	if len(seen) > 40 {
+		t.Errorf("it does not fit a page:\n%s", seen)
+	}
+
+	id := regexp.MustCompile(`r-[0-9a-f]{8}`).FindString(seen.row("✓ release", "recorded"))
+	page, all := s.run(0, "show", id), s.run(0, "show", id, "--verbose")
+	if !strings.Contains(page, " more, none over ") || !strings.Contains(page, ": --verbose shows all") || !strings.Contains(page, "70 checks passed") {
+		t.Errorf("show:\n%s", page)
+	}
+	for i := range 70 {
+		if row := fmt.Sprintf("\nc%d ", i); !strings.Contains(all, row) || !strings.Contains(all, fmt.Sprintf("check c%d passed", i)) {
+			t.Errorf("c%d is not in show --verbose:\n%s", i, all)
+		}
+	}
+	if listed := s.run(0, "why"); strings.Count(listed, "\nc") != 70 {
+		t.Errorf("why does not list 70 checks:\n%s", listed)
+	}
+}
