@@ -142,7 +142,7 @@ func (v *view) failedReplicas(o Output) []string {
 		for _, r := range of[service] {
 			if r.Deployment == v.deployment.Number && conditionTone(r) == Bad {
 				line := o.Paint(Bad, "✗") + " " + replicaName(r) + "  " + o.Paint(Bad, condition(r))
-				if r.Detail != "" {
+				if r.Detail != "" && !strings.Contains(r.Detail, "exited with code "+itoa(r.ExitCode)) { // else it says the same again
 					line += "  " + o.Paint(Dim, oneLine(r.Detail))
 				}
 				lines = append(lines, line)

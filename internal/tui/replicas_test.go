@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -51,5 +53,19 @@ func TestReplicasThatMakeWayStandApart(t *testing.T) {
 	replica("d", 2, 1, release.HealthStarting)
 	if got, want := v.replicaLines(Output{})[1], "  web  ◐●  1 starting, 1 healthy  ●●  1 old, 1 old unhealthy"; got != want {
 		t.Errorf("it shows %q, not %q", got, want)
+	}
+}
+
+func TestHowAReplicaEndedIsSaidOnce(t *testing.T) {
+	v := newView(time.Now())
+	v.apply(event.Event{Deployment: &release.Deployment{Number: 2, Result: release.RolledBack}}, time.Now())
+	for i, detail := range []string{"exited with code 3", "stopped (exited with code 3)", "panic: no such table"} {
+		v.apply(event.Event{Replica: &release.Replica{
+			ID: itoa(i), Service: "web", Index: i + 1, Deployment: 2, State: release.StateExited, ExitKnown: true, ExitCode: 3, Detail: detail,
+		}}, time.Now())
+	}
+	want := []string{"✗ web-1  exited (code 3)", "✗ web-2  exited (code 3)", "✗ web-3  exited (code 3)  panic: no such table"}
+	if diff := cmp.Diff(want, v.failedReplicas(Output{})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
