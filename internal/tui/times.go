@@ -15,7 +15,9 @@ func WriteTimes(out Output, times release.Times, all bool) error {
 	if !all {
 		steps, rest = pickedRuns(times)
 	}
-	if err := timesTable(times, steps).Write(out); err != nil {
+	table := timesTable(times, steps)
+	fitTimeline(table, out.Width)
+	if err := table.Write(out); err != nil {
 		return err
 	}
 	lines := []string{PathLine(times)}
