@@ -85,7 +85,9 @@ type targetSolve struct {
 
 func (s *targetSolve) run(ctx context.Context) error {
 	attrs := s.req.attributes()
-	prefixed(attrs, "build-arg:", s.req.variants()[s.target.Variant].Args)
+	variant := s.req.variants()[s.target.Variant]
+	prefixed(attrs, "build-arg:", variant.Args)
+	prefixed(attrs, "label:", variant.Labels)
 	if s.foreignSyntax {
 		delete(attrs, "cmdline")
 	}

@@ -192,7 +192,6 @@ func (r *Request) attributes() map[string]string {
 	if len(r.ExtraHosts) > 0 {
 		attrs["add-hosts"] = extraHosts(r.ExtraHosts)
 	}
-	prefixed(attrs, "label:", r.Labels)
 	prefixed(attrs, "context:", r.NamedContexts)
 	return attrs
 }

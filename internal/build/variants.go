@@ -11,16 +11,17 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// Variant is the Dockerfile with other build arguments. A stage that has the same key in several is the same in all of them.
+// Variant is the Dockerfile with other build arguments, or labels of its images. A stage that has the same key in several is the same in all of them.
 type Variant struct {
 	Args   map[string]string
+	Labels map[string]string
 	Stages []Stage
 	Takes  [][]int
 }
 
 // variants are all ways to build the Dockerfile, as targets count them.
 func (r *Request) variants() []Variant {
-	return append([]Variant{{r.Args, r.Stages, r.Takes}}, r.Variants...)
+	return append([]Variant{{r.Args, r.Labels, r.Stages, r.Takes}}, r.Variants...)
 }
 
 // stages are those of all variants, each once.

@@ -18,7 +18,7 @@ import (
 // in both.
 func variants(req build.Request, differ ...string) build.Request {
 	with := func(app string) build.Variant {
-		v := build.Variant{Args: map[string]string{"APP": app}, Stages: slices.Clone(req.Stages)}
+		v := build.Variant{Args: map[string]string{"APP": app}, Labels: map[string]string{"app": app}, Stages: slices.Clone(req.Stages)}
 		for i, s := range v.Stages {
 			if slices.Contains(differ, s.Name) {
 				v.Stages[i].Key, v.Stages[i].Name = "stage:"+app+"/"+s.Name, app+"/"+s.Name
@@ -27,7 +27,7 @@ func variants(req build.Request, differ ...string) build.Request {
 		return v
 	}
 	web, api := with("web"), with("api")
-	req.Args, req.Stages, req.Variants = web.Args, web.Stages, []build.Variant{api}
+	req.Args, req.Labels, req.Stages, req.Variants = web.Args, web.Labels, web.Stages, []build.Variant{api}
 	var targets []build.Target
 	for _, t := range req.Targets {
 		if !slices.Contains(differ, t.Stage) {
@@ -67,6 +67,9 @@ func TestVariantsOfADockerfileShareWhatIsTheSame(t *testing.T) {
 	for _, app := range []string{"web", "api"} {
 		if got := y.read(t, res.Images["stage:"+app+"/runtime"], "app"); got != app+"\n" {
 			t.Errorf("the image of %s has %q", app, got)
+		}
+		if got := res.Images["stage:"+app+"/runtime"].Config.Config.Labels["app"]; got != app {
+			t.Errorf("the image of %s has the label %q", app, got)
 		}
 	}
 	want := []string{

@@ -15,7 +15,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// requests are what has to be built: one for each Dockerfile, with all that differ from it in nothing but arguments.
+// requests are what has to be built: one for each Dockerfile, with all that differ from it in nothing but arguments and labels.
 func requests(in Input, g *graph.Graph) []build.Request {
 	var all []build.Request
 	for _, d := range in.Project.Dockerfiles {
@@ -29,7 +29,7 @@ func requests(in Input, g *graph.Graph) []build.Request {
 	return all
 }
 
-// variantsOf are a Dockerfile and those that differ from it in nothing but arguments.
+// variantsOf are a Dockerfile and those that differ from it in nothing but arguments and labels.
 func variantsOf(p *project.Project, d *project.Dockerfile) []*project.Dockerfile {
 	all := []*project.Dockerfile{d}
 	for _, o := range p.Dockerfiles {
@@ -74,7 +74,7 @@ func request(in Input, g *graph.Graph, variants []*project.Dockerfile) (build.Re
 	}
 	req.Stages, req.Takes = stages(g, d), takes(d)
 	for _, v := range variants[1:] {
-		req.Variants = append(req.Variants, build.Variant{Args: v.Args, Stages: stages(g, v), Takes: takes(v)})
+		req.Variants = append(req.Variants, build.Variant{Args: v.Args, Labels: v.Labels, Stages: stages(g, v), Takes: takes(v)})
 	}
 	for _, t := range g.Targets() {
 		variant := slices.IndexFunc(variants, func(v *project.Dockerfile) bool { return v.Key == t.Dockerfile })

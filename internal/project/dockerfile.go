@@ -12,7 +12,7 @@ type Dockerfile struct {
 	// Key tells the project's Dockerfiles apart: empty for the main one if it is built in one way only, else its services, as "api+web".
 	Key      string   `json:"key"`
 	Services []string `json:"services,omitempty"` // that are built from it, sorted; as "api@staging" where another environment has another one
-	// VariantOf is the key of the Dockerfile before it from which it differs in nothing but Args.
+	// VariantOf is the key of the Dockerfile before it from which it differs in nothing but Args and Labels.
 	VariantOf string `json:"variantOf,omitempty"`
 
 	File string `json:"file"`           // for people: relative to the project's directory

@@ -8,18 +8,22 @@ type need struct{ service, stage string }
 // needs are the services that the stages of one Dockerfile are for.
 type needs struct {
 	*Dockerfile
-	index map[string]int   // of stages, by key
-	image map[int][]string // by index of a stage: the services whose images need it
-	check map[int][]string // by index of another stage
+	index  map[string]int   // of stages, by key
+	images map[int]bool     // stages, by index, that are images
+	image  map[int][]string // by index of a stage: the services whose images need it
+	check  map[int][]string // by index of another stage
 }
 
 func needsOf(d *Dockerfile, images []need) *needs {
-	n := &needs{d, map[string]int{}, map[int][]string{}, map[int][]string{}}
+	n := &needs{d, map[string]int{}, map[int]bool{}, map[int][]string{}, map[int][]string{}}
 	for i, s := range d.Stages {
 		n.index[s.Key] = i
 	}
 	for _, image := range images {
 		n.add(image.stage, image.service)
+		if i, known := n.index[image.stage]; known {
+			n.images[i] = true
+		}
 	}
 	return n
 }

@@ -14,7 +14,7 @@ type user struct{ service, environment string }
 
 // settle gives Dockerfiles and their stages the names that they go by, now that all are known who build from them, and returns
 // the Dockerfiles in order. What several builds of one Dockerfile make alike is one stage: where they differ in nothing but
-// arguments, it has one key in all that make it of the same.
+// arguments and labels, it has one key in all that make it of the same.
 func (b *builds) settle(environments []*Environment) []*Dockerfile {
 	names := renaming{dockerfiles: map[string]string{}, stages: map[string]string{}}
 	var all []*Dockerfile
@@ -76,7 +76,7 @@ func (b *builds) nameUsers(environments []*Environment) map[string][]need {
 // family are the builds of one Dockerfile with one context.
 type family struct {
 	builds []*Dockerfile
-	kinds  []string // of builds: equal where they differ in nothing but arguments
+	kinds  []string // of builds: equal where they differ in nothing but arguments and labels
 	needs  []*needs
 	main   bool // it is that of the project's main Dockerfile
 }
@@ -107,9 +107,10 @@ func (b *builds) families(images map[string][]need) []*family {
 	return all
 }
 
-// kind is all that decides what a Dockerfile makes, but for the arguments that only stages take heed of.
+// kind is all that decides what a Dockerfile makes, but for the arguments that only stages take heed of, and for the labels of images.
 func kind(d *Dockerfile) string {
 	d2 := *d
+	d2.Labels = nil
 	d2.Args = maps.Clone(d.Args)
 	maps.DeleteFunc(d2.Args, func(name, _ string) bool { return !heededAnyway(name) })
 	return identity(&d2)
@@ -126,7 +127,8 @@ func (f *family) same(build, stage int) []int {
 	var all []int
 	for i, d := range f.builds {
 		like := f.kinds[i] == f.kinds[build] && stage < len(d.Stages) && d.Stages[stage].sum == f.builds[build].Stages[stage].sum
-		if i == build || like {
+		labelled := (f.needs[i].images[stage] || f.needs[build].images[stage]) && !maps.Equal(d.Labels, f.builds[build].Labels)
+		if i == build || like && !labelled {
 			all = append(all, i)
 		}
 	}

@@ -34,6 +34,7 @@ func TestStagesAreSharedThatArgumentsDoNotChange(t *testing.T) {
 		"it is empty, and not there":       {"FROM busybox AS x\nARG V\nFROM busybox AS y", "args: {V: ''}", "", "a/x y | b/x y"},
 		"RUN heeds it without ARG":         {"FROM busybox AS x\nFROM x AS y", "args: {HTTPS_PROXY: p}", "", "a/x a/y | b/x b/y"},
 		"the builder heeds it":             {"FROM busybox AS x\nFROM x AS y", "args: {SOURCE_DATE_EPOCH: 1}", "", "a/x a/y | b/x b/y"},
+		"images have other labels":         {"FROM busybox AS x\nFROM x AS y", "labels: {l: m}", "", "x a/y | x b/y"},
 		"more than arguments differs":      {"FROM busybox AS x\nFROM x AS y", "args: {V: 1}", "network: none", "a/x a/y | b/x b/y"},
 		"another file of the same context": {"FROM busybox AS x\nFROM x AS y", "args: {V: 1}", "dockerfile: Other", "x y | b/o"},
 	} {
