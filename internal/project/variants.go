@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/distribution/reference"
 )
 
 // user is a service of an environment.
@@ -109,11 +111,20 @@ func (b *builds) families(images map[string][]need) []*family {
 
 // kind is all that decides what a Dockerfile makes, but for the arguments that only stages take heed of, and for the labels of images.
 func kind(d *Dockerfile) string {
+	if d.otherLanguage() {
+		return identity(d)
+	}
 	d2 := *d
 	d2.Labels = nil
 	d2.Args = maps.Clone(d.Args)
 	maps.DeleteFunc(d2.Args, func(name, _ string) bool { return !heededAnyway(name) })
 	return identity(&d2)
+}
+
+// otherLanguage reports whether the text is for another frontend than the Dockerfile's: what that makes of arguments is not known.
+func (d *Dockerfile) otherLanguage() bool {
+	named, err := reference.ParseNormalizedNamed(d.Syntax)
+	return err == nil && !strings.HasPrefix(reference.FamiliarName(named), "docker/dockerfile")
 }
 
 // heededAnyway reports whether an argument counts in stages that do not declare it: for the builder, for FROM, or as a proxy of RUN.

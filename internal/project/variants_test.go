@@ -35,6 +35,8 @@ func TestStagesAreSharedThatArgumentsDoNotChange(t *testing.T) {
 		"RUN heeds it without ARG":         {"FROM busybox AS x\nFROM x AS y", "args: {HTTPS_PROXY: p}", "", "a/x a/y | b/x b/y"},
 		"the builder heeds it":             {"FROM busybox AS x\nFROM x AS y", "args: {SOURCE_DATE_EPOCH: 1}", "", "a/x a/y | b/x b/y"},
 		"images have other labels":         {"FROM busybox AS x\nFROM x AS y", "labels: {l: m}", "", "x a/y | x b/y"},
+		"the language is a Dockerfile's":   {"# syntax=docker/dockerfile:1\nFROM busybox AS x\nFROM x AS y", "args: {V: 1}", "", "x y | x y"},
+		"the language is another one":      {"# syntax=example.com/other\nFROM busybox AS x\nFROM x AS y", "args: {V: 1}", "", "a/x a/y | b/x b/y"},
 		"more than arguments differs":      {"FROM busybox AS x\nFROM x AS y", "args: {V: 1}", "network: none", "a/x a/y | b/x b/y"},
 		"another file of the same context": {"FROM busybox AS x\nFROM x AS y", "args: {V: 1}", "dockerfile: Other", "x y | b/o"},
 	} {
