@@ -37,18 +37,22 @@ func (c *crowd) lines(v *view, o Output, steps []*step, room int, now time.Time)
 	c.run(steps, room-len(lines), now)
 	free := room - len(lines) - len(c.places)
 	for i := range c.places {
-		pl := &c.places[i]
-		most := min(tailRunning, (free+len(c.places)-1-i)/len(c.places)) // the first places have what is left over
-		pl.tail = min(most, max(pl.tail, len(pl.step.log.lines)))
-		rows := v.stepLines(o, pl.step, gutterRow{}, listMargin, widths, pl.tail, now)
-		for len(rows) <= pl.tail {
-			rows = append(rows, o.Paint(Dim, strings.TrimRight(listMargin, " ")))
-		}
-		lines = append(lines, rows...)
-		shown = append(shown, pl.step)
+		p, share := &c.places[i], (free+len(c.places)-1-i)/len(c.places) // the first have what is left over
+		p.tail = min(share, tailRunning, max(p.tail, len(p.step.log.lines)))
+		lines = append(lines, v.placeLines(o, *p, widths, now)...)
+		shown = append(shown, p.step)
 	}
 	if rest := restOf(steps, shown); rest != "" {
 		lines = append(lines, o.Paint(Dim, "  and "+rest))
+	}
+	return lines
+}
+
+// placeLines are the row in a place and the lines below it, of which those that no log fills are kept free.
+func (v *view) placeLines(o Output, p place, widths columns, now time.Time) []string {
+	lines := v.stepLines(o, p.step, gutterRow{}, listMargin, widths, p.tail, now)
+	for len(lines) <= p.tail {
+		lines = append(lines, o.Paint(Dim, strings.TrimRight(listMargin, " ")))
 	}
 	return lines
 }
