@@ -278,7 +278,7 @@ func TestARolloutIsSeenToItsEnd(t *testing.T) {
 	for _, frame := range term.frames {
 		all.WriteString(frame.String())
 	}
-	for _, text := range []string{"start web 1", "◐◐", "●●", "wait for web 2", "move traffic", "drain", "web  ", "healthy", "of 11 steps"} {
+	for _, text := range []string{"start web 1", "◐◐", "●●", "wait for web 2", "move traffic", "drain", "web  ", "●●  2 old", "of 11 steps"} {
 		if !strings.Contains(all.String(), text) {
 			t.Errorf("%q was never seen", text)
 		}
