@@ -99,7 +99,7 @@ service up on this machine; run again, it updates the service without a failed r
 	flags.BoolVar(&a.json, "json", false, "print JSON: a result, or one event a line")
 	flags.BoolVar(&a.plain, "plain", false, "print steady lines even on a terminal")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only warnings, failures and the outcome")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print every instruction and every line of log")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print every stage, instruction and line of log")
 	flags.BoolVarP(&a.yes, "yes", "y", false, "answer what is asked with yes")
 	root.SetFlagErrorFunc(usage)
 	root.AddGroup(

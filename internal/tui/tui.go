@@ -37,7 +37,7 @@ type Options struct {
 	// Size is asked for the terminal's columns and rows before each frame; nil asks Out.
 	Size    func() (width, height int)
 	Quiet   bool // only warnings, failures and the outcome
-	Verbose bool // every instruction and every line of log
+	Verbose bool // every stage, instruction and line of log
 	Stages  bool // list the stages, once, before anything happens to them
 }
 
