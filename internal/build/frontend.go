@@ -171,6 +171,7 @@ func (c *watchedClient) Solve(ctx context.Context, req client.SolveRequest) (*cl
 	}
 	if c.solve.progress.learn(c.solve.target, graph) {
 		c.solve.solving, c.solve.graph = true, graph
+		c.solve.progress.learned(c.solve.stages())
 	}
 	return c.Client.Solve(ctx, req)
 }

@@ -197,6 +197,11 @@ func together(vertices []*vertex) event.State {
 // ran reports whether it did any work.
 func (in *instruction) ran() bool { return slices.ContainsFunc(in.vertices, (*vertex).ran) }
 
+// worked reports whether there was anything to do for it.
+func (in *instruction) worked() bool {
+	return slices.Contains([]event.State{event.Started, event.Done, event.Failed}, in.state)
+}
+
 func (in *instruction) bytes() (current int64) {
 	for _, v := range in.vertices {
 		current += v.bytes()

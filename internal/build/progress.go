@@ -14,6 +14,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/redact"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // progress tells what a build does, by stage and instruction. It learns from the definitions which vertex of the solver
@@ -33,6 +34,7 @@ type progress struct {
 
 	all     stageLines     // of all variants, each once, by their lines
 	written []stageLines   // where the stages are, by variant
+	edges   edges          // of the stages
 	targets map[string]int // index by key
 
 	mu           sync.Mutex // guards the rest; held while emitting, so that events keep their order
@@ -67,6 +69,7 @@ func newProgress(req *Request, sink event.Sink, all *alike) *progress {
 		results:      map[string]digest.Digest{},
 		begins:       func([]Stage, []string) {},
 	}
+	p.edges = edgesOf(req.variants())
 	for _, v := range req.variants() {
 		p.written = append(p.written, linesOf(v.Stages))
 	}
@@ -292,7 +295,8 @@ func (p *progress) exporting(t Target) func(error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	v := p.vertex(digest.Digest("image " + t.Key))
-	v.writes, v.began, v.state = true, time.Now(), event.Started
+	v.writes, v.state = true, event.Started
+	v.spells = release.Spells{{Started: time.Now()}}
 	if from := p.results[t.Key]; from != "" {
 		v.inputs = []digest.Digest{from}
 	}
@@ -304,8 +308,8 @@ func (p *progress) exporting(t Target) func(error) {
 	return func(err error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		v.ended = time.Now()
-		v.took = v.ended.Sub(v.began)
+		v.spells[0].Ended = time.Now()
+		v.took = v.spells.Took()
 		switch {
 		case err == nil:
 			v.state = event.Done

@@ -39,15 +39,12 @@ func (p *progress) assign(in *instruction, key string) {
 	}
 }
 
-// advance starts or ends a stage as its instructions say.
+// advance starts or ends a stage as its instructions say. That something of it is in the cache does not start it.
 func (p *progress) advance(s *stage) {
 	if s.state.Ended() {
 		return
 	}
-	if s.state == event.Pending {
-		if !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return in.state != event.Pending }) {
-			return
-		}
+	if s.state == event.Pending && slices.ContainsFunc(s.instructions, (*instruction).worked) {
 		p.emitStep(s, event.Started, "")
 	}
 	if s.uncollected {
@@ -65,12 +62,13 @@ func (p *progress) advance(s *stage) {
 		state = event.Done
 	}
 	p.emitStep(s, state, "")
+	p.passOn(s)
 }
 
 // unfinished reports whether something of a stage has yet to end. What only fetches ends more than once, so where there is
 // anything else, that decides.
 func (p *progress) unfinished(s *stage) bool {
-	if s.unkept || !s.learned {
+	if s.unkept || !s.learned || s.empty() && !p.complete(s) {
 		return true
 	}
 	onlyFetches := !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.fetches() })
@@ -160,6 +158,9 @@ func (p *progress) emitStep(s *stage, state event.State, err string) {
 // tellStep says what is known of a stage.
 func (p *progress) tellStep(s *stage) {
 	step := event.Step{Key: s.key, State: s.state, Error: s.run.Error, Because: s.run.Because}
+	if s.state == event.Cached && s.empty() {
+		step.Detail = "nothing to run"
+	}
 	if s.state.Ended() && !s.run.Started.IsZero() {
 		step.Took = s.run.Took()
 	}

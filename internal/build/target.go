@@ -134,6 +134,19 @@ func (o *outline) needed(index int) map[int]bool {
 	return needed
 }
 
+// stages are those that the target needs, as far as that is known.
+func (s *targetSolve) stages() (all []Stage) {
+	outline, written := s.outlines[s.target.Variant](), s.req.variants()[s.target.Variant].Stages
+	index, ok := outline.index(s.target.Stage)
+	if !ok || outline.takes == nil || len(written) != len(outline.stages) {
+		return nil
+	}
+	for i := range outline.needed(index) {
+		all = append(all, written[i])
+	}
+	return all
+}
+
 // named is the name by which the frontend finds a stage, and the lines of the Dockerfile where it has to be given one for that.
 func (o *outline) named(index int) (string, [][]byte) {
 	s := o.stages[index]

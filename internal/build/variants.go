@@ -11,7 +11,8 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// Variant is the Dockerfile with other build arguments, or labels of its images. A stage that has the same key in several is the same in all of them.
+// Variant is the Dockerfile with other build arguments, or labels of its images. A stage that has the same key in several is the
+// same in all of them.
 type Variant struct {
 	Args   map[string]string
 	Labels map[string]string

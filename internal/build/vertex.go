@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
 // tailLines is how much of a log a failure shows.
@@ -27,10 +29,9 @@ type vertex struct {
 
 	state   event.State
 	err     string
-	known   time.Time // since when it could have begun, for want of inputs
-	looks   int       // how often it ended, where that counts
-	began   time.Time // by the solver's clock: when it was begun first
-	ended   time.Time // and when it ended last
+	known   time.Time      // since when it could have begun, for want of inputs
+	looks   int            // how often it ended, where that counts
+	spells  release.Spells // by the solver's clock, in order; the last may have no end yet
 	took    time.Duration
 	moved   map[string]*client.VertexStatus // transfers, by id
 	partial map[int]*partialLine            // the last, unfinished line of a stream
@@ -40,7 +41,7 @@ type vertex struct {
 // take follows the solver's news and reports whether they are news to others.
 func (v *vertex) take(got *client.Vertex) bool {
 	before, tookBefore := v.state, v.took
-	if got.Started == nil {
+	if got.Started == nil || got.Cached && got.Completed == nil {
 		return false
 	}
 	v.clock(got)
@@ -78,14 +79,30 @@ func (v *vertex) onlyLooked() bool {
 	return v.looks == 1
 }
 
-// clock notes when it began and ended. What fetches does so more than once.
+// clock notes when it was worked on. What fetches is so more than once.
 func (v *vertex) clock(got *client.Vertex) {
-	if v.began.IsZero() || got.Started.Before(v.began) {
-		v.began = *got.Started
+	i := slices.IndexFunc(v.spells, func(s release.Spell) bool { return s.Started.Equal(*got.Started) })
+	if i < 0 {
+		i = len(v.spells)
+		v.spells = append(v.spells, release.Spell{Started: *got.Started})
 	}
-	if got.Completed != nil && got.Completed.After(v.ended) {
-		v.ended = *got.Completed
+	if got.Completed != nil {
+		v.spells[i].Ended = *got.Completed
 	}
+}
+
+// worked is when it was worked on, until now where it still is. That its result was found is no work.
+func (v *vertex) worked() release.Spells {
+	if v.state == event.Cached && v.source == "" {
+		return nil
+	}
+	spells := slices.Clone(v.spells)
+	for i := range spells {
+		if spells[i].Ended.IsZero() {
+			spells[i].Ended = time.Now()
+		}
+	}
+	return spells
 }
 
 // ran reports whether it did any work. That a source was asked what it is does not count, only what it moved; what a

@@ -13,28 +13,35 @@ func CriticalPath(spans []release.Span) []release.Leg {
 	return legs(chain(spans))
 }
 
-// chain is the critical path, span by span.
-func chain(spans []release.Span) []release.Span {
+// link is a spell of work on a span.
+type link struct {
+	span release.Span
+	release.Spell
+}
+
+// chain is the critical path, spell by spell: none begins before the one before it has ended.
+func chain(spans []release.Span) []link {
 	byKey := make(map[string]int, len(spans))
-	last := -1
+	at, end := -1, release.Spell{}
 	for i, s := range spans {
 		byKey[s.Key] = i
-		if !s.Ended.IsZero() && (last < 0 || s.Ended.After(spans[last].Ended)) {
-			last = i
+		if n := len(s.Worked); n > 0 && (at < 0 || s.Worked[n-1].Ended.After(end.Ended)) {
+			at, end = i, s.Worked[n-1]
 		}
 	}
-	var path []release.Span
-	for last >= 0 {
-		path = append(path, spans[last])
-		last = before(spans, byKey, last)
+	var path []link
+	for at >= 0 {
+		path = append(path, link{spans[at], end})
+		at, end = before(spans, byKey, at, end.Started)
 	}
 	slices.Reverse(path)
 	return path
 }
 
-// before is what ended last of all that a span takes from, or -1. What did not have to be looked at is passed through.
-func before(spans []release.Span, byKey map[string]int, of int) int {
-	latest := -1
+// before is what ended last, until some time, of all that a span takes from; -1: nothing did. What did not have to be looked at is
+// passed through.
+func before(spans []release.Span, byKey map[string]int, of int, until time.Time) (latest int, spell release.Spell) {
+	latest = -1
 	seen := map[int]bool{of: true}
 	var visit func(int)
 	visit = func(i int) {
@@ -44,35 +51,37 @@ func before(spans []release.Span, byKey map[string]int, of int) int {
 				continue
 			}
 			seen[in] = true
-			switch s := spans[in]; {
-			case s.Ended.IsZero():
+			if len(spans[in].Worked) == 0 {
 				visit(in)
-			case s.Ended.After(spans[of].Ended): // it was looked at again, for something else
-			case latest < 0 || s.Ended.After(spans[latest].Ended):
-				latest = in
+			}
+			for _, s := range spans[in].Worked {
+				if !s.Ended.After(until) && (latest < 0 || s.Ended.After(spell.Ended)) {
+					latest, spell = in, s
+				}
 			}
 		}
 	}
 	visit(of)
-	return latest
+	return latest, spell
 }
 
 // legs joins what belongs to the same step. Each begins where the one before it ends: what lies between is the wait for a free
 // place.
-func legs(path []release.Span) []release.Leg {
+func legs(path []link) []release.Leg {
 	var all []release.Leg
 	var longest time.Duration
 	for i, part := range partsAlong(path) {
 		s := path[i]
-		started := s.Started
+		began := s.Started
 		if i > 0 {
-			started = path[i-1].Ended
+			began = path[i-1].Ended
 		}
 		if n := len(all); n == 0 || all[n-1].Step != part.Step {
-			all, longest = append(all, release.Leg{Step: part.Step, Started: started}), -1
+			all, longest = append(all, release.Leg{Step: part.Step, Spell: release.Spell{Started: began}}), -1
 		}
 		leg := &all[len(all)-1]
 		leg.Ended = s.Ended
+		leg.Waited += s.Started.Sub(began)
 		if took := s.Took(); took > longest {
 			leg.Line, leg.Text, longest = part.Line, part.Text, took
 		}
@@ -81,13 +90,14 @@ func legs(path []release.Span) []release.Leg {
 }
 
 // partsAlong chooses, where several steps share a span, the one that the path goes on with.
-func partsAlong(path []release.Span) []release.Part {
+func partsAlong(path []link) []release.Part {
 	parts := make([]release.Part, len(path))
 	next := ""
 	for i, s := range slices.Backward(path) {
-		at := max(0, slices.IndexFunc(s.Of, func(p release.Part) bool { return p.Step == next }))
-		if len(s.Of) > 0 {
-			parts[i] = s.Of[at]
+		of := s.span.Of
+		at := max(0, slices.IndexFunc(of, func(p release.Part) bool { return p.Step == next }))
+		if len(of) > 0 {
+			parts[i] = of[at]
 		}
 		next = parts[i].Step
 	}

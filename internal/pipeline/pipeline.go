@@ -73,7 +73,10 @@ type Output struct {
 func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output, error) {
 	began, m := time.Now(), newMaking(p, in)
 	out, err := m.make(ctx, sink)
-	out.Path, out.Took = graph.CriticalPath(m.spans), time.Since(began)
+	out.Took = time.Since(began)
+	if slices.ContainsFunc(out.Steps, worked) { // nobody waits for what is there
+		out.Path = graph.CriticalPath(m.spans)
+	}
 	sink.Emit(event.Event{Type: event.TypeTimes, Times: new(out.Times())})
 	return out, err
 }

@@ -13,6 +13,11 @@ func (o *Output) Times() release.Times {
 	return release.Times{Steps: o.Steps, Path: o.Path, Took: o.Took}
 }
 
+// worked reports whether there was anything to do for a step.
+func worked(run release.StepRun) bool {
+	return run.State == string(event.Done) || run.State == string(event.Failed)
+}
+
 // pullKey is the key of the step that brings an image in.
 func pullKey(ref string) string { return "pull:" + ref }
 
@@ -42,7 +47,8 @@ func (m *making) pulling(ref string, sink event.Sink) (event.Sink, func()) {
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		run.Worked = release.Spells{{Started: run.Started, Ended: run.Ended}}
 		m.steps[run.Key] = run
-		m.spans = append(m.spans, release.Span{Key: run.Key, Of: []release.Part{{Step: run.Key, Text: "pull " + ref}}, Started: run.Started, Ended: run.Ended})
+		m.spans = append(m.spans, release.Span{Key: run.Key, Of: []release.Part{{Step: run.Key, Text: "pull " + ref}}, Worked: run.Worked})
 	}
 }

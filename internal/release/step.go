@@ -10,11 +10,14 @@ type StepRun struct {
 	State   string    `json:"state"`             // how it ended: done, cached, failed, stopped, skipped
 	After   []string  `json:"after,omitempty"`   // keys of what it takes from
 	Because []Reason  `json:"because,omitempty"` // why it did not come from cache
-	Queued  time.Time `json:"queued,omitzero"`   // when what its first instruction takes from was there
-	Started time.Time `json:"started,omitzero"`  // by the engine's clock; none: nothing of it had to be looked at
-	Ended   time.Time `json:"ended,omitzero"`    // by the engine's clock
-	Bytes   int64     `json:"bytes,omitempty"`   // that it transferred
-	Tests   Tests     `json:"tests,omitzero"`    // of a check that reports them
+	Queued  time.Time `json:"queued,omitzero"`   // when what the first work on it takes from was there
+	Started time.Time `json:"started,omitzero"`  // when it was worked on first, by the engine's clock; none: there was nothing to do
+	Ended   time.Time `json:"ended,omitzero"`    // when the last work on it ended
+	Worked  Spells    `json:"worked,omitempty"`  // when it was worked on; between these it waited
+	// Waited is for how long it waited though all was there that it takes from, in nanoseconds: for a free place to work in.
+	Waited time.Duration `json:"waited,omitempty"`
+	Bytes  int64         `json:"bytes,omitempty"` // that it transferred
+	Tests  Tests         `json:"tests,omitzero"`  // of a check that reports them
 	// Failures are the names of tests that failed, the first ones.
 	Failures []string `json:"failures,omitempty"`
 	// Reports is the folder with the files of a check, relative to the project; empty: it has none.
@@ -22,8 +25,13 @@ type StepRun struct {
 	Error   string `json:"error,omitempty"` // why it failed
 }
 
-// Took is how long the step ran.
-func (r StepRun) Took() time.Duration { return r.Ended.Sub(r.Started) }
+// Took is how long the step was worked on: all of the time, where it is not recorded when.
+func (r StepRun) Took() time.Duration {
+	if len(r.Worked) == 0 {
+		return r.Ended.Sub(r.Started)
+	}
+	return r.Worked.Took()
+}
 
 // Tests sums up the tests that a check ran; all zero: it reported none. It holds no times, so that equal outcomes are equal.
 type Tests struct {

@@ -10,26 +10,25 @@ type Times struct {
 	Took time.Duration `json:"took"`
 }
 
-// Leg is a stretch of the critical path: from when what it waited for had ended to its own end. Each begins where the one before it
-// ends.
+// Leg is a stretch of the critical path: from when what it waited for had ended to its own end. Each begins where the one before
+// it ends, so they add up.
 type Leg struct {
-	Step    string    `json:"step,omitempty"` // key; none for what belongs to no step
-	Line    int       `json:"line,omitempty"` // of the instruction that most of it is, or is done for, in the Dockerfile of the step
-	Text    string    `json:"text,omitempty"` // of that instruction, or what is done besides
-	Started time.Time `json:"started"`        // by the engine's clock
-	Ended   time.Time `json:"ended"`          // by the engine's clock
+	Step string `json:"step,omitempty"` // key; none for what belongs to no step
+	Line int    `json:"line,omitempty"` // of the instruction that most of it is, or is done for, in the Dockerfile of the step
+	Text string `json:"text,omitempty"` // of that instruction, or what is done besides
+	Spell
+	// Waited is how much of it, in nanoseconds, nothing was done in, for want of a free place to work in.
+	Waited time.Duration `json:"waited,omitempty"`
 }
-
-// Took is how long the end waited for it.
-func (l Leg) Took() time.Duration { return l.Ended.Sub(l.Started) }
 
 // Span is a piece of work of a step, as far as the critical path needs it.
 type Span struct {
 	Key   string
 	After []string // keys of what it takes from
 	Of    []Part   // of the steps that share the work
-	// Started and Ended are zero for what did not have to be looked at: it only ties what comes after to what came before.
-	Started, Ended time.Time
+	// Worked is when it was worked on, in order. None: it did not have to be looked at, and only ties what comes after to what came
+	// before. Several: it was looked at for one of those that take from it, and again for others.
+	Worked Spells
 }
 
 // Part is what a Span is in one of the steps that share it.
@@ -38,6 +37,3 @@ type Part struct {
 	Line int    // of its instruction; 0: none
 	Text string
 }
-
-// Took is how long the work lasted.
-func (s Span) Took() time.Duration { return s.Ended.Sub(s.Started) }

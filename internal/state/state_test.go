@@ -75,7 +75,7 @@ func TestHowLongAReleaseTookIsKeptAsLongAsTheRelease(t *testing.T) {
 	id := release.Release{Project: "shop"}.ID()
 	want := release.Times{
 		Steps: []release.StepRun{{Key: "stage:web", State: "done", Started: time.Unix(1, 0).UTC(), Ended: time.Unix(2, 0).UTC()}},
-		Path:  []release.Leg{{Step: "stage:web", Line: 2, Started: time.Unix(1, 0).UTC(), Ended: time.Unix(2, 0).UTC()}},
+		Path:  []release.Leg{{Step: "stage:web", Line: 2, Spell: release.Spell{Started: time.Unix(1, 0).UTC(), Ended: time.Unix(2, 0).UTC()}}},
 		Took:  time.Second,
 	}
 	times := func(tx Tx) release.Times {

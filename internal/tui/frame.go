@@ -63,7 +63,7 @@ func (v *view) pictureLines(o Output, p picture, c columns, room int, now time.T
 // stepLines are a step's row and the end of its log, of so many lines.
 func (v *view) stepLines(o Output, s *step, g gutterRow, margin string, c columns, tail int, now time.Time) []string {
 	r := v.row(s, now)
-	if s.state == event.Started {
+	if s.state == event.Started && !v.stands(s, now) {
 		r.glyph = spinner[int(now.Sub(v.began)/tick)%len(spinner)]
 	}
 	lines := []string{r.render(o, g, c)}

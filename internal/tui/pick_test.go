@@ -124,7 +124,7 @@ func TestTheTimesOfManyStagesFitAPage(t *testing.T) {
 	for i := range 200 {
 		times.Steps = append(times.Steps, release.StepRun{
 			Key: fmt.Sprint("stage:s", i), Name: fmt.Sprint("s", i), Role: checkRole, State: "done", Started: began,
-			Ended:   began.Add(time.Duration(i) * time.Millisecond),
+			Worked:  release.Spells{{Started: began, Ended: began.Add(time.Duration(i) * time.Millisecond)}},
 			Because: []release.Reason{{Kind: release.ReasonFirst, Text: "never built here"}},
 		})
 	}

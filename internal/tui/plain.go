@@ -185,7 +185,9 @@ func (p *plain) stepLines(e event.Step, was earlier) []string {
 		if s.err != "" {
 			text += ": " + oneLine(s.err)
 		}
-	case event.Cached, event.Stopped:
+	case event.Cached:
+		text = s.outcome()
+	case event.Stopped:
 		text = string(e.State)
 	}
 	if text != "" {

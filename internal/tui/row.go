@@ -126,31 +126,28 @@ func (v *view) row(s *step, now time.Time) row {
 	if names := v.waitsFor(s); len(names) > 0 && s.Role != rolloutRole {
 		waits = "waits for " + listed(names, 3)
 	}
-	switch s.state {
-	case event.Pending:
+	switch {
+	case s.state == event.Pending:
 		r.what = waits
 		if waits == "" && s.Role != rolloutRole && v.building() {
 			r.what = "waits for its turn"
 		}
-	case event.Started:
+	case v.stands(s, now):
+		r.glyph, r.tone = glyphs[event.Pending].glyph, glyphs[event.Pending].tone
+		r.what, r.took = cmp.Or(waits, "waits for its turn"), ticking(s.elapsed(now))
+	case s.state == event.Started:
 		r.what, r.dim = s.progress(), s.Role == rolloutRole && s.detail != "" // what the replica that is waited for says
-		if waits != "" && s.running() == nil {                                // its first instructions needed nothing of the others
-			r.what, r.dim = waits, true
-		}
-		if r.what != waits {
-			r.why = s.reason()
-		}
-		r.took = ticking(now.Sub(s.started))
-	case event.Skipped:
+		r.why, r.took = s.reason(), ticking(s.elapsed(now))
+	case s.state == event.Skipped:
 		r.what = "skipped"
 		if s.Why != "" {
 			r.what += ": " + Clean(s.Why)
 		}
-	case event.Failed:
+	case s.state == event.Failed:
 		r.what, r.took = s.failureLine(), Duration(s.took)
-	case event.Stopped:
+	case s.state == event.Stopped:
 		r.what = "stopped"
-	case event.Cached:
+	case s.state == event.Cached:
 		r.what, r.took = s.outcome(), Duration(s.took)
 	default:
 		r.what, r.why, r.took = s.outcome(), s.reason(), Duration(s.took)
@@ -160,9 +157,14 @@ func (v *view) row(s *step, now time.Time) row {
 
 // progress says what a running step is at.
 func (s *step) progress() string {
-	in := s.running()
-	if in == nil {
-		return oneLine(cmp.Or(s.detail, s.Why))
+	in := cmp.Or(s.running(), s.latest())
+	switch {
+	case s.detail != "" && s.running() == nil:
+		return oneLine(s.detail)
+	case in == nil && s.Role == rolloutRole:
+		return oneLine(s.Why)
+	case in == nil:
+		return ""
 	}
 	text := withoutOptions(oneLine(in.Text))
 	if t := transfer(in.Current, in.Total); t != "" {

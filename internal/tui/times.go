@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func timesTable(times release.Times, steps []release.StepRun) *Table {
 		row := []Cell{Text(run.Name), Text(run.Role), glyphs[event.State(run.State)].tone.Cell(run.State)}
 		if !run.Started.IsZero() {
 			row = append(row, Text(s.since(run.Started)), Text(waited(run)), Text(Duration(run.Took())), Text(fetched(run)),
-				s.bar(run, onPath(times, run.Key)))
+				s.bar(run, times.Path))
 		}
 		table.Add(row...)
 		for _, r := range run.Because {
@@ -112,13 +113,7 @@ func PathLine(times release.Times) string {
 		if name == "" {
 			name = "the build"
 		}
-		text := name + " " + Duration(l.Took())
-		if what := cut(withoutOptions(oneLine(l.Text)), legText); l.Line > 0 {
-			text += " (line " + itoa(l.Line) + ": " + what + ")"
-		} else if what != "" {
-			text += " (" + what + ")"
-		}
-		legs = append(legs, text)
+		legs = append(legs, name+" "+Duration(l.Took())+legNote(l))
 	}
 	if len(legs) == 0 {
 		return ""
@@ -126,14 +121,31 @@ func PathLine(times release.Times) string {
 	return "critical path of " + Duration(times.Took) + ": " + strings.Join(legs, " → ")
 }
 
+// legNote says what most of a leg is, and how much of it nothing was done in, where that counts.
+func legNote(l release.Leg) string {
+	var notes []string
+	if what := cut(withoutOptions(oneLine(l.Text)), legText); l.Line > 0 {
+		notes = append(notes, "line "+itoa(l.Line)+": "+what)
+	} else if what != "" {
+		notes = append(notes, what)
+	}
+	if l.Waited > l.Took()/10 && l.Waited > breath {
+		notes = append(notes, "after "+Duration(l.Waited)+" in the queue")
+	}
+	if len(notes) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(notes, ", ") + ")"
+}
+
 // legText is how much of an instruction a leg shows.
 const legText = 40
 
 func waited(run release.StepRun) string {
-	if wait := run.Started.Sub(run.Queued); !run.Queued.IsZero() && wait >= time.Millisecond {
-		return Duration(wait)
+	if run.Waited < time.Millisecond {
+		return ""
 	}
-	return ""
+	return Duration(run.Waited)
 }
 
 func fetched(run release.StepRun) string {
@@ -172,18 +184,28 @@ func (s scale) since(t time.Time) string {
 	return "0"
 }
 
-// bar is where in all of the time a step ran. What ran at all is seen.
-func (s scale) bar(run release.StepRun, critical bool) Cell {
-	first := s.column(run.Started)
-	last := max(s.column(run.Ended), first+1)
-	if last > barWidth {
-		first, last = min(first, barWidth-1), barWidth
+// bar is when in all of the time a step was worked on, and when the end waited for it. What was worked on at all is seen.
+func (s scale) bar(run release.StepRun, path []release.Leg) Cell {
+	bar := slices.Repeat([]rune{'·'}, barWidth)
+	end, tone := 0, Dim
+	draw := func(mark rune, when release.Spell) {
+		first := min(s.column(when.Started), barWidth-1)
+		last := min(max(s.column(when.Ended), first+1), barWidth)
+		for at := first; at < last; at++ {
+			bar[at] = mark
+		}
+		end = max(end, last)
 	}
-	mark, tone := "─", Dim
-	if critical {
-		mark, tone = "━", Strong
+	for _, w := range run.Worked {
+		draw('─', w)
 	}
-	return tone.Cell(strings.Repeat("·", first) + strings.Repeat(mark, last-first))
+	for _, l := range path {
+		if l.Step == run.Key && l.Took() >= time.Millisecond {
+			draw('━', l.Spell)
+			tone = Strong
+		}
+	}
+	return tone.Cell(string(bar[:end]))
 }
 
 func (s scale) column(t time.Time) int {

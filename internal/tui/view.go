@@ -46,6 +46,7 @@ type step struct {
 	err          string
 	started      time.Time
 	took         time.Duration
+	clock        clock
 	because      []release.Reason
 	tests        release.Tests
 	report       *event.Report
@@ -161,7 +162,7 @@ func (s *step) change(e event.Step, now time.Time) {
 		s.tests = *e.Tests
 	}
 	if e.State.Ended() {
-		s.took = cmp.Or(e.Took, now.Sub(s.started))
+		s.took = cmp.Or(e.Took, s.elapsed(now))
 	}
 	if e.State == event.Done || e.State == event.Cached {
 		s.log = tail{} // nobody asks for it here any more
@@ -193,9 +194,11 @@ func (v *view) changeInstruction(e event.Instruction, now time.Time) {
 	}
 	in.Instruction = e
 	for _, key := range e.Steps {
-		if s := v.step(key); !slices.Contains(s.instructions, in) {
+		s := v.step(key)
+		if !slices.Contains(s.instructions, in) {
 			s.instructions = append(s.instructions, in)
 		}
+		s.clock.set(s.running() != nil, now)
 	}
 }
 
@@ -262,6 +265,16 @@ func (s *step) running() *instruction {
 		}
 	}
 	return nil
+}
+
+// latest is the instruction of the step that began last, or nil.
+func (s *step) latest() (last *instruction) {
+	for _, in := range s.instructions {
+		if !in.started.IsZero() && (last == nil || in.started.After(last.started)) {
+			last = in
+		}
+	}
+	return last
 }
 
 // failed is the instruction that the step failed at, or nil.
