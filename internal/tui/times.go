@@ -1,8 +1,6 @@
 package tui
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -97,50 +95,6 @@ func reasonsOfRuns(runs []release.StepRun) [][]release.Reason {
 	return all
 }
 
-// PathLine is the critical path in words: "critical path of 13.1 s: builder 12.3 s (line 7: RUN make) → web 0.8 s". It is empty
-// where nothing had to be waited for.
-func PathLine(times release.Times) string {
-	names := map[string]string{}
-	for _, run := range times.Steps {
-		names[run.Key] = run.Name
-	}
-	var legs []string
-	for _, l := range times.Path {
-		if l.Took() < time.Millisecond {
-			continue
-		}
-		name := Clean(names[l.Step])
-		if name == "" {
-			name = "the build"
-		}
-		legs = append(legs, name+" "+Duration(l.Took())+legNote(l))
-	}
-	if len(legs) == 0 {
-		return ""
-	}
-	return "critical path of " + Duration(times.Took) + ": " + strings.Join(legs, " → ")
-}
-
-// legNote says what most of a leg is, and how much of it nothing was done in, where that counts.
-func legNote(l release.Leg) string {
-	var notes []string
-	if what := cut(withoutOptions(oneLine(l.Text)), legText); l.Line > 0 {
-		notes = append(notes, "line "+itoa(l.Line)+": "+what)
-	} else if what != "" {
-		notes = append(notes, what)
-	}
-	if l.Waited > l.Took()/10 && l.Waited > breath {
-		notes = append(notes, "after "+Duration(l.Waited)+" in the queue")
-	}
-	if len(notes) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(notes, ", ") + ")"
-}
-
-// legText is how much of an instruction a leg shows.
-const legText = 40
-
 func waited(run release.StepRun) string {
 	if run.Waited < time.Millisecond {
 		return ""
@@ -153,65 +107,4 @@ func fetched(run release.StepRun) string {
 		return ""
 	}
 	return Bytes(run.Bytes)
-}
-
-// barWidth is how many columns all of a pipeline has.
-const barWidth = 30
-
-// scale maps times to columns.
-type scale struct{ from, to time.Time }
-
-func scaleOf(times release.Times) scale {
-	var s scale
-	for _, run := range times.Steps {
-		if run.Started.IsZero() {
-			continue
-		}
-		if s.from.IsZero() || run.Started.Before(s.from) {
-			s.from = run.Started
-		}
-		if run.Ended.After(s.to) {
-			s.to = run.Ended
-		}
-	}
-	return s
-}
-
-func (s scale) since(t time.Time) string {
-	if d := t.Sub(s.from); d >= time.Millisecond {
-		return "+" + Duration(d)
-	}
-	return "0"
-}
-
-// bar is when in all of the time a step was worked on, and when the end waited for it. What was worked on at all is seen.
-func (s scale) bar(run release.StepRun, path []release.Leg) Cell {
-	bar := slices.Repeat([]rune{'·'}, barWidth)
-	end, tone := 0, Dim
-	draw := func(mark rune, when release.Spell) {
-		first := min(s.column(when.Started), barWidth-1)
-		last := min(max(s.column(when.Ended), first+1), barWidth)
-		for at := first; at < last; at++ {
-			bar[at] = mark
-		}
-		end = max(end, last)
-	}
-	for _, w := range run.Worked {
-		draw('─', w)
-	}
-	for _, l := range path {
-		if l.Step == run.Key && l.Took() >= time.Millisecond {
-			draw('━', l.Spell)
-			tone = Strong
-		}
-	}
-	return tone.Cell(string(bar[:end]))
-}
-
-func (s scale) column(t time.Time) int {
-	all := s.to.Sub(s.from)
-	if all <= 0 {
-		return 0
-	}
-	return int((t.Sub(s.from)*barWidth + all/2) / all)
 }
