@@ -77,10 +77,12 @@ func (o *outline) address(target string) ([]byte, string) {
 	if !ok {
 		return o.text, target
 	}
-	name, lines := o.named(index)
-	if lines == nil {
+	name, renamed := o.named(index)
+	if renamed.text == nil {
 		return o.text, name
 	}
+	lines := slices.Clone(o.lines)
+	lines[renamed.line] = renamed.text
 	return bytes.Join(lines, []byte("\n")), name
 }
 
@@ -92,30 +94,39 @@ func (o *outline) cutOut(target string) ([]byte, string, bool) {
 	if !ok || o.takes == nil {
 		return nil, "", false
 	}
-	name, lines := o.named(index)
-	if lines == nil {
-		lines = slices.Clone(o.lines)
-	}
 	needed := o.needed(index)
 	if len(needed) == len(o.stages) {
 		return nil, "", false
 	}
-	numbers, end := false, 0
+	numbers, last := false, 0
 	for i := range needed {
-		numbers, end = numbers || o.stages[i].numbers, max(end, o.stages[i].end)
+		numbers, last = numbers || o.stages[i].numbers, max(last, i)
 	}
-	for i, s := range o.stages {
-		if needed[i] {
+	name, renamed := o.named(index)
+	var b bytes.Buffer
+	keep := func(from, to int) {
+		for i, text := range o.lines[from:to] {
+			if renamed.text != nil && from+i == renamed.line {
+				text = renamed.text
+			}
+			b.Write(text)
+			b.WriteByte('\n')
+		}
+	}
+	next := 0 // line
+	for i, s := range o.stages[:last+1] {
+		from := s.from.StartLine - 1
+		keep(next, from)
+		if next = s.end; needed[i] {
+			keep(from, next)
 			continue
 		}
-		for line := s.from.StartLine - 1; line < s.end; line++ {
-			lines[line] = nil
-		}
 		if numbers { // it counts
-			lines[s.from.StartLine-1] = []byte("FROM scratch")
+			b.WriteString("FROM scratch")
 		}
+		b.Write(bytes.Repeat([]byte("\n"), next-from))
 	}
-	return append(bytes.Join(lines[:end], []byte("\n")), '\n'), name, true
+	return b.Bytes(), name, true
 }
 
 // needed are a stage and all that it takes from, directly or not.
@@ -147,40 +158,42 @@ func (s *targetSolve) stages() (all []Stage) {
 	return all
 }
 
-// named is the name by which the frontend finds a stage, and the lines of the Dockerfile where it has to be given one for that.
-func (o *outline) named(index int) (string, [][]byte) {
+// renamed is a line of the Dockerfile in which a stage has another name; without a text none has.
+type renamed struct {
+	line int // from 0
+	text []byte
+}
+
+// named is the name by which the frontend finds a stage, and the line that has to give it one for that.
+func (o *outline) named(index int) (string, renamed) {
 	s := o.stages[index]
 	switch {
 	case s.name != "" && o.last[s.name] == index:
-		return s.name, nil
+		return s.name, renamed{}
 	case s.name == "" && index == len(o.stages)-1:
-		return "", nil
+		return "", renamed{}
 	}
 	name := fmt.Sprintf("stage-%d", index)
 	for {
 		if _, taken := o.last[name]; !taken {
-			return name, o.renamed(s, name)
+			return name, o.rename(s, name)
 		}
 		name += "-unnamed"
 	}
 }
 
-// renamed are the lines with another name for a stage.
-func (o *outline) renamed(s stageOutline, name string) [][]byte {
-	lines := slices.Clone(o.lines)
+// rename gives a stage another name.
+func (o *outline) rename(s stageOutline, name string) renamed {
 	for i := s.from.EndLine - 1; i >= s.from.StartLine-1; i-- { // continuation lines may end with comments
-		text := bytes.TrimRight(lines[i], " \t\r")
+		text := bytes.TrimRight(o.lines[i], " \t\r")
 		switch {
 		case s.name == "":
-			lines[i] = slices.Concat(text, []byte(" AS "+name))
+			return renamed{i, slices.Concat(text, []byte(" AS "+name))}
 		case bytes.HasSuffix(bytes.ToLower(text), []byte(s.name)):
-			lines[i] = slices.Concat(text[:len(text)-len(s.name)], []byte(name))
-		default:
-			continue
+			return renamed{i, slices.Concat(text[:len(text)-len(s.name)], []byte(name))}
 		}
-		break
 	}
-	return lines
+	return renamed{}
 }
 
 // nameOf is the name that a FROM gives its stage, in lower case: FROM image AS name.

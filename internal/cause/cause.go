@@ -60,16 +60,17 @@ func (o Operation) In(step string) Operation {
 	return o
 }
 
-// With is the operation with the stages and places that it has in the eyes of another target, too.
+// With is the operation with the stages and places that it has in the eyes of another target, too. It takes the place of the one
+// that it is made of, as what append returns does.
 func (o Operation) With(other Operation) Operation {
 	for _, step := range other.Stages {
 		if !o.of(step) {
-			o.Stages = append(slices.Clip(o.Stages), step)
+			o.Stages = append(o.Stages, step)
 		}
 	}
 	for _, at := range other.Places {
 		if !slices.Contains(o.Places, at) {
-			o.Places = append(slices.Clip(o.Places), at)
+			o.Places = append(o.Places, at)
 		}
 	}
 	if other.Line > 0 && other.Line < o.Line {
