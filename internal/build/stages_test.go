@@ -247,7 +247,7 @@ func (c *shape) describe(t *testing.T, m *made) []string {
 		if c.several && strings.Contains(name, "load metadata") {
 			continue // any of them may be the first to ask
 		}
-		if stage != "" && !slices.ContainsFunc(v.Places, func(at event.Place) bool { return stageIn(at.Step) == stage }) {
+		if stage != "" && !slices.ContainsFunc(v.Places, func(at event.Place) bool { return isStage(at.Step, stage) }) {
 			t.Errorf("%s is of stage %s, not of %v", v.Name, stage, places)
 		}
 		lines[fmt.Sprintf("%-24s %s", strings.Join(places, " "), digests.ReplaceAllString(text, ""))] = true
@@ -281,6 +281,12 @@ func stageOf(name string) (stage, rest string) {
 		return "", name
 	}
 	return found[1], strings.TrimPrefix(name, found[0])
+}
+
+// isStage reports whether a step is of the stage that the solver names: of several with one name, each has a number here.
+func isStage(step, name string) bool {
+	number := strings.TrimPrefix(stageIn(step), name+"-")
+	return stageIn(step) == name || number != stageIn(step) && strings.Trim(number, "0123456789") == ""
 }
 
 // stageIn is a step's stage, without the Dockerfile's key.
