@@ -45,8 +45,8 @@ func TestServicesShareTheStagesOfADockerfile(t *testing.T) {
 ├─◆     api/builder  image  3-5    deps                         the image of api needs it
 ├─│─◆   web/builder  image  3-5    deps                         the image of web needs it
 ├─│─│─◇ lint         check  6-8    deps                         no image needs it
-│ ├─│─◇ api/test     check  9-10   api/builder                  seaworthy.yaml says to run it
-│ │ ├─◇ web/test     check  9-10   web/builder                  seaworthy.yaml says to run it
+│ ├─│─◇ api/test     check  9-10   api/builder                  no image needs it
+│ │ ├─◇ web/test     check  9-10   web/builder                  no image needs it
 ◆ │ │   worker       image  11-13  busybox; copies deps         worker is built from it
   ◆ │   api/runtime  image  14-16  busybox; copies api/builder  api is built from it
     ◆   web/runtime  image  14-16  busybox; copies web/builder  web is built from it

@@ -138,6 +138,33 @@ ask for image "web" stage:web
 ask for check "dev" stage:dev
 web cannot be skipped: app is built from it
 `},
+		"seaworthy.yaml is no reason for what would be so without it": {`
+-- seaworthy.yaml --
+checks: {test: {reports: /r}, lint: run, tools: {timeout: 1m}, dev: {reports: /r}, devtools: {timeout: 1m}}
+-- Dockerfile --
+FROM golang AS tools
+RUN install
+FROM tools AS test
+RUN go test
+FROM tools AS lint
+RUN go vet
+FROM golang AS devtools
+RUN install
+FROM devtools AS dev
+RUN go vet
+FROM scratch AS web
+COPY x /x
+`, `stage:tools: check: test needs it
+stage:test: check: no image needs it
+stage:lint: check: no image needs it
+stage:devtools: check: dev needs it
+stage:dev: check: seaworthy.yaml says to run it
+stage:web: image: app is built from it
+ask for image "web" stage:web
+ask for check "test" stage:test
+ask for check "lint" stage:lint
+ask for check "dev" stage:dev
+`},
 		"a check that proves nothing": {`
 -- Dockerfile --
 FROM golang AS builder

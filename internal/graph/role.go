@@ -70,9 +70,15 @@ func (r *roles) role(n *Node) (role Role, why string) {
 		}
 		n.Skipped = true
 		return Check, "skipped by seaworthy.yaml"
-	case project.CheckRun:
+	}
+	if role, why = r.unsaid(n); role != Check && n.rule.Say == project.CheckRun {
 		return Check, "seaworthy.yaml says to run it"
 	}
+	return role, why
+}
+
+// unsaid is what a stage that no image needs is where nothing is said about it.
+func (r *roles) unsaid(n *Node) (Role, string) {
 	if len(r.neededBy[n.Key]) > 0 {
 		return r.follow(n)
 	}
