@@ -20,6 +20,9 @@ RUN test -s /page
 FROM assets AS other
 RUN echo other
 
+FROM assets AS empty
+ENV A=1
+
 FROM base:1 AS web
 COPY --from=assets /page /page
 CMD ["sleep", "infinity"]
@@ -98,6 +101,17 @@ func TestAStageSaysWhyItRan(t *testing.T) {
 		}
 	})
 
+	t.Run("a stage that runs nothing is what it is from", func(t *testing.T) {
+		s := s.sub(t)
+		if out := s.run(0, "why", "empty"); !strings.HasPrefix(out, "empty runs nothing: it is what assets is\n  assets ran ") || !strings.Contains(out, files) {
+			t.Errorf("why empty:\n%s", out)
+		}
+		if named, asKept := s.run(0, "why", "ASSETS"), s.run(0, "why", "assets"); named != asKept {
+			t.Errorf("why ASSETS:\n%s\nand not\n%s", named, asKept)
+		}
+		s.refused(2, []string{"why", ""}, "the name of the stage is empty")
+	})
+
 	t.Run("without a checkout", func(t *testing.T) {
 		s := s.sub(t)
 		if err := os.Remove(s.path("compose.yaml")); err != nil {
@@ -105,7 +119,7 @@ func TestAStageSaysWhyItRan(t *testing.T) {
 		}
 		s.dir = t.TempDir()
 		out := s.run(0, "why", "-e", "shop/local")
-		for _, stage := range []string{"assets", "test", "other", "web"} {
+		for _, stage := range []string{"assets", "empty", "test", "other", "web"} {
 			if !strings.Contains(out, "\n"+stage+" ") {
 				t.Errorf("%s is not listed:\n%s", stage, out)
 			}
@@ -127,7 +141,7 @@ func TestAStageSaysWhyItRan(t *testing.T) {
 		if out := s.run(0, "__complete", "why", "-e", "shop/local", "o"); !strings.HasPrefix(out, "other\n") {
 			t.Errorf("completion of o: %s", out)
 		}
-		s.refused(8, []string{"why", "-e", "shop/local", "nothing"}, "assets, other, test, web")
+		s.refused(8, []string{"why", "-e", "shop/local", "nothing"}, "assets, empty, other, test, web")
 		s.refused(8, []string{"why", "-e", "none/local", "test"}, "no build of none is recorded", "seaworthy build")
 	})
 }

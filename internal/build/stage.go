@@ -148,7 +148,7 @@ func (p *progress) settle(which func(*vertex) bool, state event.State) {
 
 func (p *progress) emitStep(s *stage, state event.State, err string) {
 	s.state = state
-	s.run.State, s.run.Error = string(state), err
+	s.run.State, s.run.Error, s.run.Empty = string(state), err, state == event.Cached && s.empty()
 	if state.Ended() {
 		p.time(s)
 	}
@@ -158,7 +158,7 @@ func (p *progress) emitStep(s *stage, state event.State, err string) {
 // tellStep says what is known of a stage.
 func (p *progress) tellStep(s *stage) {
 	step := event.Step{Key: s.key, State: s.state, Error: s.run.Error, Because: s.run.Because}
-	if s.state == event.Cached && s.empty() {
+	if s.run.Empty {
 		step.Detail = "nothing to run"
 	}
 	if s.state.Ended() && !s.run.Started.IsZero() {

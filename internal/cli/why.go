@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,14 @@ func (a *app) why() *cobra.Command {
 			"  seaworthy why                  # all stages, the one that ran last first",
 			"  seaworthy why test",
 			"  seaworthy why -e shop/staging builder"),
-		Args: arguments(0, 1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && strings.TrimSpace(args[0]) == "" { // of a variable that is not set
+				return &release.UserError{
+					Kind: release.KindUsage, Err: errors.New("the name of the stage is empty"), Hint: cmd.CommandPath() + " without a name lists all stages",
+				}
+			}
+			return arguments(0, 1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, env, err := a.reachTarget(cmd.Context())
 			if err != nil {
@@ -49,7 +57,11 @@ func writeSteps(out tui.Output, env release.Environment, found []api.StepInfo, n
 	table := tui.NewTable("stage", "ran", "took", "result", "from cache", "why it ran").Below("why it ran").Whole("stage", "ran")
 	for _, s := range found {
 		ran, took, result, why, cached := tui.Dim.Cell("not recorded"), "", tui.Text(""), "", ""
-		if s.Run != nil {
+		switch {
+		case s.Run == nil:
+		case s.Run.Empty:
+			ran = tui.Dim.Cell(tui.NothingToRun)
+		default:
 			ran, took, result = tui.Text(tui.Ago(s.Run.Started, now)), tui.Duration(s.Run.Took()), toneOfStep(s.Run.State).Cell(s.Run.State)
 			if len(s.Run.Because) > 0 {
 				why = s.Run.Because[0].Text
@@ -92,6 +104,9 @@ func (w *whyWriter) write(s api.StepInfo, indent string, asOf time.Time) {
 	case w.seen[s.Key]:
 		w.line(indent, name+w.Paint(tui.Dim, " as above"))
 		return
+	case s.Run != nil && s.Run.Empty:
+		w.empty(*s.Run, indent, asOf)
+		return
 	case s.Run == nil:
 		w.line(indent, name+" came from cache; that it ran is not recorded")
 	case !asOf.IsZero() && s.Run.Started.After(asOf):
@@ -117,14 +132,37 @@ func (w *whyWriter) because(run release.StepRun, indent string) {
 	}
 	for _, r := range run.Because {
 		w.line(indent, tui.Clean(r.Text))
-		if r.Kind != release.ReasonStage {
-			continue
+		if r.Kind == release.ReasonStage {
+			w.each(w.named(r.Names), indent+"  ", run.Ended)
 		}
-		for _, key := range r.Names {
-			if i := slices.IndexFunc(w.found, func(s api.StepInfo) bool { return s.Key == key }); i >= 0 {
-				w.write(w.found[i], indent+"  ", run.Ended)
-			}
+	}
+}
+
+// empty explains a stage for which nothing is made by what it is FROM.
+func (w *whyWriter) empty(run release.StepRun, indent string, asOf time.Time) {
+	w.seen[run.Key] = true
+	from := w.named(run.After)
+	text := w.Paint(tui.Strong, tui.Clean(run.Name)) + " runs nothing"
+	for _, s := range from {
+		text += ": it is what " + tui.Clean(s.Name) + " is"
+	}
+	w.line(indent, text)
+	w.each(from, indent+"  ", asOf)
+}
+
+// named are those of the stages that have one of the keys.
+func (w *whyWriter) named(keys []string) (all []api.StepInfo) {
+	for _, key := range keys {
+		if i := slices.IndexFunc(w.found, func(s api.StepInfo) bool { return s.Key == key }); i >= 0 {
+			all = append(all, w.found[i])
 		}
+	}
+	return all
+}
+
+func (w *whyWriter) each(all []api.StepInfo, indent string, asOf time.Time) {
+	for _, s := range all {
+		w.write(s, indent, asOf)
 	}
 }
 

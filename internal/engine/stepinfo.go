@@ -20,14 +20,7 @@ func (e *Engine) why(env release.Environment, name string) ([]api.StepInfo, erro
 	if err != nil {
 		return nil, err
 	}
-	info := func(key string) api.StepInfo {
-		step := known[key]
-		out := api.StepInfo{Key: key, Name: nameOfStep(key, step), Cached: cached[key]}
-		if step.Run.Key != "" {
-			out.Run = &step.Run
-		}
-		return out
-	}
+	info := infoOf(known, cached)
 	if name == "" {
 		all := []api.StepInfo{}
 		for _, key := range slices.Sorted(maps.Keys(known)) {
@@ -43,7 +36,20 @@ func (e *Engine) why(env release.Environment, name string) ([]api.StepInfo, erro
 	return chain(found[0], info), nil
 }
 
+// infoOf returns what says of a step, by key, what is recorded.
+func infoOf(known map[string]state.Step, cached map[string]time.Time) func(key string) api.StepInfo {
+	return func(key string) api.StepInfo {
+		step := known[key]
+		out := api.StepInfo{Key: key, Name: nameOfStep(key, step), Cached: cached[key]}
+		if step.Run.Key != "" {
+			out.Run = &step.Run
+		}
+		return out
+	}
+}
+
 // stepsCalled are the steps with a name, or else those that have it behind their services, or behind one of them: "api+web/test".
+// A stage's name is the same in upper case, as in a Dockerfile.
 func stepsCalled(name string, known map[string]state.Step) []string {
 	var exact, partly []string
 	service, stage, both := strings.Cut(name, "/")
@@ -53,10 +59,13 @@ func stepsCalled(name string, known map[string]state.Step) []string {
 	for key, step := range known {
 		full := nameOfStep(key, step)
 		services, rest, prefixed := strings.Cut(full, "/")
+		if !prefixed {
+			services, rest = "", full
+		}
 		switch {
-		case key == name || strings.TrimPrefix(key, "stage:") == name || full == name:
+		case key == name || strings.TrimPrefix(key, "stage:") == name || services == service && strings.EqualFold(rest, stage):
 			exact = append(exact, key)
-		case prefixed && rest == stage && (service == "" || slices.Contains(strings.Split(services, "+"), service)):
+		case prefixed && strings.EqualFold(rest, stage) && (service == "" || slices.Contains(strings.Split(services, "+"), service)):
 			partly = append(partly, key)
 		}
 	}
@@ -77,23 +86,33 @@ func started(s api.StepInfo) time.Time {
 	return s.Run.Started
 }
 
-// chain is a step, and after it those that it ran for, and so on.
+// chain is a step, and after it those that it ran for, or that it is, and so on.
 func chain(key string, info func(string) api.StepInfo) []api.StepInfo {
 	all := []api.StepInfo{info(key)}
 	for i := 0; i < len(all); i++ {
-		if all[i].Run == nil {
-			continue
-		}
-		for _, r := range all[i].Run.Because {
-			for _, next := range r.Names {
-				known := slices.ContainsFunc(all, func(s api.StepInfo) bool { return s.Key == next })
-				if r.Kind == release.ReasonStage && !known {
-					all = append(all, info(next))
-				}
+		for _, next := range leadsTo(all[i].Run) {
+			if !slices.ContainsFunc(all, func(s api.StepInfo) bool { return s.Key == next }) {
+				all = append(all, info(next))
 			}
 		}
 	}
 	return all
+}
+
+// leadsTo are the keys of the steps that explain what became of one.
+func leadsTo(run *release.StepRun) (keys []string) {
+	if run == nil {
+		return nil
+	}
+	if run.Empty {
+		return run.After
+	}
+	for _, r := range run.Because {
+		if r.Kind == release.ReasonStage {
+			keys = append(keys, r.Names...)
+		}
+	}
+	return keys
 }
 
 func notOneStep(env release.Environment, name string, found []string, known map[string]state.Step) error {

@@ -15,6 +15,10 @@ func TestAStageIsFoundByItsNameWithAndWithoutItsServices(t *testing.T) {
 		"deps":               {"stage:deps"},
 		"stage:deps":         {"stage:deps"},
 		"test":               {"stage:test"},
+		"Test":               {"stage:test"},
+		"jobs/TEST":          {"stage:jobs/test"},
+		"JOBS/test":          nil, // services are told apart by case
+		"worker/Builder":     {"stage:web+worker/builder"},
 		"jobs/test":          {"stage:jobs/test"},
 		"builder":            {"stage:api/builder", "stage:web+worker/builder"},
 		"worker/builder":     {"stage:web+worker/builder"},

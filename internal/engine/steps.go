@@ -10,6 +10,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
@@ -76,11 +77,20 @@ func (s *steps) note(db *state.DB, project string, out *pipeline.Output) (news b
 		return false, err
 	}
 	for _, run := range out.Steps {
+		step := p.known[run.Key]
+		if run.Empty {
+			if before := step.Run; !before.Empty || before.Name != run.Name || !slices.Equal(before.After, run.After) {
+				p.put(run.Key, state.Step{Run: run})
+			}
+			continue
+		}
 		made, built := out.Made[run.Key]
 		if !built {
 			continue
 		}
-		step := p.known[run.Key]
+		if step.Run.Empty { // it no longer is
+			step.Run = release.StepRun{}
+		}
 		made = made.After(step.Made)
 		switch {
 		case run.State != string(event.Cached) || len(run.Because) > 0:
@@ -92,11 +102,15 @@ func (s *steps) note(db *state.DB, project string, out *pipeline.Output) (news b
 			p.fromCache(run.Key)
 		}
 		step.Made = made
-		p.known[run.Key] = step
-		p.changes++
-		p.changed[run.Key] = p.changes
+		p.put(run.Key, step)
 	}
 	return len(p.changed) > 0, nil
+}
+
+func (p *projectSteps) put(key string, step state.Step) {
+	p.known[key] = step
+	p.changes++
+	p.changed[key] = p.changes
 }
 
 func (p *projectSteps) fromCache(key string) {

@@ -8,6 +8,7 @@ type StepRun struct {
 	Name    string    `json:"name"`              // for people
 	Role    string    `json:"role"`              // image, check, lifecycle, other
 	State   string    `json:"state"`             // how it ended: done, cached, failed, stopped, skipped
+	Empty   bool      `json:"empty,omitempty"`   // it is what it takes from: nothing has to be made for it
 	After   []string  `json:"after,omitempty"`   // keys of what it takes from
 	Because []Reason  `json:"because,omitempty"` // why it did not come from cache
 	Queued  time.Time `json:"queued,omitzero"`   // when what the first work on it takes from was there

@@ -37,6 +37,9 @@ func WriteTimes(out Output, times release.Times, all bool) error {
 	return nil
 }
 
+// NothingToRun is said of a stage for which nothing has to be made, instead of how it ended.
+const NothingToRun = "nothing to run"
+
 // timesTable is a row for each of some steps.
 func timesTable(times release.Times, steps []release.StepRun) *Table {
 	s := scaleOf(times)
@@ -49,6 +52,9 @@ func timesTable(times release.Times, steps []release.StepRun) *Table {
 	once := allAreFirst(reasonsOfRuns(times.Steps))
 	for _, run := range steps {
 		row := []Cell{Text(run.Name), Text(run.Role), glyphs[event.State(run.State)].tone.Cell(run.State)}
+		if run.Empty {
+			row[2] = glyphs[event.Cached].tone.Cell(NothingToRun)
+		}
 		if !run.Started.IsZero() {
 			row = append(row, Text(s.since(run.Started)), Text(waited(run)), Text(Duration(run.Took())), Text(fetched(run)),
 				s.bar(run, times.Path))

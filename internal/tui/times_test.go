@@ -77,10 +77,10 @@ critical path of 12.1 s: builder 10.0 s (line 7:
 
 func TestTimesOfWhatWasCachedSayNothingOfAPath(t *testing.T) {
 	var b bytes.Buffer
-	if err := WriteTimes(Output{Writer: &b}, release.Times{Steps: []release.StepRun{{Key: "stage:web", Name: "web", Role: "image", State: "cached"}}}, false); err != nil {
+	if err := WriteTimes(Output{Writer: &b}, release.Times{Steps: []release.StepRun{{Key: "stage:web", Name: "web", Role: "image", State: "cached"}, {Key: "stage:debug", Name: "debug", Role: "check", State: "cached", Empty: true}}}, false); err != nil {
 		t.Fatal(err)
 	}
-	if want := "step  role   state\nweb   image  cached\n"; b.String() != want {
+	if want := "step   role   state\nweb    image  cached\ndebug  check  nothing to run\n"; b.String() != want {
 		t.Errorf("%q", b.String())
 	}
 }

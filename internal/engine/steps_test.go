@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seaworthyhq/seaworthy/internal/cause"
+	"github.com/seaworthyhq/seaworthy/internal/pipeline"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/state"
+)
+
+// A stage for which nothing is made is recorded once, as that, until it is another one.
+func TestAnEmptyStageIsRecorded(t *testing.T) {
+	db, err := state.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	const key = "stage:debug"
+	empty := func(from string) release.StepRun {
+		return release.StepRun{Key: key, Name: "debug", State: "cached", Empty: true, After: []string{from}}
+	}
+	does := cause.Made{Operations: []cause.Operation{{Text: "RUN x", Stages: []string{key}}}}
+	ran := release.StepRun{Key: key, Name: "debug", State: "done", After: []string{"stage:base"}, Started: time.Unix(1, 0).UTC()}
+	cached := release.StepRun{Key: key, Name: "debug", State: "cached", After: []string{"stage:base"}}
+
+	var all steps
+	for _, row := range []struct {
+		when string
+		run  release.StepRun
+		made map[string]cause.Made
+		news bool
+		want state.Step
+	}{
+		{"at first", empty("stage:base"), nil, true, state.Step{Run: empty("stage:base")}},
+		{"again", empty("stage:base"), nil, false, state.Step{Run: empty("stage:base")}},
+		{"from another one", empty("stage:web"), nil, true, state.Step{Run: empty("stage:web")}},
+		{"it has something to run", ran, map[string]cause.Made{key: does}, true, state.Step{Run: ran, Made: does}},
+		{"it no longer has", empty("stage:base"), nil, true, state.Step{Run: empty("stage:base")}},
+		{"it has again, in the cache", cached, map[string]cause.Made{key: does}, true, state.Step{Made: does}},
+	} {
+		news, err := all.note(db, "shop", &pipeline.Output{Steps: []release.StepRun{row.run}, Made: row.made})
+		if err != nil || news != row.news {
+			t.Errorf("%s: news %v, %v", row.when, news, err)
+		}
+		var kept func()
+		if err := db.Update(func(tx state.Tx) (err error) { kept, err = all.save(tx, "shop"); return err }); err != nil {
+			t.Fatal(err)
+		}
+		kept()
+		known, _, err := new(steps).recorded(db, "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(row.want, known[key]); diff != "" {
+			t.Errorf("%s: -want +got\n%s", row.when, diff)
+		}
+	}
+}
+
+func TestAnEmptyStageIsExplainedByWhatItIsFrom(t *testing.T) {
+	known := map[string]state.Step{
+		"stage:debug": {Run: release.StepRun{Key: "stage:debug", Empty: true, After: []string{"stage:web"}}},
+		"stage:web": {Run: release.StepRun{Key: "stage:web", After: []string{"stage:base", "stage:other"}, Because: []release.Reason{
+			{Kind: release.ReasonStage, Names: []string{"stage:base"}}, {Kind: release.ReasonBase, Names: []string{"busybox"}},
+		}}},
+	}
+	var keys []string
+	for _, s := range chain("stage:debug", infoOf(known, nil)) {
+		keys = append(keys, s.Key)
+	}
+	if want := []string{"stage:debug", "stage:web", "stage:base"}; !slices.Equal(keys, want) {
+		t.Errorf("%q, not %q", keys, want)
+	}
+}
