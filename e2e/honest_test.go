@@ -33,8 +33,8 @@ func TestAPlanNamesWhatChangedAndNothingElse(t *testing.T) {
 		change    func()
 		says, not []string
 	}{
-		{"both branches changed", func() { s.write("www/a", "b"); s.write("app.sh", "sleep 0; exec httpd -f -p 8080 -h /www") }, []string{assets + ": ~www/a", app + ": ~app.sh"}, []string{"without cache"}},
-		{"one of them changed", func() { s.write("www/a", "a") }, []string{app + ": ~app.sh"}, []string{assets, "without cache"}},
+		{"both branches changed", func() { s.write("www/a", "b"); s.write("app.sh", "sleep 0; exec httpd -f -p 8080 -h /www") }, []string{assets + ": www/a changed", app + ": app.sh changed"}, []string{"without cache"}},
+		{"one of them changed", func() { s.write("www/a", "a") }, []string{app + ": app.sh changed"}, []string{assets, "without cache"}},
 	} {
 		row.change()
 		out := s.run(0, "plan")

@@ -66,14 +66,14 @@ func TestAStageSaysWhyItRan(t *testing.T) {
 		says []string // of the stage test, and of those that it ran for
 	}{
 		{"at first", build(), []string{"never built here"}},
-		{"a file changed", all(func() { s.write("www/a", "c") }, build()), []string{ran, files + "~www/a"}},
-		{"nothing changed", buildAndWriteNothing, []string{ran, files + "~www/a", "from cache last now"}},
+		{"a file changed", all(func() { s.write("www/a", "c") }, build()), []string{ran, files + "www/a changed"}},
+		{"nothing changed", buildAndWriteNothing, []string{ran, files + "www/a changed", "from cache last now"}},
 		{"an argument changed", all(func() { s.edit("compose.yaml", "'1'", "'2'") }, build()), []string{ran, "build argument LEVEL has another value"}},
 		{"the cache was collected", all(func() { s.run(0, "gc", "--all") }, build()), []string{ran, files + "the inputs are equal, and its entry in the cache was gone"}},
-		{"it was asked for", build("--no-cache"), []string{"(Dockerfile:7): asked to run without the cache", files + "asked to run without the cache"}},
+		{"it was asked for", build("--no-cache"), []string{"(Dockerfile:7): asked to run without the cache"}},
 		{"the base moved", all(func() { move("debian") }, build("--pull")), []string{ran, "FROM base:1 AS assets (Dockerfile:1): base:1 was "}},
-		{"the engine was killed", all(s.killEngine, func() { s.write("www/d", "d") }, build()), []string{ran, files + "+www/d"}},
-		{"a plan was made", all(func() { s.write("www/d", "e") }, func() { s.run(0, "plan") }), []string{ran, files + "~www/d"}},
+		{"the engine was killed", all(s.killEngine, func() { s.write("www/d", "d") }, build()), []string{ran, files + "www/d is new"}},
+		{"a plan was made", all(func() { s.write("www/d", "e") }, func() { s.run(0, "plan") }), []string{ran, files + "www/d changed"}},
 	} {
 		row.does()
 		out := s.run(0, "why", "test")
@@ -135,7 +135,7 @@ func TestAStageSaysWhyItRan(t *testing.T) {
 		if len(told) != 2 || told[0].Key != "stage:web" || told[1].Key != "stage:assets" {
 			t.Fatalf("why web: %+v", told)
 		}
-		if told[0].Run.Because[0].Kind != "stage" || told[1].Run.Because[0].Kind != "files" {
+		if told[0].Run.Because[0].Kind != "again" || told[1].Run.Because[0].Kind != "files" {
 			t.Errorf("why web: %+v %+v", *told[0].Run, *told[1].Run)
 		}
 		if out := s.run(0, "__complete", "why", "-e", "shop/local", "o"); !strings.HasPrefix(out, "other\n") {

@@ -33,6 +33,7 @@ type explainer struct {
 	fetched    []digest.Digest        // vertices that brought something in
 	ranKeys    map[digest.Digest]bool
 	told       map[root]bool
+	partly     map[string]bool       // steps of which not all is known
 	bySteps    map[string]cause.Made // of operations; nil: they have changed
 	closed     bool
 }
@@ -46,7 +47,8 @@ type root struct {
 func newExplainer(req *Request, p *progress, l *lists) *explainer {
 	e := &explainer{
 		req: req, progress: p, lists: l, wake: make(chan struct{}, 1),
-		byVertex: map[digest.Digest]int{}, claims: map[digest.Digest]*claim{}, began: map[digest.Digest]bool{}, ranKeys: map[digest.Digest]bool{}, told: map[root]bool{},
+		byVertex: map[digest.Digest]int{}, claims: map[digest.Digest]*claim{}, began: map[digest.Digest]bool{},
+		ranKeys: map[digest.Digest]bool{}, told: map[root]bool{}, partly: map[string]bool{},
 	}
 	for _, v := range req.variants() {
 		e.values = append(e.values, sync.OnceValue(func() values { return e.read(v.Args) }))
@@ -69,6 +71,7 @@ func (s *targetSolve) explain(ctx context.Context) (wait func() []cause.Operatio
 		}
 		s.why.learn(all)
 		if err != nil {
+			s.why.knowsPartly(s.stepsBeyond(all))
 			all = nil
 		}
 		ops := make([]cause.Operation, len(all))
@@ -78,6 +81,28 @@ func (s *targetSolve) explain(ctx context.Context) (wait func() []cause.Operatio
 		found <- ops
 	}()
 	return sync.OnceValue(func() []cause.Operation { return <-found })
+}
+
+// stepsBeyond are the steps that have more than these operations of the target.
+func (s *targetSolve) stepsBeyond(all []operation) (steps []string) {
+	placed := s.graph.placed(s.progress.written[s.target.Variant])
+	for _, n := range s.graph.nodes {
+		known := slices.ContainsFunc(all, func(op operation) bool { return op.vertex == n.digest })
+		if !known && !strings.HasPrefix(n.source, localSource) {
+			steps = append(steps, stepsOf(placed[n.digest])...)
+		}
+	}
+	return steps
+}
+
+// knowsPartly notes steps of which it could not be found out what they are made of: a file that cannot be read, a build that was
+// ended before. Nothing is recorded of those, as the next time would miss what is not known.
+func (e *explainer) knowsPartly(steps []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, step := range steps {
+		e.partly[step] = true
+	}
 }
 
 // claim returns an operation that another target has found out about, waiting where one is at it, or what to call when the
@@ -291,50 +316,60 @@ func (e *explainer) all() []cause.Operation {
 
 // made is what there is to record of each stage, when the build has ended. One that was not come to is as it was.
 func (e *explainer) made() map[string]cause.Made {
-	complete, failed := e.progress.outcome()
+	ended := e.progress.outcome()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	done := map[digest.Digest]bool{}
 	for _, op := range slices.Backward(e.operations) {
-		if complete[op.vertex] || done[op.Key] {
+		if ended.complete[op.vertex] || done[op.Key] {
 			done[op.Key] = true
 			for _, in := range op.Inputs {
 				done[in] = true
 			}
 		}
 	}
-	all := e.all()
-	made := cause.ByStep(all, func(key digest.Digest) bool { return done[key] })
+	made := cause.ByStep(e.all(), func(key digest.Digest) bool { return done[key] })
 	missing, ran := map[string]bool{}, map[string]bool{}
 	for _, op := range e.operations {
 		for _, step := range op.Stages {
 			missing[step] = missing[step] || !done[op.Key]
 			ran[step] = ran[step] || op.Source == "" && e.ranKeys[op.Key]
-			if failed[op.vertex] {
-				m := made[step]
+			m := made[step]
+			if ended.failed[op.vertex] {
 				m.Failed = op.Key
-				made[step] = m
 			}
+			if ended.stopped[op.vertex] {
+				m.Stopped = append(m.Stopped, op.Key)
+			}
+			made[step] = m
 		}
 	}
 	for step := range made {
-		if missing[step] && !ran[step] {
+		if e.partly[step] || missing[step] && !ran[step] {
 			delete(made, step)
 		}
 	}
 	return made
 }
 
-// outcome tells which vertices have a result, and which failed.
-func (p *progress) outcome() (complete, failed map[digest.Digest]bool) {
+// outcome tells which vertices have a result, which failed, and which were at work when they were stopped.
+type outcome struct{ complete, failed, stopped map[digest.Digest]bool }
+
+func (p *progress) outcome() outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	complete, failed = map[digest.Digest]bool{}, map[digest.Digest]bool{}
+	o := outcome{map[digest.Digest]bool{}, map[digest.Digest]bool{}, map[digest.Digest]bool{}}
 	for _, v := range p.order {
-		complete[v.digest] = v.state == event.Done || v.state == event.Cached
-		failed[v.digest] = v.state == event.Failed
+		switch v.state {
+		case event.Done, event.Cached:
+			o.complete[v.digest] = !v.looked
+		case event.Failed:
+			o.failed[v.digest] = true
+		case event.Started, event.Stopped:
+			o.stopped[v.digest] = v.source == "" && len(v.spells) > 0
+		}
 	}
-	return complete, failed
+	return o
 }
 
 func (r *Request) nameOf(step string) string {

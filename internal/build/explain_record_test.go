@@ -76,7 +76,7 @@ func TestReasonsOutliveTheBuilder(t *testing.T) {
 	h.yard.Builder = openBuilder(t, build.Config{Root: h.yard.root, Store: h.yard.store})
 	h.expect("nothing changed", h.build(nil, "=web"), nil)
 	write(t, filepath.Join(h.dir, "a"), "2")
-	h.expect("a file changed", h.build(nil, "=web"), map[string][]string{"stage:web": {"files COPY a /a (Dockerfile:2): ~a"}})
+	h.expect("a file changed", h.build(nil, "=web"), map[string][]string{"stage:web": {"files COPY a /a (Dockerfile:2): a changed"}})
 }
 
 func TestACacheThatWasCollectedIsTheReason(t *testing.T) {
@@ -107,12 +107,12 @@ func TestAFailureIsAReasonTheNextTime(t *testing.T) {
 	h.expect("again", h.build(nil, "web"), map[string][]string{"stage:web": {"unfinished RUN grep 2 /a (Dockerfile:3): failed the last time"}})
 	h.fails = false
 	write(t, filepath.Join(h.dir, "a"), "2")
-	h.expect("corrected", h.build(nil, "web"), map[string][]string{"stage:web": {"files COPY a /a (Dockerfile:2): ~a"}})
+	h.expect("corrected", h.build(nil, "web"), map[string][]string{"stage:web": {"files COPY a /a (Dockerfile:2): a changed"}})
 	h.fails = true
 	if err := os.Remove(filepath.Join(h.dir, "a")); err != nil {
 		t.Fatal(err)
 	}
-	h.expect("a file that is not there", h.build(nil, "web"), map[string][]string{"stage:web": {"files COPY a /a (Dockerfile:2): -a"}})
+	h.expect("a file that is not there", h.build(nil, "web"), map[string][]string{"stage:web": {"files COPY a /a (Dockerfile:2): a is gone"}})
 }
 
 func TestABaseThatMovedIsNamedWithBothDigests(t *testing.T) {
@@ -132,7 +132,7 @@ func TestABaseThatMovedIsNamedWithBothDigests(t *testing.T) {
 	}
 	storetest.Busybox(t, h.yard.store, storetest.Image{Ref: "docker.io/library/other:1", Files: []storetest.File{{Name: "other", Content: []byte("other")}}})
 	got = h.build(func(req *build.Request) { req.Args = map[string]string{"OF": "other:1"} }, "=web")
-	if because := strings.Join(got["stage:web"], "\n"); !strings.Contains(because, "base was busybox:latest ") || !strings.HasSuffix(because, ", as OF has another value") {
+	if because := strings.Join(got["stage:web"], "\n"); !strings.Contains(because, ": build argument OF chose other:1 ") || !strings.Contains(because, " instead of busybox:latest ") {
 		t.Errorf("another base: %q", because)
 	}
 }
@@ -147,12 +147,12 @@ func TestInstructionsThatAreSeveralOperationsHaveOneReason(t *testing.T) {
 	h.expect("nothing changed", h.build(nil, "=web"), nil)
 	write(t, filepath.Join(h.dir, "b"), "2")
 	h.expect("COPY --link", h.build(nil, "=web"), map[string][]string{"stage:web": {
-		"files COPY --link a b /l/ (Dockerfile:4): ~b",
+		"files COPY --link a b /l/ (Dockerfile:4): b changed",
 	}})
 	write(t, filepath.Join(h.dir, "d/x.md"), "2")
-	h.expect("excluded", h.build(nil, "=web"), all("files RUN --mount=type=bind,target=/m ls /m (Dockerfile:10): ~d/x.md"))
+	h.expect("excluded", h.build(nil, "=web"), all("files RUN --mount=type=bind,target=/m ls /m (Dockerfile:10): d/x.md changed"))
 	write(t, filepath.Join(h.dir, "d/x"), "2")
-	h.expect("not excluded", h.build(nil, "=web"), all("files COPY --exclude=*.md d/ /d/ (Dockerfile:5): ~d/x"))
+	h.expect("not excluded", h.build(nil, "=web"), all("files COPY --exclude=*.md d/ /d/ (Dockerfile:5): d/x changed"))
 	dir := func(req *build.Request) { req.Args = map[string]string{"DIR": "y"} }
 	h.expect("an argument of COPY", h.build(dir, "=web"), all("argument COPY a /to/${DIR} (Dockerfile:9): build argument DIR has another value"))
 }
@@ -202,7 +202,7 @@ func TestTwoDockerfilesAtOnceKeepTheirReasonsApart(t *testing.T) {
 	build()
 	write(t, filepath.Join(dirs[0], "a"), "2")
 	got := build()
-	want := [2]map[string][]string{{"stage:web": {"files COPY a /a (Dockerfile:2): ~a"}}, {}}
+	want := [2]map[string][]string{{"stage:web": {"files COPY a /a (Dockerfile:2): a changed"}}, {}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("one changed: -want +got\n%s", diff)
 	}
@@ -249,7 +249,7 @@ func TestManyFilesAreListedOnceAndFound(t *testing.T) {
 	if err := os.Remove(filepath.Join(h.dir, "d8/f8")); err != nil {
 		t.Fatal(err)
 	}
-	h.expect("three changed", h.build(nil, "=web"), map[string][]string{"stage:web": {"files COPY . /all (Dockerfile:2): ~d7/f7 +d7/new -d8/f8"}})
+	h.expect("three changed", h.build(nil, "=web"), map[string][]string{"stage:web": {"files COPY . /all (Dockerfile:2): d7/f7 changed; d7/new is new; d8/f8 is gone"}})
 }
 
 func TestAStepThatWasStoppedSaysSoTheNextTime(t *testing.T) {
@@ -276,7 +276,35 @@ func TestAStepThatWasStoppedSaysSoTheNextTime(t *testing.T) {
 		}
 	}))
 	h.expect("again", told(res), map[string][]string{
-		"stage:web": {"unfinished RUN echo begun && if [ -s /a ]; then sleep 600; fi (Dockerfile:3): did not end the last time"},
+		"stage:web": {"unfinished RUN echo begun && if [ -s /a ]; then sleep 600; fi (Dockerfile:3): was stopped the last time"},
+	})
+}
+
+func TestWhatWasNotComeToIsNotBlamedForIt(t *testing.T) {
+	h := newHistory(t, map[string]string{
+		"Dockerfile": "FROM busybox AS slow\nCOPY a /a\nRUN grep 2 /a\nFROM scratch AS web\nWORKDIR /w\nCOPY --from=slow /a /a\nCOPY c/ /b/\n", "a": "2", "c/d": "",
+	})
+	const copied, again = "COPY --from=slow /a /a (Dockerfile:6): ", "stage slow ran again"
+	first := []string{"first never built here, as far as is recorded"}
+	unreadable := filepath.Join(h.dir, "c", "caf\xe9")
+	write(t, unreadable, "no name")
+	h.fails = true
+	h.build(nil, "=web")
+	if err := os.Remove(unreadable); err != nil {
+		t.Fatal(err)
+	}
+	h.fails = false
+	h.expect("after the context could not be read", h.build(nil, "=web"), map[string][]string{"stage:slow": first, "stage:web": first})
+	write(t, filepath.Join(h.dir, "Dockerfile"), "FROM busybox AS slow\nCOPY a /a\nRUN grep 3 /a\nFROM scratch AS web\nWORKDIR /v\nCOPY --from=slow /a /a\nCOPY c/ /b/\n")
+	h.fails = true
+	h.expect("a failure elsewhere", h.build(nil, "=web"), map[string][]string{
+		"stage:slow": {"instruction RUN grep 3 /a (Dockerfile:3): it was RUN grep 2 /a"},
+	})
+	write(t, filepath.Join(h.dir, "a"), "3")
+	h.fails = false
+	h.expect("after the failure elsewhere", h.build(nil, "=web"), map[string][]string{
+		"stage:slow": {"files COPY a /a (Dockerfile:2): a changed"},
+		"stage:web":  {"again " + copied + again, "instruction COPY --from=slow /a /a (Dockerfile:6) follows WORKDIR /v (Dockerfile:5): it was WORKDIR /w"},
 	})
 }
 

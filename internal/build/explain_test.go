@@ -102,9 +102,9 @@ func TestAStepThatRanSaysWhy(t *testing.T) {
 				}
 			},
 			map[string][]string{
-				"stage:assets": {"files COPY www/ ./ (Dockerfile:4): ~www/a +www/c -www/b"},
-				"stage:test":   {"stage COPY *.test / (Dockerfile:7): stage assets ran again"},
-				"stage:web":    {"stage COPY --from=assets /page / (Dockerfile:12): stage assets ran again"},
+				"stage:assets": {"files COPY www/ ./ (Dockerfile:4): www/a changed; www/c is new; www/b is gone"},
+				"stage:test":   {"again COPY *.test / (Dockerfile:7): stage assets ran again"},
+				"stage:web":    {"again COPY --from=assets /page / (Dockerfile:12): stage assets ran again"},
 			},
 		},
 		"many files": {
@@ -113,7 +113,7 @@ func TestAStepThatRanSaysWhy(t *testing.T) {
 					write(t, filepath.Join(dir, fmt.Sprintf("%d.test", i)), "")
 				}
 			},
-			map[string][]string{"stage:test": {"files COPY *.test / (Dockerfile:7): +0.test +1.test +2.test +3.test +4.test and 4 more"}},
+			map[string][]string{"stage:test": {"files COPY *.test / (Dockerfile:7): 0.test, 1.test, 2.test, 3.test, 4.test and 4 more are new"}},
 		},
 		"the mode of a file": {
 			func(t *testing.T, dir string, _ *build.Request) {
@@ -121,14 +121,14 @@ func TestAStepThatRanSaysWhy(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			map[string][]string{"stage:test": {"files COPY *.test / (Dockerfile:7): ~one.test"}},
+			map[string][]string{"stage:test": {"files COPY *.test / (Dockerfile:7): one.test changed"}},
 		},
 		"an instruction": {
 			edited("RUN cat * > /page", "RUN cat * * > /page"),
 			map[string][]string{
 				"stage:assets": {"instruction RUN cat * * > /page (Dockerfile:5): it was RUN cat * > /page"},
-				"stage:test":   {"stage COPY *.test / (Dockerfile:7): stage assets ran again"},
-				"stage:web":    {"stage COPY --from=assets /page / (Dockerfile:12): stage assets ran again"},
+				"stage:test":   {"again COPY *.test / (Dockerfile:7): stage assets ran again"},
+				"stage:web":    {"again COPY --from=assets /page / (Dockerfile:12): stage assets ran again"},
 			},
 		},
 		"one more instruction": {
@@ -147,14 +147,14 @@ func TestAStepThatRanSaysWhy(t *testing.T) {
 			func(_ *testing.T, _ string, req *build.Request) { req.Args = map[string]string{"LEVEL": "2"} },
 			map[string][]string{
 				"stage:assets": {"argument RUN cat * > /page (Dockerfile:5): build argument LEVEL has another value"},
-				"stage:test":   {"stage COPY *.test / (Dockerfile:7): stage assets ran again"},
+				"stage:test":   {"again COPY *.test / (Dockerfile:7): stage assets ran again"},
 			},
 		},
 		"the default of a build argument": {
 			edited("LEVEL=1", "LEVEL=3"),
 			map[string][]string{
 				"stage:assets": {"argument RUN cat * > /page (Dockerfile:5): build argument LEVEL has another value"},
-				"stage:test":   {"stage COPY *.test / (Dockerfile:7): stage assets ran again"},
+				"stage:test":   {"again COPY *.test / (Dockerfile:7): stage assets ran again"},
 			},
 		},
 		"a variable": {

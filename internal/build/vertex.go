@@ -31,6 +31,7 @@ type vertex struct {
 	err     string
 	known   time.Time      // since when it could have begun, for want of inputs
 	looks   int            // how often it ended, where that counts
+	looked  bool           // that it was found out what it is is all that ended
 	spells  release.Spells // by the solver's clock, in order; the last may have no end yet
 	took    time.Duration
 	moved   map[string]*client.VertexStatus // transfers, by id
@@ -45,6 +46,7 @@ func (v *vertex) take(got *client.Vertex) bool {
 		return false
 	}
 	v.clock(got)
+	v.looked = false
 	switch {
 	case got.Completed == nil:
 		v.state = event.Started
@@ -59,7 +61,7 @@ func (v *vertex) take(got *client.Vertex) bool {
 		}
 		v.state = event.Cached
 	case v.onlyLooked():
-		v.state = event.Cached
+		v.state, v.looked = event.Cached, true
 	default:
 		v.state = event.Done
 	}

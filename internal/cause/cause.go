@@ -33,7 +33,9 @@ type Operation struct {
 	// How tells in the same way how it runs: user, folder, network, …
 	How   map[string]string `json:"how,omitempty"`
 	Files digest.Digest     `json:"files,omitempty"` // the list of the files that it takes from folders of the user
-	Asked bool              `json:"-"`               // to run whatever the cache has
+	// Ignores is the name of the patterns that keep files from being sent from there.
+	Ignores digest.Digest `json:"ignores,omitempty"`
+	Asked   bool          `json:"-"` // to run whatever the cache has
 	// Places are where the stages have it, where it is the same for several.
 	Places []Place `json:"-"`
 }
@@ -94,8 +96,9 @@ const maxKeys = 60
 type Made struct {
 	// Operations are those of the step and those that go into them, inputs before what they go into.
 	Operations []Operation     `json:"operations,omitempty"`
-	Keys       []digest.Digest `json:"keys,omitempty"`   // of what was complete once, the last ones first
-	Failed     digest.Digest   `json:"failed,omitempty"` // key of the operation that failed
+	Keys       []digest.Digest `json:"keys,omitempty"`    // of what was complete once, the last ones first
+	Failed     digest.Digest   `json:"failed,omitempty"`  // key of the operation that failed
+	Stopped    []digest.Digest `json:"stopped,omitempty"` // keys of those that had begun when the build was ended
 }
 
 // Of is what a step is made of, among all operations of a build, inputs before what they go into.
@@ -170,7 +173,8 @@ func (m Made) After(before Made) Made {
 // Same reports whether two records of a step say the same.
 func (m Made) Same(other Made) bool {
 	same := func(a, b Operation) bool { return a.Key == b.Key && a.Line == b.Line && a.File == b.File }
-	return m.Failed == other.Failed && slices.Equal(m.Keys, other.Keys) && slices.EqualFunc(m.Operations, other.Operations, same)
+	return m.Failed == other.Failed && slices.Equal(m.Stopped, other.Stopped) && slices.Equal(m.Keys, other.Keys) &&
+		slices.EqualFunc(m.Operations, other.Operations, same)
 }
 
 // Find is the operation with a key.

@@ -1,7 +1,6 @@
 package cause
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,45 +20,50 @@ type Case struct {
 	Before Made   // what is recorded of the last time; zero: nothing
 
 	Ran   func(digest.Digest) bool  // of which operations it is known that they ran, by key
-	Files func(digest.Digest) Files // of a list
+	Files func(digest.Digest) Files // of a list, or of patterns
 	Name  func(step string) string  // of a step, for people
 }
 
 // Reasons are all that is known to have made the operation run. There is at least one.
 func (c Case) Reasons() []release.Reason {
-	all := c.reasons()
-	if c.Op.Asked {
-		all = slices.Insert(all, 0, c.because(release.ReasonAsked, "asked to run without the cache"))
-	}
-	return all
-}
-
-func (c Case) reasons() []release.Reason {
 	if len(c.Before.Operations) == 0 {
 		return []release.Reason{c.at(release.Reason{Kind: release.ReasonFirst, Text: "never built here, as far as is recorded"})}
 	}
-	if c.Op.Key == c.Before.Failed {
-		return []release.Reason{c.because(release.ReasonUnfinished, "failed the last time")}
+	if c.Op.Asked { // whatever else there is
+		return []release.Reason{c.because(release.ReasonAsked, "asked to run without the cache")}
+	}
+	if all := c.unfinished(); len(all) > 0 {
+		return all
 	}
 	if slices.Contains(c.Before.Keys, c.Op.Key) {
 		return c.again()
 	}
-	if _, known := c.Before.Find(c.Op.Key); known {
-		if all := c.ranBefore(); len(all) > 0 {
-			return all
-		}
-		return []release.Reason{c.because(release.ReasonUnfinished, "did not end the last time")}
+	if all := c.Changes(); len(all) > 0 {
+		return all
 	}
-	all := c.Changes()
-	if len(all) == 0 && !c.Op.Asked {
-		all = append(all, c.because(release.ReasonUnknown, "what differs from the last time is not recorded"))
+	return []release.Reason{c.because(release.ReasonUnknown, "what differs from the last time is not recorded")}
+}
+
+// unfinished is why something ran that the last time was to be made, too, and was not.
+func (c Case) unfinished() []release.Reason {
+	_, known := c.Before.Find(c.Op.Key)
+	switch {
+	case c.Op.Key == c.Before.Failed:
+		return []release.Reason{c.because(release.ReasonUnfinished, "failed the last time")}
+	case slices.Contains(c.Before.Stopped, c.Op.Key):
+		return []release.Reason{c.because(release.ReasonUnfinished, "was stopped the last time")}
+	case !known || slices.Contains(c.Before.Keys, c.Op.Key):
+		return nil
 	}
-	return all
+	if all := c.ranBefore(); len(all) > 0 {
+		return all
+	}
+	return []release.Reason{c.because(release.ReasonUnfinished, "the last build ended before it came to this")}
 }
 
 // again is why something ran of which the result was there once.
 func (c Case) again() []release.Reason {
-	if all := c.ranBefore(); len(all) > 0 || c.Op.Asked {
+	if all := c.ranBefore(); len(all) > 0 {
 		return all
 	}
 	for _, in := range c.inputs() {
@@ -82,7 +86,7 @@ func (c Case) ranFor(in Operation) []release.Reason {
 	if in.Source != "" || in.of(c.Step) || !c.Ran(in.Key) {
 		return nil
 	}
-	return []release.Reason{c.stage(in, "ran again")}
+	return []release.Reason{c.stage(release.ReasonAgain, in, "ran again")}
 }
 
 func (c Case) inputs() (all []Operation) {
@@ -104,25 +108,39 @@ func (c Case) at(r release.Reason) release.Reason {
 	return r
 }
 
-func (c Case) stage(in Operation, what string) release.Reason {
-	return c.because(release.ReasonStage, fmt.Sprintf("stage %s %s", c.Name(in.Stages[0]), what), in.Stages[0])
+func (c Case) stage(kind release.ReasonKind, in Operation, what string) release.Reason {
+	return c.because(kind, fmt.Sprintf("stage %s %s", c.Name(in.Stages[0]), what), in.Stages[0])
 }
 
 // Changes are how the operation and what goes into it are others than the last time, as far as that is recorded.
-func (c Case) Changes() (all []release.Reason) {
+func (c Case) Changes() []release.Reason {
+	all, found := c.changes()
+	for _, r := range found {
+		if len(all) > 0 && r.Kind == release.ReasonAgain {
+			continue // what came of that was found by its content, so it is not for that
+		}
+		r.Text = c.Op.Written() + " follows " + r.Text
+		all = append(all, c.at(r))
+	}
+	return all
+}
+
+// changes are those of the operation itself, and those of what goes into it within the stage and came from cache.
+func (c Case) changes() (all, found []release.Reason) {
 	was, ok := c.counterpart()
 	if !ok {
 		all = append(all, c.rewritten())
 	} else if was.Does != "" { // recorded by an engine that did not look so close
 		all = append(all, c.does(was)...)
 		if c.Op.Files != was.Files {
-			all = append(all, c.files(was))
+			all = append(all, c.files(was)...)
 		}
 	}
 	for _, in := range c.inputs() {
-		all = append(all, c.input(in, was)...)
+		own, earlier := c.input(in, was)
+		all, found = append(all, own...), append(found, earlier...)
 	}
-	return all
+	return all, found
 }
 
 // does compares what two operations with the same text do.
@@ -131,10 +149,7 @@ func (c Case) does(was Operation) (all []release.Reason) {
 		return nil
 	}
 	for _, name := range differing(c.Op.Uses, was.Uses) {
-		kind, what := release.ReasonVariable, "variable "
-		if slices.Contains(c.Op.Arguments, name) || slices.Contains(was.Arguments, name) {
-			kind, what = release.ReasonArgument, "build argument "
-		}
+		kind, what := c.Op.use(was, name)
 		all = append(all, c.because(kind, what+name+" has another value", name))
 	}
 	if len(all) > 0 {
@@ -144,6 +159,14 @@ func (c Case) does(was Operation) (all []release.Reason) {
 		return []release.Reason{c.because(release.ReasonInstruction, "it runs with another "+strings.Join(how, " and "), how...)}
 	}
 	return []release.Reason{c.because(release.ReasonInstruction, "it does something else, with the same text")}
+}
+
+// use says what a name is that an operation uses.
+func (o Operation) use(was Operation, name string) (kind release.ReasonKind, what string) {
+	if slices.Contains(o.Arguments, name) || slices.Contains(was.Arguments, name) {
+		return release.ReasonArgument, "build argument "
+	}
+	return release.ReasonVariable, "variable "
 }
 
 // differing are the names under which two maps have different values, or only one has.
@@ -163,43 +186,33 @@ func differing(a, b map[string]string) (names []string) {
 	return names
 }
 
-func (c Case) files(was Operation) release.Reason {
-	is, before := c.Files(c.Op.Files), c.Files(was.Files)
-	if is == nil || before == nil {
-		return c.because(release.ReasonFiles, "files that it takes are others; which is not recorded")
-	}
-	r := c.at(is.Differ(before))
-	r.Text = c.Op.Written() + ": " + cmp.Or(r.Text, "files that it takes are others")
-	return r
-}
-
-// input compares what goes into an operation with what went into it the last time.
-func (c Case) input(in, was Operation) []release.Reason {
+// input compares what goes into an operation with what went into it the last time. found is about what came from cache.
+func (c Case) input(in, was Operation) (own, found []release.Reason) {
 	_, known := c.Before.Find(in.Key)
 	switch {
 	case slices.Contains(was.Inputs, in.Key):
-		return c.ranFor(in)
+		return c.ranFor(in), nil
 	case in.image():
-		return c.base(in, was)
+		return c.base(in, was), nil
 	case in.fetches():
-		return []release.Reason{c.because(release.ReasonFetched, "it takes what was not fetched before")}
+		return []release.Reason{c.because(release.ReasonFetched, "it takes what was not fetched before")}, nil
 	case c.Ran(in.Key):
-		return c.ranFor(in)
+		return c.ranFor(in), nil
 	case was.Key == "":
-		return nil // the instruction is another one: that is enough
-	case in.of(c.Step) || known:
-		return c.within(in, was)
-	}
-	return []release.Reason{c.stage(in, "came out differently")}
-}
-
-// within compares an input that did not run, within the stage: it is another one and was found, or what was between is gone.
-func (c Case) within(in, was Operation) []release.Reason {
-	if _, same := c.Before.Find(in.Key); !same {
+		return nil, nil // the instruction is another one: that is enough
+	case known:
+		return c.moved(in, was), nil
+	case in.of(c.Step):
 		earlier := c
 		earlier.Op = in
-		return earlier.Changes()
+		all, before := earlier.changes()
+		return nil, append(all, before...)
 	}
+	return []release.Reason{c.stage(release.ReasonStage, in, "differs from the last time")}, nil
+}
+
+// moved is the reason of an operation that follows another one than the last time, though that was there, too.
+func (c Case) moved(in, was Operation) []release.Reason {
 	for _, key := range was.Inputs {
 		if before, ok := c.Before.Find(key); ok && before.of(c.Step) {
 			return []release.Reason{c.because(release.ReasonInstruction, "it no longer follows "+FirstLine(before.Text))}
@@ -222,42 +235,54 @@ func (c Case) base(in, was Operation) []release.Reason {
 		case old == ref && digest == is:
 			return nil
 		case old == ref:
-			return []release.Reason{c.moved(in, ref, digest)}
+			return []release.Reason{c.another(in, op)}
 		}
 	}
 	if len(before) != 1 {
 		return []release.Reason{c.because(release.ReasonBase, ref+" was not taken before", ref)}
 	}
-	old, digest := before[0].imageOf()
-	r := c.moved(in, old, digest)
-	if in.Text == before[0].Text {
-		for _, name := range differing(in.Uses, before[0].Uses) {
-			r.Text += ", as " + name + " has another value"
-		}
-	}
-	return []release.Reason{r}
+	return []release.Reason{c.another(in, before[0])}
 }
 
-// moved is the reason of another base: "FROM busybox (Dockerfile:1): busybox:latest was 1a2b3c, is 4d5e6f".
-func (c Case) moved(in Operation, old, was string) release.Reason {
+// another is the reason of another image: "FROM busybox (Dockerfile:1): busybox:latest was 1a2b3c, is 4d5e6f".
+func (c Case) another(in, was Operation) release.Reason {
 	ref, is := in.imageOf()
-	r := c.at(release.Reason{Kind: release.ReasonBase, Names: []string{ref}, Was: was, Is: is})
-	from, to := release.Digest(was).Short(), release.Digest(is).Short()
-	if old != ref {
+	old, before := was.imageOf()
+	r := c.at(release.Reason{Kind: release.ReasonBase, Names: []string{ref}, Was: before, Is: is})
+	from, to := release.Digest(before).Short(), release.Digest(is).Short()
+	if old == ref {
+		r.Text = fmt.Sprintf("%s was %s, is %s", ref, from, to)
+	} else {
+		r.Names = append(r.Names, old)
 		from, to = strings.TrimSpace(old+" "+from), strings.TrimSpace(ref+" "+to)
-		ref = "base"
+		r.Text = fmt.Sprintf("base was %s, is %s", from, to)
+		if by := in.chosenBy(was); by != "" {
+			r.Text = fmt.Sprintf("%s chose %s instead of %s", by, to, from)
+		}
 	}
-	r.Text = fmt.Sprintf("%s was %s, is %s", ref, from, to)
 	if in.Line > 0 {
 		r.Text = in.Written() + ": " + r.Text
 	}
 	return r
 }
 
+// chosenBy names the arguments and variables for which the same text stands for something else than the last time.
+func (o Operation) chosenBy(was Operation) string {
+	names := differing(o.Uses, was.Uses)
+	switch {
+	case o.Text != was.Text || len(names) == 0:
+		return ""
+	case len(names) > 1:
+		return strings.Join(names, " and ")
+	}
+	_, what := o.use(was, names[0])
+	return what + names[0]
+}
+
 // Brought is why a step did something of which nothing ran but what it fetches.
 func (c Case) Brought() []release.Reason {
 	if len(c.Before.Operations) == 0 {
-		return c.reasons()
+		return c.Reasons()
 	}
 	if moved := c.base(c.Op, Operation{}); len(moved) > 0 {
 		return moved

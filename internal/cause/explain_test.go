@@ -33,6 +33,13 @@ func image(step, ref, hash string) Operation {
 	}
 }
 
+// chosen is a base that a build argument chose.
+func chosen(step, ref, hash string) Operation {
+	op := image(step, ref, hash)
+	op.Text, op.Uses, op.Arguments = "FROM $BASE", map[string]string{"BASE": ref}, []string{"BASE"}
+	return op
+}
+
 func builder(result string) Operation {
 	return Operation{Key: digest.FromString(result), Text: "RUN build", Stages: []string{"stage:builder"}}
 }
@@ -48,7 +55,14 @@ func TestReasons(t *testing.T) {
 	from := func(text string, in Operation) Operation {
 		return Operation{Text: text, Inputs: []digest.Digest{in.Key}}
 	}
-	lists := map[digest.Digest]Files{"old": {"a": "1", "b": "1", "c": "1"}, "new": {"a": "2", "b": "1", "d": "1"}}
+	sent := func(files, ignores string) Operation {
+		return Operation{Text: "COPY . .", Files: digest.Digest(files), Ignores: digest.Digest(ignores)}
+	}
+	lists := map[digest.Digest]Files{
+		"all": {"a": "1", "docs/": "d", "docs/x": "1"}, "some": {"a": "1"}, "some others": {"b": "1"},
+		"none": Patterns(nil), "docs": Patterns([]string{"docs"}),
+		"old": {"a": "1", "b": "1", "c": "1"}, "new": {"a": "2", "b": "1", "d": "1"},
+	}
 	for name, row := range map[string]struct {
 		before, now []Operation
 		op          int // of now
@@ -62,7 +76,7 @@ func TestReasons(t *testing.T) {
 		},
 		"nothing recorded, and asked": {
 			now: stageOf(step, base, run("RUN a")), op: 1, asked: true,
-			want: []string{"asked RUN a (Dockerfile:2): asked to run without the cache", "first never built here, as far as is recorded"},
+			want: []string{"first never built here, as far as is recorded"},
 		},
 		"equal inputs": {
 			before: stageOf(step, base, run("RUN a")), now: stageOf(step, base, run("RUN a")), op: 1,
@@ -80,15 +94,42 @@ func TestReasons(t *testing.T) {
 		"not ended": {
 			before: stageOf(step, base, run("RUN a")), now: stageOf(step, base, run("RUN a")), op: 1,
 			made: func(m *Made) { m.Keys = nil },
-			want: []string{"unfinished RUN a (Dockerfile:2): did not end the last time"},
+			want: []string{"unfinished RUN a (Dockerfile:2): the last build ended before it came to this"},
+		},
+		"stopped": {
+			before: stageOf(step, base, run("RUN a")), now: stageOf(step, base, run("RUN a")), op: 1,
+			made: func(m *Made) { m.Stopped, m.Keys = []digest.Digest{m.Operations[1].Key}, nil },
+			want: []string{"unfinished RUN a (Dockerfile:2): was stopped the last time"},
+		},
+		"not come to, and a stage that ran": {
+			before: append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...),
+			now:    append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...), op: 2,
+			made: func(m *Made) { m.Keys = nil },
+			ran:  []digest.Digest{builder("1").Key},
+			want: []string{"again COPY --from=builder /a / (Dockerfile:2): stage builder ran again"},
 		},
 		"files": {
 			before: stageOf(step, base, copied("old")), now: stageOf(step, base, copied("new")), op: 1,
-			want: []string{"files COPY . . (Dockerfile:2): ~a +d -c"},
+			want: []string{"files COPY . . (Dockerfile:2): a changed; d is new; c is gone"},
 		},
 		"files of which one list is lost": {
 			before: stageOf(step, base, copied("lost")), now: stageOf(step, base, copied("new")), op: 1,
 			want: []string{"files COPY . . (Dockerfile:2): files that it takes are others; which is not recorded"},
+		},
+		"files that are left out now": {
+			before: stageOf(step, base, sent("all", "none")), now: stageOf(step, base, sent("some", "docs")), op: 1,
+			want: []string{"ignore COPY . . (Dockerfile:2): the ignore file changed: docs/ and docs/x are left out now"},
+		},
+		"files that are no longer left out, and others": {
+			before: stageOf(step, base, sent("some others", "docs")), now: stageOf(step, base, sent("all", "none")), op: 1,
+			want: []string{
+				"files COPY . . (Dockerfile:2): a is new; b is gone",
+				"ignore COPY . . (Dockerfile:2): the ignore file changed: docs/ and docs/x are no longer left out",
+			},
+		},
+		"files that are gone, of which the ignore file knows as before": {
+			before: stageOf(step, base, sent("all", "docs")), now: stageOf(step, base, sent("some", "docs")), op: 1,
+			want: []string{"files COPY . . (Dockerfile:2): docs/ and docs/x are gone"},
 		},
 		"another text": {
 			before: stageOf(step, base, run("RUN a"), run("RUN b")), now: stageOf(step, base, run("RUN a"), run("RUN c")), op: 2,
@@ -108,7 +149,13 @@ func TestReasons(t *testing.T) {
 		},
 		"another one before it, which was found": {
 			before: stageOf(step, base, copied("old"), run("RUN c")), now: stageOf(step, base, copied("new"), run("RUN c")), op: 2,
-			want: []string{"files COPY . . (Dockerfile:2): ~a +d -c"},
+			want: []string{"files RUN c (Dockerfile:3) follows COPY . . (Dockerfile:2): a changed; d is new; c is gone"},
+		},
+		"a stage that ran, and what was copied from it before, which was found": {
+			before: append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")), from("COPY --from=builder /b /", builder("1")))...),
+			now:    append([]Operation{builder("2")}, stageOf(step, base, from("COPY --from=builder /a /", builder("2")), from("COPY --from=builder /b /", builder("2")))...), op: 3,
+			ran:  []digest.Digest{builder("2").Key},
+			want: []string{"again COPY --from=builder /b / (Dockerfile:3): stage builder ran again"},
 		},
 		"argument and variable": {
 			before: stageOf(step, base, with("RUN a", "x", map[string]string{"ARG": "1", "VAR": "1", "SAME": "1"})),
@@ -124,7 +171,7 @@ func TestReasons(t *testing.T) {
 		},
 		"nothing recorded of what it does": {
 			before: []Operation{base, {Key: "a", Text: "RUN a", Stages: []string{step}, Line: 2}}, now: stageOf(step, base, copied("new"), run("RUN a")), op: 2,
-			want: []string{"instruction COPY . . (Dockerfile:2): it is new"},
+			want: []string{"instruction RUN a (Dockerfile:3) follows COPY . . (Dockerfile:2): it is new"},
 		},
 		"another digest of the base": {
 			before: stageOf(step, base, run("RUN a")),
@@ -136,11 +183,16 @@ func TestReasons(t *testing.T) {
 			now:    stageOf(step, image(step, "ghcr.io/acme/base:1", "bbbbbbbbbbbbbbbb"), run("RUN a")), op: 1,
 			want: []string{"base FROM base (Dockerfile:1): base was busybox:latest aaaaaaaaaaaa, is ghcr.io/acme/base:1 bbbbbbbbbbbb"},
 		},
+		"another base, which an argument chose": {
+			before: stageOf(step, chosen(step, "docker.io/library/busybox:latest", "aaaaaaaaaaaaaaaa"), run("RUN a")),
+			now:    stageOf(step, chosen(step, "ghcr.io/acme/base:1", "bbbbbbbbbbbbbbbb"), run("RUN a")), op: 1,
+			want: []string{"base FROM $BASE (Dockerfile:1): build argument BASE chose ghcr.io/acme/base:1 bbbbbbbbbbbb instead of busybox:latest aaaaaaaaaaaa"},
+		},
 		"base and files": {
 			before: stageOf(step, base, copied("old")),
 			now:    stageOf(step, image(step, "docker.io/library/busybox:latest", "bbbbbbbbbbbbbbbb"), copied("new")), op: 1,
 			want: []string{
-				"files COPY . . (Dockerfile:2): ~a +d -c",
+				"files COPY . . (Dockerfile:2): a changed; d is new; c is gone",
 				"base FROM base (Dockerfile:1): busybox:latest was aaaaaaaaaaaa, is bbbbbbbbbbbb",
 			},
 		},
@@ -148,18 +200,18 @@ func TestReasons(t *testing.T) {
 			before: append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...),
 			now:    append([]Operation{builder("2")}, stageOf(step, base, from("COPY --from=builder /a /", builder("2")))...), op: 2,
 			ran:  []digest.Digest{builder("2").Key},
-			want: []string{"stage COPY --from=builder /a / (Dockerfile:2): stage builder ran again"},
+			want: []string{"again COPY --from=builder /a / (Dockerfile:2): stage builder ran again"},
 		},
 		"a stage that was found, and is another": {
 			before: append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...),
 			now:    append([]Operation{builder("2")}, stageOf(step, base, from("COPY --from=builder /a /", builder("2")))...), op: 2,
-			want: []string{"stage COPY --from=builder /a / (Dockerfile:2): stage builder came out differently"},
+			want: []string{"stage COPY --from=builder /a / (Dockerfile:2): stage builder differs from the last time"},
 		},
 		"a stage that ran, with equal inputs": {
 			before: append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...),
 			now:    append([]Operation{builder("1")}, stageOf(step, base, from("COPY --from=builder /a /", builder("1")))...), op: 2,
 			ran:  []digest.Digest{builder("1").Key},
-			want: []string{"stage COPY --from=builder /a / (Dockerfile:2): stage builder ran again"},
+			want: []string{"again COPY --from=builder /a / (Dockerfile:2): stage builder ran again"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -196,12 +248,33 @@ func TestFilesAreCountedWhereTheyAreNotNamed(t *testing.T) {
 		was[fmt.Sprint("other", i)], is[fmt.Sprint("other", i)] = "1", "2"
 		is[fmt.Sprint("new", i)] = "1"
 	}
-	r := is.Differ(was)
-	if r.Added != 20 || r.Removed != 1 || r.Modified != 20 || len(r.Names) != named || r.Kind != release.ReasonFiles {
+	d := is.differ(was)
+	r := Case{}.told(release.ReasonFiles, d, d.text(changeWords))
+	if r.Added != 20 || r.Removed != 1 || r.Modified != 20 || r.Modes != 0 || r.Kind != release.ReasonFiles {
 		t.Errorf("%+v", r)
 	}
-	if want := "~other0 ~other1 ~other10 ~other11 ~other12 and 36 more"; r.Text != want {
+	if diff := cmp.Diff([]string{"~other0", "~other1", "+new0", "+new1", "-gone"}, r.Names); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if want := ": other0, other1 and 18 more changed; new0, new1 and 18 more are new; gone is gone"; r.Text != want {
 		t.Errorf("%q, want %q", r.Text, want)
+	}
+}
+
+func TestEachKindOfChangeOfAFileHasItsWord(t *testing.T) {
+	was := Files{"run": File("1", "0644", "x"), "both": File("1", "0644", "x"), "same": File("1", "0644", "x"), "old": "1", "new": "1"}
+	is := Files{"run": File("2", "0755", "x"), "both": File("2", "0755", "y"), "same": File("1", "0644", "x"), "old": "2", "new": File("1", "0644", "x")}
+	for i := range 5 {
+		path := fmt.Sprint("z", i)
+		was[path], is[path] = File("1", "0644", "x"), File("2", "0600", "x")
+	}
+	d := is.differ(was)
+	const want = "both and old changed; the mode of run was 0644, is 0755, of z0 was 0644, is 0600, of z1 was 0644, is 0600, and 3 more have another"
+	if got := d.text(changeWords); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if r := (Case{}).told(release.ReasonFiles, d, ""); r.Modified != 2 || r.Modes != 6 {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -268,18 +268,18 @@ func TestWhyLeadsBackToWhereItBegan(t *testing.T) {
 		return &release.StepRun{State: state, Started: now.Add(-ago), Ended: now.Add(-ago + took), Because: because}
 	}
 	stage := func(key string) release.Reason {
-		return release.Reason{Kind: release.ReasonStage, Text: "COPY --from (Dockerfile:9): stage " + key + " ran again", Names: []string{"stage:" + key}}
+		return release.Reason{Kind: release.ReasonAgain, Text: "COPY --from (Dockerfile:9): stage " + key + " ran again", Names: []string{"stage:" + key}}
 	}
 	found := []api.StepInfo{
 		{Key: "stage:web", Name: "web", Run: at(time.Hour, 2*time.Second, "done", stage("assets"), stage("later")), Cached: now.Add(-time.Minute)},
-		{Key: "stage:assets", Name: "assets", Run: at(time.Hour+time.Second, time.Second, "done", release.Reason{Kind: release.ReasonFiles, Text: "COPY . . (Dockerfile:3): ~a"})},
+		{Key: "stage:assets", Name: "assets", Run: at(time.Hour+time.Second, time.Second, "done", release.Reason{Kind: release.ReasonFiles, Text: "COPY . . (Dockerfile:3): a changed"})},
 		{Key: "stage:later", Name: "later", Run: at(time.Minute, time.Second, "failed", release.Reason{Kind: release.ReasonAsked, Text: "asked"})},
 	}
 	found[1].Run.Tests, found[1].Run.Failures, found[1].Run.Error = release.Tests{Total: 3, Failed: 1}, []string{"TestParse"}, "exit code 1"
 	differs(t, `web ran 1 hour ago, in 2.0 s: done
   COPY --from (Dockerfile:9): stage assets ran again
     assets ran 1 hour ago, in 1.0 s: done
-      COPY . . (Dockerfile:3): ~a
+      COPY . . (Dockerfile:3): a changed
       3 tests, 1 failed: TestParse
       exit code 1
   COPY --from (Dockerfile:9): stage later ran again
@@ -294,7 +294,7 @@ func TestWhyLeadsBackToWhereItBegan(t *testing.T) {
 
 	differs(t, `stage   ran           took   result  from cache    why it ran
 web     1 hour ago    2.0 s  done    1 minute ago  COPY --from (Dockerfile:9): stage assets ran again
-assets  1 hour ago    1.0 s  done                  COPY . . (Dockerfile:3): ~a
+assets  1 hour ago    1.0 s  done                  COPY . . (Dockerfile:3): a changed
 later   1 minute ago  1.0 s  failed                asked
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
 }

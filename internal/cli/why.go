@@ -132,7 +132,7 @@ func (w *whyWriter) because(run release.StepRun, indent string) {
 	}
 	for _, r := range run.Because {
 		w.line(indent, tui.Clean(r.Text))
-		if r.Kind == release.ReasonStage {
+		if r.Kind.OfStage() {
 			w.each(w.named(r.Names), indent+"  ", run.Ended)
 		}
 	}

@@ -108,7 +108,7 @@ func leadsTo(run *release.StepRun) (keys []string) {
 		return run.After
 	}
 	for _, r := range run.Because {
-		if r.Kind == release.ReasonStage {
+		if r.Kind.OfStage() {
 			keys = append(keys, r.Names...)
 		}
 	}

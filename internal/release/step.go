@@ -52,13 +52,18 @@ const (
 	ReasonArgument    ReasonKind = "argument"    // a build argument has another value
 	ReasonVariable    ReasonKind = "variable"    // a variable of the environment has another value
 	ReasonBase        ReasonKind = "base"        // the base image is another one
-	ReasonStage       ReasonKind = "stage"       // a stage that it takes from came out differently
+	ReasonIgnore      ReasonKind = "ignore"      // the ignore file keeps other files of the context from being sent
+	ReasonAgain       ReasonKind = "again"       // a stage that it takes from ran again
+	ReasonStage       ReasonKind = "stage"       // a stage that it takes from is another one than the last time, and was found
 	ReasonFetched     ReasonKind = "fetched"     // what an instruction fetches is another thing
 	ReasonGone        ReasonKind = "gone"        // the inputs are equal, and its entry in the cache was gone
 	ReasonAsked       ReasonKind = "asked"       // somebody asked for it to be run again
-	ReasonUnfinished  ReasonKind = "unfinished"  // it failed the last time, or was stopped
+	ReasonUnfinished  ReasonKind = "unfinished"  // it failed the last time, was stopped, or was not come to
 	ReasonUnknown     ReasonKind = "unknown"     // what is another thing than the last time is not recorded
 )
+
+// OfStage reports whether the cause lies in another stage, whose key the reason names.
+func (k ReasonKind) OfStage() bool { return k == ReasonAgain || k == ReasonStage }
 
 // Reason is why a step did not come from cache. It is computed from the recorded inputs of this time and of the last.
 type Reason struct {
@@ -67,11 +72,13 @@ type Reason struct {
 	// File and Line say which instruction was the first to run for it.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"` // from 1
-	// Names are the paths ("+added", "-removed", "~modified"), arguments, variables or stages, the first ones.
+	// Names are the paths ("+added", "-removed", "~modified", "=with another mode"), some of each kind, arguments, variables or
+	// stages; of another base, it and the one before.
 	Names    []string `json:"names,omitempty"`
 	Added    int      `json:"added,omitempty"`    // files, all of them
 	Removed  int      `json:"removed,omitempty"`  // files, all of them
 	Modified int      `json:"modified,omitempty"` // files, all of them
+	Modes    int      `json:"modes,omitempty"`    // files of which only the mode is another, all of them
 	Was      string   `json:"was,omitempty"`      // digest or value before, where it is no secret
 	Is       string   `json:"is,omitempty"`       // and now
 }

@@ -63,7 +63,7 @@ func merited(ordered []int, has func(int) bool) []int {
 }
 
 // inherited are the reasons that a stage has of another, or of no change.
-var inherited = []release.ReasonKind{release.ReasonFirst, release.ReasonStage, release.ReasonGone, release.ReasonAsked, release.ReasonUnfinished}
+var inherited = []release.ReasonKind{release.ReasonFirst, release.ReasonAgain, release.ReasonStage, release.ReasonGone, release.ReasonAsked, release.ReasonUnfinished}
 
 // ownReason reports whether one of the reasons is a change of the stage itself.
 func ownReason(because []release.Reason) bool {

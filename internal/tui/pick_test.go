@@ -68,7 +68,7 @@ func TestTheSummaryOfManyStagesFitsAPage(t *testing.T) {
 			step := event.Step{Key: fmt.Sprint("stage:s", i), State: event.Done, Took: time.Duration(i) * time.Millisecond}
 			switch i {
 			case 0:
-				step.Because = []release.Reason{{Kind: release.ReasonFiles, Text: "COPY . .: ~main.go", Names: []string{"~main.go"}}}
+				step.Because = []release.Reason{{Kind: release.ReasonFiles, Text: "COPY . .: main.go changed", Names: []string{"~main.go"}}}
 			case 1:
 				step.State, step.Error = event.Failed, "exit code 1"
 			}

@@ -22,14 +22,21 @@ func (s *step) reason() string {
 			texts = append(texts, text)
 		}
 	}
-	names := len(first.Names)
-	if first.Kind == release.ReasonFiles {
-		names = first.Added + first.Removed + first.Modified
-	}
-	if more := len(texts) - 1 + max(0, names-1); more > 0 {
+	if more := len(texts) - 1 + max(0, named(first)-1); more > 0 {
 		return texts[0] + " (+" + itoa(more) + ")"
 	}
 	return texts[0]
+}
+
+// named is of how many things a reason tells.
+func named(r release.Reason) int {
+	switch r.Kind {
+	case release.ReasonFiles:
+		return r.Added + r.Removed + r.Modified + r.Modes
+	case release.ReasonBase, release.ReasonIgnore:
+		return 1
+	}
+	return len(r.Names)
 }
 
 // reasonTexts are what reasons come to, of the first name that they have; %s is that name.
@@ -38,6 +45,7 @@ var reasonTexts = map[release.ReasonKind]string{
 	release.ReasonArgument:   "argument %s changed",
 	release.ReasonVariable:   "variable %s changed",
 	release.ReasonBase:       "%s moved",
+	release.ReasonAgain:      "%s ran again",
 	release.ReasonStage:      "%s changed",
 	release.ReasonGone:       "gone from the cache",
 	release.ReasonAsked:      "without the cache",
@@ -53,6 +61,12 @@ func reasonText(r release.Reason) string {
 	case release.ReasonFiles:
 		if text := fileText(name); text != "" {
 			return text
+		}
+	case release.ReasonIgnore:
+		return "the ignore file changed"
+	case release.ReasonBase:
+		if len(r.Names) > 1 {
+			return name + " instead of " + oneLine(r.Names[1])
 		}
 	case release.ReasonInstruction:
 		if r.Line > 0 {
@@ -82,6 +96,8 @@ func fileText(name string) string {
 		return name[1:] + " is gone"
 	case '~':
 		return name[1:] + " changed"
+	case '=':
+		return name[1:] + " has another mode"
 	}
 	return ""
 }

@@ -25,7 +25,7 @@ func TestTimesAreATableWithTheCriticalPath(t *testing.T) {
 			{
 				Key: "stage:test", Name: "test", Role: "check", State: "done", Queued: at(5), Started: at(6.5), Ended: at(9),
 				Worked: release.Spells{spell(6.5, 9)}, Waited: 1500 * time.Millisecond,
-				Because: []release.Reason{{Text: "COPY . . (Dockerfile:3): ~main_test.go"}}, Tests: release.Tests{Total: 12, Skipped: 1},
+				Because: []release.Reason{{Text: "COPY . . (Dockerfile:3): main_test.go changed"}}, Tests: release.Tests{Total: 12, Skipped: 1},
 			},
 			{Key: "stage:bench", Name: "bench", Role: "check", State: "skipped"},
 			{Key: "stage:web", Name: "web", Role: "image", State: "done", Queued: at(0), Started: at(0), Ended: at(12), Worked: release.Spells{spell(0, 0.5), spell(10, 12)}},
@@ -42,7 +42,7 @@ func TestTimesAreATableWithTheCriticalPath(t *testing.T) {
 base     image  cached
 builder  image  done     +10 ms  10 ms   8.0 s  4.2 MB   ━━━━━━━━━━━━━━━━━━━━━━━━━
 test     check  done     +6.5 s  1.5 s   2.5 s           ················───────
-  COPY . . (Dockerfile:3): ~main_test.go
+  COPY . . (Dockerfile:3): main_test.go changed
   12 tests, 1 skipped
 bench    check  skipped
 web      image  done     0               2.5 s           ─························━━━━━
@@ -53,7 +53,7 @@ critical path of 12.1 s: builder 10.0 s (line 7: RUN go build ./... && go vet ./
 base     image  cached
 builder  image  done     +10 ms  10 ms   8.0 s
 test     check  done     +6.5 s  1.5 s   2.5 s
-  COPY . . (Dockerfile:3): ~main_test.go
+  COPY . . (Dockerfile:3): main_test.go changed
   12 tests, 1 skipped
 bench    check  skipped
 web      image  done     0               2.5 s
