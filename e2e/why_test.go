@@ -145,3 +145,37 @@ func TestAStageSaysWhyItRan(t *testing.T) {
 		s.refused(8, []string{"why", "-e", "none/local", "test"}, "no build of none is recorded", "seaworthy build")
 	})
 }
+
+// Whether a base has to be fetched shows when something takes from it: a stage that is nothing else is told to be cached, or why it
+// is not.
+func TestAStageThatOnlyFetchesIsCachedOrSaysWhyItIsNot(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{"Dockerfile": "FROM base:1 AS bare\nFROM bare AS web\nRUN true\nCMD [\"sleep\", \"infinity\"]\n"})
+	s.mirror("base", "1", "busybox")
+	const again = "because FROM base:1 AS bare (Dockerfile:1): it was no longer here, and fetched again"
+	for _, row := range []struct {
+		when      string
+		does      func()
+		says, not []string
+	}{
+		{"at first", func() {}, []string{"[bare] done in ", "[bare] because never built here"}, []string{"[bare] cached"}},
+		{"nothing changed", func() {}, []string{"from cache: bare, web"}, []string{"[bare] done", "because"}},
+		{"the cache was collected", func() { s.run(0, "gc", "--all") }, []string{"[bare] done in ", "[bare] " + again}, []string{"[bare] cached"}},
+	} {
+		row.does()
+		out := s.run(0, "build")
+		for _, word := range row.says {
+			if strings.Count(out, word) != 1 {
+				t.Errorf("%s, and build does not say %q once:\n%s", row.when, word, out)
+			}
+		}
+		for _, word := range row.not {
+			if strings.Contains(out, word) {
+				t.Errorf("%s, and build says %q:\n%s", row.when, word, out)
+			}
+		}
+	}
+	if out := s.run(0, "why", "bare"); !strings.HasPrefix(out, "bare ran ") || !strings.Contains(out, strings.TrimPrefix(again, "because ")) {
+		t.Errorf("why bare:\n%s", out)
+	}
+}

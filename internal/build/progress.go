@@ -230,6 +230,9 @@ func (p *progress) refresh(v *vertex) {
 		p.begins(p.all, in.steps)
 	}
 	p.advanceAll(v.of)
+	if v.state == event.Started {
+		p.takes(v)
+	}
 }
 
 func (p *progress) advanceAll(in *instruction) {
@@ -287,6 +290,9 @@ func (p *progress) updateTransfer(st *client.VertexStatus) {
 	if in := v.of; in.state == event.Started && in.bytes() != in.reported {
 		in.reported = in.bytes()
 		p.emitInstruction(in)
+		if v.ran() {
+			p.advanceAll(in)
+		}
 	}
 }
 

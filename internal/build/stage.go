@@ -41,10 +41,10 @@ func (p *progress) assign(in *instruction, key string) {
 
 // advance starts or ends a stage as its instructions say. That something of it is in the cache does not start it.
 func (p *progress) advance(s *stage) {
-	if s.state.Ended() {
+	if s.state.Ended() && !s.reopens() {
 		return
 	}
-	if s.state == event.Pending && slices.ContainsFunc(s.instructions, (*instruction).worked) {
+	if s.state == event.Pending && slices.ContainsFunc(s.instructions, (*instruction).worked) || s.reopens() {
 		p.emitStep(s, event.Started, "")
 	}
 	if s.uncollected {
@@ -58,7 +58,7 @@ func (p *progress) advance(s *stage) {
 		return
 	}
 	state := event.Cached
-	if slices.ContainsFunc(s.instructions, (*instruction).ran) {
+	if s.ran() {
 		state = event.Done
 	}
 	p.emitStep(s, state, "")
@@ -71,8 +71,44 @@ func (p *progress) unfinished(s *stage) bool {
 	if s.unkept || !s.learned || s.empty() && !p.complete(s) {
 		return true
 	}
-	onlyFetches := !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.fetches() })
+	onlyFetches := s.onlyFetches()
+	if onlyFetches && s.ran() && !p.over && !p.taken(s) {
+		return true
+	}
 	return slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.state.Ended() && (onlyFetches || !in.fetches()) })
+}
+
+func (s *stage) ran() bool { return slices.ContainsFunc(s.instructions, (*instruction).ran) }
+
+// onlyFetches reports whether a stage is nothing but the image that it is FROM.
+func (s *stage) onlyFetches() bool {
+	return !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.fetches() })
+}
+
+// reopens reports whether a stage has to be fetched after all, which ended as cached when it was found what it is: whether
+// anything has to be fetched shows when something takes from it.
+func (s *stage) reopens() bool { return s.state == event.Cached && s.onlyFetches() && s.ran() }
+
+// taken reports whether what a stage fetches is there: something that takes from it has begun, or it is asked for itself.
+func (p *progress) taken(s *stage) bool {
+	if _, asked := p.targets[s.key]; asked {
+		return true
+	}
+	return slices.ContainsFunc(p.order, func(v *vertex) bool {
+		return v.state != event.Pending && v.state != event.Cached && slices.ContainsFunc(v.inputs, func(in digest.Digest) bool {
+			from := p.vertices[in]
+			return from != nil && slices.Contains(s.instructions, from.of)
+		})
+	})
+}
+
+// takes tells the stages that only fetch that something has begun to take from them.
+func (p *progress) takes(v *vertex) {
+	for _, in := range v.inputs {
+		if from := p.vertices[in]; from != nil && from.of != nil && from.source != "" {
+			p.advanceAll(from.of)
+		}
+	}
 }
 
 // built says that a target is complete.
@@ -118,7 +154,11 @@ func (p *progress) finish(err error) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.stages)) {
-		if s := p.stages[key]; !s.state.Ended() {
+		s := p.stages[key]
+		if s.onlyFetches() {
+			p.advance(s)
+		}
+		if !s.state.Ended() {
 			p.emitStep(s, state, "")
 		}
 	}
@@ -170,11 +210,14 @@ func (p *progress) tellStep(s *stage) {
 	p.sink.Emit(event.Event{Type: event.TypeStep, Step: &step})
 }
 
-// because adds to why a stage did not come from cache.
+// because adds to why a stage did not come from cache. There is nothing to add of one that did.
 func (p *progress) because(key string, reasons []release.Reason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stage(key)
+	if s.state == event.Cached {
+		return
+	}
 	before := len(s.run.Because)
 	for _, r := range reasons {
 		if !slices.ContainsFunc(s.run.Because, func(known release.Reason) bool { return known.Text == r.Text }) {

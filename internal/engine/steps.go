@@ -93,7 +93,7 @@ func (s *steps) note(db *state.DB, project string, out *pipeline.Output) (news b
 		}
 		made = made.After(step.Made)
 		switch {
-		case run.State != string(event.Cached) || len(run.Because) > 0:
+		case run.State != string(event.Cached):
 			step.Run = run
 		case made.Same(step.Made):
 			p.fromCache(run.Key)

@@ -186,7 +186,9 @@ func (p *plain) stepLines(e event.Step, was earlier) []string {
 			text += ": " + oneLine(s.err)
 		}
 	case event.Cached:
-		text = s.outcome()
+		if !s.onlyFetches() { // whether it had to be fetched shows later
+			text = s.outcome()
+		}
 	case event.Stopped:
 		text = string(e.State)
 	}

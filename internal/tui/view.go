@@ -287,6 +287,14 @@ func (s *step) failed() *instruction {
 	return nil
 }
 
+// onlyFetches reports whether the step is nothing but the image that it is FROM.
+func (s *step) onlyFetches() bool {
+	return len(s.instructions) > 0 && !slices.ContainsFunc(s.instructions, func(in *instruction) bool {
+		word, _, _ := strings.Cut(in.Text, " ")
+		return in.Line > 0 && !strings.EqualFold(word, "FROM")
+	})
+}
+
 // tally counts the step's instructions: all that are known, those that ended, and those of them that came from cache. What
 // the build does besides, such as loading its context, is none, where the step has any.
 func (s *step) tally() (all, ended, cached int) {
