@@ -150,7 +150,7 @@ func TestAStageSaysWhyItRan(t *testing.T) {
 // is not.
 func TestAStageThatOnlyFetchesIsCachedOrSaysWhyItIsNot(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, map[string]string{"Dockerfile": "FROM base:1 AS bare\nFROM bare AS web\nRUN true\nCMD [\"sleep\", \"infinity\"]\n"})
+	s := newSite(t, map[string]string{"Dockerfile": "FROM base:1 AS bare\nFROM bare AS made\nRUN true\nFROM made AS only\nCMD [\"sleep\", \"infinity\"]\n"})
 	s.mirror("base", "1", "busybox")
 	const again = "because FROM base:1 AS bare (Dockerfile:1): it was no longer here, and fetched again"
 	for _, row := range []struct {
@@ -158,8 +158,8 @@ func TestAStageThatOnlyFetchesIsCachedOrSaysWhyItIsNot(t *testing.T) {
 		does      func()
 		says, not []string
 	}{
-		{"at first", func() {}, []string{"[bare] done in ", "[bare] because never built here"}, []string{"[bare] cached"}},
-		{"nothing changed", func() {}, []string{"from cache: bare, web"}, []string{"[bare] done", "because"}},
+		{"at first", func() {}, []string{"[only] nothing to run", "[bare] done in ", "[bare] because never built here"}, []string{"[bare] cached"}},
+		{"nothing changed", func() {}, []string{"from cache: bare, made, only"}, []string{"[bare] done", "because"}},
 		{"the cache was collected", func() { s.run(0, "gc", "--all") }, []string{"[bare] done in ", "[bare] " + again}, []string{"[bare] cached"}},
 	} {
 		row.does()
@@ -174,6 +174,9 @@ func TestAStageThatOnlyFetchesIsCachedOrSaysWhyItIsNot(t *testing.T) {
 				t.Errorf("%s, and build says %q:\n%s", row.when, word, out)
 			}
 		}
+	}
+	if out := s.run(0, "why", "only"); !strings.HasPrefix(out, "only runs nothing: it is what made is\n  made ran ") {
+		t.Errorf("why only:\n%s", out)
 	}
 	if out := s.run(0, "why", "bare"); !strings.HasPrefix(out, "bare ran ") || !strings.Contains(out, strings.TrimPrefix(again, "because ")) {
 		t.Errorf("why bare:\n%s", out)

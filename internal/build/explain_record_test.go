@@ -326,3 +326,23 @@ func TestWhatIsRecordedHasNoSecretsOfAnAddress(t *testing.T) {
 		t.Errorf("%s", said)
 	}
 }
+
+// An image may be what another stage is, with only a command of its own.
+func TestAnImageForWhichNothingIsMadeSaysSo(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS base\nRUN true\nFROM base AS test\nRUN true\nFROM base AS web\nCMD [\"true\"]\n"})
+	for _, when := range []string{"at first", "from cache"} {
+		res, err := y.Build(t.Context(), y.request(t, dir, "=web", "test"), event.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]bool{}
+		for _, run := range res.Steps {
+			got[run.Key] = run.Empty
+		}
+		want := map[string]bool{"stage:base": false, "stage:test": false, "stage:web": true}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", when, diff)
+		}
+	}
+}

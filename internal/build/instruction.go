@@ -133,6 +133,11 @@ func IsFrom(text string) bool {
 	return strings.EqualFold(word, command.From)
 }
 
+// makes reports whether the instruction is for more than the image that is written of a stage.
+func (in *instruction) makes() bool {
+	return slices.ContainsFunc(in.vertices, func(v *vertex) bool { return !v.writes })
+}
+
 // fetches reports whether the instruction does nothing but bring something in.
 func (in *instruction) fetches() bool { return in.vertices[0].source != "" }
 

@@ -188,7 +188,7 @@ func (p *progress) settle(which func(*vertex) bool, state event.State) {
 
 func (p *progress) emitStep(s *stage, state event.State, err string) {
 	s.state = state
-	s.run.State, s.run.Error, s.run.Empty = string(state), err, state == event.Cached && s.empty()
+	s.run.State, s.run.Error, s.run.Empty = string(state), err, state == event.Cached && !slices.ContainsFunc(s.instructions, (*instruction).makes)
 	if state.Ended() {
 		p.time(s)
 	}

@@ -291,7 +291,7 @@ func (s *step) failed() *instruction {
 func (s *step) onlyFetches() bool {
 	return len(s.instructions) > 0 && !slices.ContainsFunc(s.instructions, func(in *instruction) bool {
 		word, _, _ := strings.Cut(in.Text, " ")
-		return in.Line > 0 && !strings.EqualFold(word, "FROM")
+		return !strings.EqualFold(word, "FROM") && !strings.HasPrefix(in.Text, "load metadata ")
 	})
 }
 
