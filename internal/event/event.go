@@ -95,10 +95,11 @@ const (
 	Stopped State = "stopped" // cancelled before it ended
 )
 
-// Ended reports whether nothing more will happen.
+// Ended reports whether nothing more will happen, but what Step says of a stage that is cached.
 func (s State) Ended() bool { return s != Pending && s != Started }
 
-// Step is a change of a step's state.
+// Step is a change of a step's state. A stage that is nothing but the image that it is FROM is cached once it is known what that is;
+// where it is fetched after all, it starts again and is done.
 type Step struct {
 	Key    string        `json:"key"`              // of the Node
 	State  State         `json:"state"`            // the new one
