@@ -352,6 +352,18 @@ func (e *explainer) made() map[string]cause.Made {
 	return made
 }
 
+// listedBefore names the list of the files that an instruction of steps took the last time.
+func (e *explainer) listedBefore(steps []string, text string) digest.Digest {
+	for _, step := range steps {
+		for _, op := range e.req.Before[step].Operations {
+			if op.Files != "" && op.Text == text {
+				return op.Files
+			}
+		}
+	}
+	return ""
+}
+
 // outcome tells which vertices have a result, which failed, and which were at work when they were stopped.
 type outcome struct{ complete, failed, stopped map[digest.Digest]bool }
 

@@ -121,7 +121,24 @@ func TestAStepThatRanSaysWhy(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			map[string][]string{"stage:test": {"files COPY *.test / (Dockerfile:7): the mode of one.test was 0644, is 0755"}},
+		},
+		"the mode of a file, and what it holds": {
+			func(t *testing.T, dir string, _ *build.Request) {
+				write(t, filepath.Join(dir, "one.test"), "other")
+				if err := os.Chmod(filepath.Join(dir, "one.test"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			},
 			map[string][]string{"stage:test": {"files COPY *.test / (Dockerfile:7): one.test changed"}},
+		},
+		"what is ignored": {
+			func(_ *testing.T, _ string, req *build.Request) { req.Ignore = []byte("www/b\n") },
+			map[string][]string{
+				"stage:assets": {"ignore COPY www/ ./ (Dockerfile:4): the ignore file changed: www/b is left out now"},
+				"stage:test":   {"again COPY *.test / (Dockerfile:7): stage assets ran again"},
+				"stage:web":    {"again COPY --from=assets /page / (Dockerfile:12): stage assets ran again"},
+			},
 		},
 		"an instruction": {
 			edited("RUN cat * > /page", "RUN cat * * > /page"),

@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,8 +52,9 @@ func (b *Builder) Files(list digest.Digest) cause.Files { return b.lists.read(li
 
 func (l *lists) path(name digest.Digest) string { return filepath.Join(l.dir, name.Encoded()+".gz") }
 
-// keep lists what is taken, unless that was listed before, and returns the name of the list.
-func (l *lists) keep(ctx context.Context, takes []taken, sid string) (digest.Digest, error) {
+// keep lists what is taken, unless that was listed before, and returns the name of the list. before is the list of what was taken
+// in its place the last time.
+func (l *lists) keep(ctx context.Context, takes []taken, before digest.Digest, sid string) (digest.Digest, error) {
 	h := digest.SHA256.Digester()
 	for _, t := range takes {
 		if err := json.NewEncoder(h.Hash()).Encode([]any{t.content, t.selectors}); err != nil {
@@ -62,13 +65,27 @@ func (l *lists) keep(ctx context.Context, takes []taken, sid string) (digest.Dig
 	if _, err := os.Stat(l.path(name)); err == nil {
 		return name, nil
 	}
-	files := cause.Files{}
+	files, were := cause.Files{}, l.read(before)
 	for _, t := range takes {
-		if err := list(ctx, t, sid, files); err != nil {
+		if err := list(ctx, t, sid, lister{files: files, were: were}); err != nil {
 			return "", fmt.Errorf("list files of the context: %w", err)
 		}
 	}
 	return name, l.write(name, files)
+}
+
+// keepPatterns keeps the patterns of an ignore file, and returns the name of that.
+func (l *lists) keepPatterns(all []string) (digest.Digest, error) {
+	patterns := cause.Patterns(all)
+	h := digest.SHA256.Digester()
+	if err := json.NewEncoder(h.Hash()).Encode(patterns); err != nil {
+		return "", err
+	}
+	name := h.Digest()
+	if _, err := os.Stat(l.path(name)); err == nil {
+		return name, nil
+	}
+	return name, l.write(name, patterns)
 }
 
 func (l *lists) write(name digest.Digest, files cause.Files) error {
@@ -139,7 +156,7 @@ func (l *lists) sweep() error {
 }
 
 // list adds the files that are taken from a folder.
-func list(ctx context.Context, t taken, sid string, files cause.Files) (err error) {
+func list(ctx context.Context, t taken, sid string, l lister) (err error) {
 	ref, ok := t.folder.Sys().(*worker.WorkerRef)
 	if !ok {
 		return fmt.Errorf("a folder that is a %T", t.folder)
@@ -160,14 +177,14 @@ func list(ctx context.Context, t taken, sid string, files cause.Files) (err erro
 		return err
 	}
 	defer root.Close()
-	l := lister{ctx: ctx, fs: root.FS(), ref: ref.ImmutableRef, group: group, files: files}
+	l.ctx, l.dir, l.fs, l.ref, l.group = ctx, dir, root.FS(), ref.ImmutableRef, group
 	selectors := t.selectors
 	if len(selectors) == 0 {
 		selectors = []opsutils.Selector{{}}
 	}
 	for _, sel := range selectors {
 		if err := l.selected(sel); errors.Is(err, errTooMany) {
-			clear(files)
+			clear(l.files)
 			return l.top()
 		} else if err != nil {
 			return err
@@ -181,10 +198,12 @@ var errTooMany = errors.New("too many files to list")
 // lister walks a folder. What a file is, the solver has noted when it was brought in.
 type lister struct {
 	ctx   context.Context
+	dir   string
 	fs    fs.FS // which does not lead out of the folder
 	ref   cache.ImmutableRef
 	group session.Group
 	files cause.Files
+	were  cause.Files // the last time
 }
 
 func (l *lister) selected(sel opsutils.Selector) error {
@@ -225,14 +244,21 @@ func (l *lister) walk(start string, only filter) error {
 		if takes, err := only.takes(within); err != nil || !takes || name == "." {
 			return err
 		}
-		if entry.IsDir() {
-			info, err := entry.Info()
-			if err == nil {
-				l.files[name+"/"] = info.Mode().String()
-			}
+		info, err := entry.Info()
+		if err != nil {
 			return err
 		}
-		return l.note(name, name)
+		if entry.IsDir() {
+			l.files[name+"/"] = info.Mode().String()
+			return nil
+		}
+		if err := l.note(name, name); err != nil {
+			return err
+		}
+		if info.Mode().IsRegular() {
+			l.files[name] = l.withMode(name, info)
+		}
+		return nil
 	})
 }
 
@@ -259,8 +285,79 @@ func (l *lister) note(shown, name string) error {
 	if err != nil {
 		return err
 	}
-	l.files[shown] = content.Encoded()[:24]
+	l.files[shown] = short(content)
 	return nil
+}
+
+func short(content digest.Digest) string { return content.Encoded()[:24] }
+
+// withMode adds to what is noted of a file its mode, and what it would be with that of the last time, since the solver's digest of it
+// does not tell the one from the content.
+func (l *lister) withMode(name string, info fs.FileInfo) string {
+	is, was := l.files[name], cause.FileOf(l.were[name])
+	mode := octal(info.Mode())
+	if was.Mode == "" || was.Mode == mode || was.Is == is {
+		return cause.File{Is: is, Mode: mode}.String()
+	}
+	otherwise, err := l.digest(name, remoded{info, fileMode(was.Mode)})
+	if err != nil { // it is only told less exactly
+		return cause.File{Is: is, Mode: mode}.String()
+	}
+	return cause.File{Is: is, Mode: mode, WithModeBefore: otherwise}.String()
+}
+
+// digest is what the solver would note of a file that is like that.
+func (l *lister) digest(name string, info fs.FileInfo) (string, error) {
+	h, err := contenthash.NewFileHash(filepath.Join(l.dir, name), info)
+	if err != nil {
+		return "", err
+	}
+	f, err := l.fs.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return short(digest.NewDigest(digest.SHA256, h)), nil
+}
+
+// remoded is a file with another mode.
+type remoded struct {
+	fs.FileInfo
+	mode fs.FileMode
+}
+
+func (r remoded) Mode() fs.FileMode { return r.mode }
+
+// special are the bits of a mode that Go keeps elsewhere.
+var special = map[fs.FileMode]fs.FileMode{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000}
+
+// octal is the mode of a file as chmod takes it.
+func octal(mode fs.FileMode) string {
+	bits := mode.Perm()
+	for is, bit := range special {
+		if mode&is != 0 {
+			bits |= bit
+		}
+	}
+	return fmt.Sprintf("%04o", uint32(bits))
+}
+
+// fileMode is what octal is of.
+func fileMode(octal string) fs.FileMode {
+	bits, err := strconv.ParseUint(octal, 8, 32)
+	if err != nil {
+		return 0 // no file has that, so nothing is said to have had it
+	}
+	mode := fs.FileMode(bits).Perm()
+	for is, bit := range special {
+		if fs.FileMode(bits)&bit != 0 {
+			mode |= is
+		}
+	}
+	return mode
 }
 
 // filter says what COPY --exclude and --parents take of a folder.

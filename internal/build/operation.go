@@ -44,7 +44,7 @@ func (s *targetSolve) operations(ctx context.Context) ([]operation, error) {
 		op, found := s.why.claim(n.digest)
 		if found != nil {
 			var err error
-			op, err = read.operation(ctx, n)
+			op, err = read.operation(ctx, n, stepsOf(placed[n.digest]))
 			if found(op, err); err != nil {
 				return all, err
 			}
@@ -98,7 +98,7 @@ func (r *operationReader) close(ctx context.Context) {
 	}
 }
 
-func (r *operationReader) operation(ctx context.Context, n node) (cause.Operation, error) {
+func (r *operationReader) operation(ctx context.Context, n node, steps []string) (cause.Operation, error) {
 	op := cause.Operation{Source: withoutSecrets(n.source), Asked: n.meta.GetIgnoreCache()}
 	_, text := r.progress.find(n)
 	does, err := n.read()
@@ -117,7 +117,7 @@ func (r *operationReader) operation(ctx context.Context, n node) (cause.Operatio
 	for i, in := range n.inputs {
 		key := r.keys[in]
 		if from, ok := r.folders[in]; ok {
-			t := taken{selectors: selectors(does, i)}
+			t := taken{from: from.node, selectors: selectors(does, i)}
 			if t.folder, err = r.folder(ctx, from); err != nil {
 				return op, err
 			}
@@ -136,9 +136,27 @@ func (r *operationReader) operation(ctx context.Context, n node) (cause.Operatio
 	}
 	op.Key = h.Digest()
 	if len(takes) > 0 {
-		op.Files, err = r.builder.lists.keep(ctx, takes, r.sid)
+		op.Files, err = r.builder.lists.keep(ctx, takes, r.why.listedBefore(steps, text), r.sid)
+	}
+	if len(takes) == 1 && err == nil {
+		op.Ignores, err = r.ignores(takes[0].from)
 	}
 	return op, err
+}
+
+// ignores names what an ignore file keeps from being sent of a folder.
+func (r *operationReader) ignores(n node) (digest.Digest, error) {
+	op, err := n.read()
+	if err != nil {
+		return "", err
+	}
+	var patterns []string
+	if attr := op.GetSource().GetAttrs()[pb.AttrExcludePatterns]; attr != "" {
+		if err := json.Unmarshal([]byte(attr), &patterns); err != nil {
+			return "", fmt.Errorf("read what is left out of a folder: %w", err)
+		}
+	}
+	return r.builder.lists.keepPatterns(patterns)
 }
 
 // folder is what a node has brought in from the user's side. The job has it already.
@@ -161,6 +179,7 @@ func (r *operationReader) folder(ctx context.Context, f *folder) (solver.CachedR
 
 // taken is what an operation takes from a folder.
 type taken struct {
+	from      node
 	folder    solver.Result
 	selectors []opsutils.Selector // none: all
 	content   digest.Digest

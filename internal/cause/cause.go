@@ -172,7 +172,9 @@ func (m Made) After(before Made) Made {
 
 // Same reports whether two records of a step say the same.
 func (m Made) Same(other Made) bool {
-	same := func(a, b Operation) bool { return a.Key == b.Key && a.Line == b.Line && a.File == b.File }
+	same := func(a, b Operation) bool {
+		return a.Key == b.Key && a.Line == b.Line && a.File == b.File && a.Ignores == b.Ignores
+	}
 	return m.Failed == other.Failed && slices.Equal(m.Stopped, other.Stopped) && slices.Equal(m.Keys, other.Keys) &&
 		slices.EqualFunc(m.Operations, other.Operations, same)
 }

@@ -262,18 +262,19 @@ func TestFilesAreCountedWhereTheyAreNotNamed(t *testing.T) {
 }
 
 func TestEachKindOfChangeOfAFileHasItsWord(t *testing.T) {
-	was := Files{"run": File("1", "0644", "x"), "both": File("1", "0644", "x"), "same": File("1", "0644", "x"), "old": "1", "new": "1"}
-	is := Files{"run": File("2", "0755", "x"), "both": File("2", "0755", "y"), "same": File("1", "0644", "x"), "old": "2", "new": File("1", "0644", "x")}
+	file := func(is, mode, before string) string { return File{Is: is, Mode: mode, WithModeBefore: before}.String() }
+	was := Files{"run": file("1", "0644", ""), "back": file("2", "0755", "1"), "both": file("1", "0644", ""), "same": file("1", "0644", ""), "old": "1", "new": "1"}
+	is := Files{"run": file("2", "0755", "1"), "back": file("1", "0644", ""), "both": file("2", "0755", "3"), "same": file("1", "0644", ""), "old": "2", "new": file("1", "0644", "")}
 	for i := range 5 {
 		path := fmt.Sprint("z", i)
-		was[path], is[path] = File("1", "0644", "x"), File("2", "0600", "x")
+		was[path], is[path] = file("1", "0644", ""), file("2", "0600", "1")
 	}
 	d := is.differ(was)
-	const want = "both and old changed; the mode of run was 0644, is 0755, of z0 was 0644, is 0600, of z1 was 0644, is 0600, and 3 more have another"
+	const want = "both and old changed; the mode of back was 0755, is 0644, of run was 0644, is 0755, of z0 was 0644, is 0600, and 4 more have another"
 	if got := d.text(changeWords); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	if r := (Case{}).told(release.ReasonFiles, d, ""); r.Modified != 2 || r.Modes != 6 {
+	if r := (Case{}).told(release.ReasonFiles, d, ""); r.Modified != 2 || r.Modes != 7 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -14,21 +14,26 @@ import (
 // Files are what an operation takes from folders of the user: what each file is, by path. Nil: that is not known.
 type Files map[string]string
 
-// File is what is noted of a file: is tells it from whatever else has been there, mode and content what of it is another. Without
-// content, that is not known.
-func File(is, mode, content string) string { return strings.TrimSpace(is + " " + mode + " " + content) }
+// File is what is noted of one.
+type File struct {
+	Is   string // tells it from whatever else may be there
+	Mode string // as chmod takes it; empty: not noted
+	// WithModeBefore is what it would be with the mode that was noted the last time, where that was another one.
+	WithModeBefore string
+}
 
-// file is one as it is noted.
-type file struct{ is, mode, content string }
+// String is the file as Files have it.
+func (f File) String() string { return strings.TrimSpace(f.Is + " " + f.Mode + " " + f.WithModeBefore) }
 
-func fileOf(noted string) file {
+// FileOf is the file of which that is noted.
+func FileOf(noted string) File {
 	fields := append(strings.Fields(noted), "", "", "")
-	return file{is: fields[0], mode: fields[1], content: fields[2]}
+	return File{Is: fields[0], Mode: fields[1], WithModeBefore: fields[2]}
 }
 
 // onlyByMode reports whether a file differs from what was there before in its mode, and in nothing else.
-func (f file) onlyByMode(was file) bool {
-	return f.content != "" && f.content == was.content && f.mode != was.mode
+func (f File) onlyByMode(was File) bool {
+	return f.Mode != was.Mode && (f.WithModeBefore == was.Is || was.WithModeBefore == f.Is)
 }
 
 // Patterns are the patterns of an ignore file, to be kept as lists are.
@@ -65,13 +70,13 @@ type changedMode struct{ path, was, is string }
 func (f Files) differ(before Files) (d difference) {
 	for _, path := range slices.Sorted(maps.Keys(f)) {
 		noted, known := before[path]
-		is, was := fileOf(f[path]), fileOf(noted)
+		is, was := FileOf(f[path]), FileOf(noted)
 		switch {
 		case !known:
 			d.added = append(d.added, path)
-		case is.is == was.is:
+		case is.Is == was.Is:
 		case is.onlyByMode(was):
-			d.modes = append(d.modes, changedMode{path, was.mode, is.mode})
+			d.modes = append(d.modes, changedMode{path, was.Mode, is.Mode})
 		default:
 			d.modified = append(d.modified, path)
 		}
