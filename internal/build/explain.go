@@ -23,6 +23,7 @@ type explainer struct {
 	values   []func() values // by variant
 	wake     chan struct{}
 	done     sync.WaitGroup
+	telling  sync.Mutex // one explains at a time
 
 	mu         sync.Mutex // guards what is below
 	operations []operation
@@ -161,18 +162,20 @@ func (e *explainer) learn(all []operation) {
 	}
 }
 
-// saw takes in the solver's news of a vertex: one that begins without its result being there runs.
-func (e *explainer) saw(vertex digest.Digest, got *client.Vertex) {
+// saw takes in the solver's news of a vertex: one that begins without its result being there runs. It reports whether that is to
+// be explained.
+func (e *explainer) saw(vertex digest.Digest, got *client.Vertex) bool {
 	if e == nil || got.Started == nil || got.Cached {
-		return
+		return false
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.began[vertex] {
-		e.began[vertex] = true
-		e.waiting = append(e.waiting, vertex)
-		e.wakeUp()
+	if e.began[vertex] {
+		return false
 	}
+	e.began[vertex] = true
+	e.waiting = append(e.waiting, vertex)
+	return true
 }
 
 // transferred takes in how far the transfers of a vertex are.
@@ -211,7 +214,10 @@ func (e *explainer) close() {
 	}
 }
 
+// explain says all that can be said by now. What another has begun to say is said when it returns.
 func (e *explainer) explain() {
+	e.telling.Lock()
+	defer e.telling.Unlock()
 	for _, c := range e.cases() {
 		e.progress.because(c.Step, c.Reasons())
 	}

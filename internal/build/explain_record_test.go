@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
@@ -130,9 +131,11 @@ func TestABaseThatMovedIsNamedWithBothDigests(t *testing.T) {
 	if len(got["stage:web"]) == 0 {
 		t.Errorf("no reason: %q", got)
 	}
-	storetest.Busybox(t, h.yard.store, storetest.Image{Ref: "docker.io/library/other:1", Files: []storetest.File{{Name: "other", Content: []byte("other")}}})
+	storetest.Busybox(t, h.yard.store, storetest.Image{
+		Ref: "docker.io/library/other:1", Config: ocispec.ImageConfig{Env: []string{"PATH=/bin", "FLAVOUR=other"}}, Files: []storetest.File{{Name: "other", Content: []byte("other")}},
+	})
 	got = h.build(func(req *build.Request) { req.Args = map[string]string{"OF": "other:1"} }, "=web")
-	if because := strings.Join(got["stage:web"], "\n"); !strings.Contains(because, ": build argument OF chose other:1 ") || !strings.Contains(because, " instead of busybox:latest ") {
+	if because := strings.Join(got["stage:web"], "\n"); len(got["stage:web"]) != 1 || !strings.Contains(because, ": build argument OF chose other:1 ") || !strings.Contains(because, " instead of busybox:latest ") {
 		t.Errorf("another base: %q", because)
 	}
 }
@@ -306,6 +309,37 @@ func TestWhatWasNotComeToIsNotBlamedForIt(t *testing.T) {
 		"stage:slow": {"files COPY a /a (Dockerfile:2): a changed"},
 		"stage:web":  {"again " + copied + again, "instruction COPY --from=slow /a /a (Dockerfile:6) follows WORKDIR /v (Dockerfile:5): it was WORKDIR /w"},
 	})
+}
+
+func TestAReasonIsToldOnceAndBeforeTheWork(t *testing.T) {
+	h := newHistory(t, map[string]string{
+		"Dockerfile": "FROM busybox AS one\nRUN echo 1 > /one\nFROM busybox AS two\nRUN echo 2 > /two\nFROM scratch AS web\nCOPY --from=one /one /\nCOPY --from=two /two /\n",
+	})
+	h.build(nil, "=web")
+	req := h.yard.request(t, h.dir, "=web")
+	req.Before, req.NoCache = h.made, true
+	res, rec := h.yard.build(t, req)
+	for step, because := range told(res) {
+		if len(because) != 1 || !strings.HasPrefix(because[0], "asked ") {
+			t.Errorf("%s: %q", step, because)
+		}
+	}
+	because := map[string]bool{}
+	for _, e := range rec.all() {
+		switch {
+		case e.Step != nil && len(e.Step.Because) > 0:
+			because[e.Step.Key] = true
+		case e.Instruction != nil && e.Instruction.State == event.Started && strings.HasPrefix(e.Instruction.Text, "COPY"): // after others, so that all was known
+			for _, step := range e.Instruction.Steps {
+				if !because[step] {
+					t.Errorf("%s is told to run %s, and not yet why", step, e.Instruction.Text)
+				}
+			}
+		}
+	}
+	if len(because) != 3 {
+		t.Errorf("reasons of %v", because)
+	}
 }
 
 func TestWhatIsRecordedHasNoSecretsOfAnAddress(t *testing.T) {

@@ -163,6 +163,9 @@ func (p *progress) await(ctx context.Context, told <-chan struct{}) {
 func (p *progress) update(s *client.SolveStatus) {
 	p.updates.Add(1)
 	defer p.updates.Add(1)
+	if p.newlyBegun(s) {
+		p.why.explain() // before it is told that it runs, where it is known by now
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over {
@@ -192,9 +195,21 @@ func (p *progress) update(s *client.SolveStatus) {
 	}
 }
 
+// newlyBegun reports whether there is news of something that runs and that may have to be explained.
+func (p *progress) newlyBegun(s *client.SolveStatus) (news bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return false
+	}
+	for _, v := range s.Vertexes {
+		news = p.why.saw(p.heard(v.Digest).digest, v) || news
+	}
+	return news
+}
+
 func (p *progress) updateVertex(got *client.Vertex) {
 	v := p.heard(got.Digest)
-	p.why.saw(v.digest, got)
 	in := v.of
 	if in.text == "" {
 		in.text = plain(got.Name)

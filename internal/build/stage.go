@@ -220,7 +220,10 @@ func (p *progress) because(key string, reasons []release.Reason) {
 	}
 	before := len(s.run.Because)
 	for _, r := range reasons {
-		if !slices.ContainsFunc(s.run.Because, func(known release.Reason) bool { return known.Text == r.Text }) {
+		said := func(known release.Reason) bool {
+			return known.Text == r.Text || known.Kind == r.Kind && r.Kind == release.ReasonAsked
+		}
+		if !slices.ContainsFunc(s.run.Because, said) {
 			s.run.Because = append(slices.Clip(s.run.Because), r)
 		}
 	}

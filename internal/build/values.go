@@ -71,19 +71,21 @@ func (e *explainer) argumentsAmong(variant int, uses map[string]string) (names [
 
 var referred = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
 
-// uses tells the values that an operation knows, by name: those that RUN is given, and those that the text of another
-// instruction refers to.
+// uses tells the values that an operation knows and that the Dockerfile or the request speaks of, by name: those that RUN is given,
+// and those that the text of another instruction refers to. What else RUN is given its base image has, which is told as such.
 func (e *explainer) uses(variant int, op *pb.Op, text string) map[string]string {
-	all := map[string]string{}
+	all, told := map[string]string{}, e.values[variant]().told
 	if exec := op.GetExec(); exec != nil {
 		for _, v := range exec.GetMeta().GetEnv() {
 			name, value, _ := strings.Cut(v, "=")
-			all[name] = tell(value)
+			if _, known := told[name]; known {
+				all[name] = tell(value)
+			}
 		}
 		return all
 	}
 	for _, found := range referred.FindAllStringSubmatch(text, -1) {
-		if value, known := e.values[variant]().told[found[1]]; known {
+		if value, known := told[found[1]]; known {
 			all[found[1]] = value
 		}
 	}

@@ -140,10 +140,13 @@ func (c Case) changes() (all, found []release.Reason) {
 		own, earlier := c.input(in, was)
 		all, found = append(all, own...), append(found, earlier...)
 	}
+	if ok && was.Does != "" && c.Op.Does != was.Does && len(all)+len(found) == 0 { // and not for what its base has, for one
+		all = append(all, c.because(release.ReasonInstruction, "it does something else, with the same text"))
+	}
 	return all, found
 }
 
-// does compares what two operations with the same text do.
+// does compares what two operations with the same text do, as far as is recorded of that.
 func (c Case) does(was Operation) (all []release.Reason) {
 	if c.Op.Does == was.Does {
 		return nil
@@ -158,7 +161,7 @@ func (c Case) does(was Operation) (all []release.Reason) {
 	if how := differing(c.Op.How, was.How); len(how) > 0 {
 		return []release.Reason{c.because(release.ReasonInstruction, "it runs with another "+strings.Join(how, " and "), how...)}
 	}
-	return []release.Reason{c.because(release.ReasonInstruction, "it does something else, with the same text")}
+	return nil
 }
 
 // use says what a name is that an operation uses.

@@ -169,6 +169,11 @@ func TestReasons(t *testing.T) {
 			before: stageOf(step, base, with("RUN a", "x", nil)), now: stageOf(step, base, with("RUN a", "y", nil)), op: 1,
 			want: []string{"instruction RUN a (Dockerfile:2): it does something else, with the same text"},
 		},
+		"another base, and therefore another environment": {
+			before: stageOf(step, base, with("RUN a", "x", nil)),
+			now:    stageOf(step, image(step, "docker.io/library/busybox:latest", "bbbbbbbbbbbbbbbb"), with("RUN a", "y", nil)), op: 1,
+			want: []string{"base FROM base (Dockerfile:1): busybox:latest was aaaaaaaaaaaa, is bbbbbbbbbbbb"},
+		},
 		"nothing recorded of what it does": {
 			before: []Operation{base, {Key: "a", Text: "RUN a", Stages: []string{step}, Line: 2}}, now: stageOf(step, base, copied("new"), run("RUN a")), op: 2,
 			want: []string{"instruction RUN a (Dockerfile:3) follows COPY . . (Dockerfile:2): it is new"},
