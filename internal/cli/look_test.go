@@ -299,6 +299,15 @@ later   1 minute ago  1.0 s  failed                asked
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
 }
 
+func TestACheckThatPassedAlthoughTestsFailedIsShownWithThem(t *testing.T) {
+	origin := release.Origin{Time: now, Actor: "dev@laptop", Checks: []release.Check{{
+		Stage: "test", Result: release.CheckPassed, Why: "no image needs it", Tests: release.Tests{Total: 5, Failed: 3, Skipped: 1},
+	}}}
+	differs(t, `  made now by dev@laptop
+    check test passed, 5 tests, 3 failed, 1 skipped, a check since no image needs it
+`, written(t, func(out tui.Output) error { writeOrigin(out, origin, now, false); return nil }))
+}
+
 func TestChecksOfWhichTheSameIsToBeSaidShareALine(t *testing.T) {
 	origin := release.Origin{Time: now, Actor: "dev@laptop"}
 	for i := range 9 {

@@ -98,9 +98,10 @@ func checksAlike(checks []release.Check, all bool) [][]release.Check {
 
 // writeChecks says what became of checks of which the same is to be said.
 func writeChecks(out tui.Output, alike []release.Check) {
-	tests, names := 0, make([]string, len(alike))
+	var tests release.Tests
+	names := make([]string, len(alike))
 	for i, c := range alike {
-		tests += c.Tests.Total
+		tests.Total, tests.Failed, tests.Skipped = tests.Total+c.Tests.Total, tests.Failed+c.Tests.Failed, tests.Skipped+c.Tests.Skipped
 		names[i] = tui.Clean(c.Stage)
 	}
 	who, since := "check "+names[0], "a check since "
@@ -113,8 +114,11 @@ func writeChecks(out tui.Output, alike []release.Check) {
 		tone, why = tui.Warning, prefixed(": ", tui.Clean(c.Why))
 	}
 	text := "    " + who + " " + out.Paint(tone, string(c.Result))
-	if tests > 0 {
-		text += ", " + tui.Count(tests, "test")
+	switch {
+	case tests.Failed > 0: // the exit code alone decides
+		text += ", " + out.Paint(tui.Warning, tui.TestCounts(tests))
+	case tests.Total > 0:
+		text += ", " + tui.TestCounts(tests)
 	}
 	out.Println(text + out.Paint(tui.Dim, why))
 	if len(alike) > 1 {

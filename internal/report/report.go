@@ -135,23 +135,24 @@ func OneLine(name string) string {
 	return name
 }
 
-// String is "142 tests, 2 failed: TestParse, TestRead".
+// String is "142 tests, 2 failed: TestParse, TestRead; 1 skipped".
 func (s Summary) String() string {
 	text := fmt.Sprintf("%d tests", s.Total)
 	if s.Total == 1 {
 		text = "1 test"
 	}
-	if s.Skipped > 0 {
-		text += fmt.Sprintf(", %d skipped", s.Skipped)
-	}
 	if s.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", s.Failed)
 	}
+	between := ", "
 	if len(s.Failures) > 0 {
-		text += ": " + strings.Join(s.Failures, ", ")
+		text, between = text+": "+strings.Join(s.Failures, ", "), "; "
 	}
 	if more := s.Failed - len(s.Failures); more > 0 && len(s.Failures) > 0 {
 		text += fmt.Sprintf(" and %d more", more)
+	}
+	if s.Skipped > 0 {
+		text += fmt.Sprintf("%s%d skipped", between, s.Skipped)
 	}
 	return text
 }

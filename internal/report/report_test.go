@@ -171,9 +171,11 @@ func TestNamesHoldNoSecret(t *testing.T) {
 
 func TestSummariesRead(t *testing.T) {
 	for want, s := range map[string]report.Summary{
-		"1 test":               {Tests: release.Tests{Total: 1}},
-		"142 tests, 1 skipped": {Tests: release.Tests{Total: 142, Skipped: 1}},
-		"142 tests, 3 failed":  {Tests: release.Tests{Total: 142, Failed: 3}},
+		"1 test":                                              {Tests: release.Tests{Total: 1}},
+		"142 tests, 1 skipped":                                {Tests: release.Tests{Total: 142, Skipped: 1}},
+		"142 tests, 3 failed, 1 skipped":                      {Tests: release.Tests{Total: 142, Skipped: 1, Failed: 3}},
+		"142 tests, 1 failed: TestParse; 2 skipped":           {Tests: release.Tests{Total: 142, Skipped: 2, Failed: 1}, Failures: []string{"TestParse"}},
+		"142 tests, 3 failed":                                 {Tests: release.Tests{Total: 142, Failed: 3}},
 		"142 tests, 3 failed: TestParse, TestRead and 1 more": {Tests: release.Tests{Total: 142, Failed: 3}, Failures: []string{"TestParse", "TestRead"}},
 	} {
 		if got := s.String(); got != want {

@@ -211,26 +211,34 @@ func (s *step) failureLine() string {
 	return line + withoutOptions(oneLine(in.Text))
 }
 
-// TestsText sums up tests and names those that failed, the first of them: "142 tests, 2 failed: TestParse, TestRead".
+// TestsText sums up tests and names those that failed, the first of them: "142 tests, 2 failed: TestParse, TestRead; 1 skipped".
 func TestsText(t release.Tests, failures []string) string {
-	text := testsText(t)
-	if len(failures) > 0 {
-		text += ": " + failuresText(t, failures)
+	if len(failures) == 0 {
+		return testsText(t)
+	}
+	text := Count(t.Total, "test") + ", " + itoa(t.Failed) + " failed: " + failuresText(t, failures)
+	if t.Skipped > 0 {
+		text += "; " + itoa(t.Skipped) + " skipped"
 	}
 	return text
 }
 
-// testsText sums up tests: "142 tests passed", "142 tests, 1 skipped, 2 failed". Names of those that failed can follow.
+// testsText sums up tests: "142 tests passed", "142 tests, 2 failed, 1 skipped".
 func testsText(t release.Tests) string {
-	text := Count(t.Total, "test")
 	if t.Failed == 0 && t.Skipped == 0 {
-		return text + " passed"
+		return TestCounts(t) + " passed"
+	}
+	return TestCounts(t)
+}
+
+// TestCounts counts tests: "142 tests, 2 failed, 1 skipped". What failed comes first, since the end may be cut.
+func TestCounts(t release.Tests) string {
+	text := Count(t.Total, "test")
+	if t.Failed > 0 {
+		text += ", " + itoa(t.Failed) + " failed"
 	}
 	if t.Skipped > 0 {
 		text += ", " + itoa(t.Skipped) + " skipped"
-	}
-	if t.Failed > 0 {
-		text += ", " + itoa(t.Failed) + " failed"
 	}
 	return text
 }
