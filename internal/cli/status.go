@@ -215,6 +215,8 @@ func exitText(r release.Replica) string {
 	switch {
 	case r.OOMKilled:
 		return ": out of memory"
+	case r.Stopped:
+		return ": stopped"
 	case r.ExitKnown:
 		return " with " + strconv.Itoa(r.ExitCode)
 	}

@@ -125,6 +125,7 @@ type Replica struct {
 	ExitCode   int         `json:"exitCode,omitempty"`  // of its process, where exitKnown is true
 	ExitKnown  bool        `json:"exitKnown,omitempty"` // false: it ended while nobody watched
 	OOMKilled  bool        `json:"oomKilled,omitempty"` // it was ended because it took too much memory
+	Stopped    bool        `json:"stopped,omitempty"`   // its process ended because it was told to
 	Restarts   int         `json:"restarts,omitempty"`  // how often it was started again after it had ended by itself
 	Started    time.Time   `json:"started,omitzero"`    // when its process began
 	Ended      time.Time   `json:"ended,omitzero"`      // when its process ended

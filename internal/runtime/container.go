@@ -125,6 +125,7 @@ func (c *container) replica() release.Replica {
 		rep.ExitCode, rep.ExitKnown, rep.OOMKilled, rep.Ended = c.exit.Code, c.known, c.exit.OOMKilled, c.exit.Time
 		rep.Detail = exitDetail(c.exit, c.known)
 		if c.rec.Stopped != "" {
+			rep.Stopped = true
 			rep.Detail = c.rec.Stopped + " (" + rep.Detail + ")"
 		}
 	}

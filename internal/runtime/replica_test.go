@@ -29,7 +29,7 @@ func TestReplicaRunsAndStops(t *testing.T) {
 			t.Fatal(err)
 		}
 		rep = e.ended("web-1")
-		if rep.State != release.StateExited || rep.ExitCode != 3 || !rep.ExitKnown || rep.OOMKilled {
+		if rep.State != release.StateExited || rep.ExitCode != 3 || !rep.ExitKnown || rep.OOMKilled || !rep.Stopped {
 			t.Errorf("ended as %+v", rep)
 		}
 		if diff := cmp.Diff([]string{"hello", "bye"}, e.lines("web-1", runtime.LogOptions{})); diff != "" {
@@ -53,7 +53,7 @@ func TestStopKillsAfterGrace(t *testing.T) {
 func TestExitCodeIsKept(t *testing.T) {
 	forEachRuntime(t, func(t *testing.T, e *engine) {
 		e.run("web-1", e.service("sh", "-c", "exit 42"))
-		if rep := e.ended("web-1"); rep.ExitCode != 42 || !rep.ExitKnown || rep.Ended.IsZero() {
+		if rep := e.ended("web-1"); rep.ExitCode != 42 || !rep.ExitKnown || rep.Ended.IsZero() || rep.Stopped {
 			t.Errorf("ended as %+v", rep)
 		}
 	})

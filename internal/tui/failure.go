@@ -131,7 +131,8 @@ func detailOf(err error) string {
 	return ""
 }
 
-// failedReplicas says of each replica of the failed deployment that is not well, why.
+// failedReplicas says of each replica of the failed deployment with which something is wrong, what. That it was stopped for the
+// way back is nothing wrong.
 func (v *view) failedReplicas(o Output) []string {
 	if v.deployment == nil || v.deployment.Result != release.Failed && v.deployment.Result != release.RolledBack {
 		return nil
@@ -140,7 +141,7 @@ func (v *view) failedReplicas(o Output) []string {
 	services, of := v.byService()
 	for _, service := range services {
 		for _, r := range of[service] {
-			if r.Deployment == v.deployment.Number && conditionTone(r) == Bad {
+			if r = v.wrong[r.ID]; r != nil && r.Deployment == v.deployment.Number {
 				line := o.Paint(Bad, "✗") + " " + replicaName(r) + "  " + o.Paint(Bad, condition(r))
 				if r.Detail != "" && !strings.Contains(r.Detail, "exited with code "+itoa(r.ExitCode)) { // else it says the same again
 					line += "  " + o.Paint(Dim, oneLine(r.Detail))

@@ -31,6 +31,8 @@ func exitLine(r *release.Replica) string {
 	switch {
 	case r.OOMKilled:
 		return "out of memory"
+	case r.Stopped:
+		return "stopped"
 	case !r.ExitKnown:
 		return "exited"
 	}
@@ -39,7 +41,7 @@ func exitLine(r *release.Replica) string {
 
 func conditionTone(r *release.Replica) Tone {
 	switch {
-	case r.State == release.StateExited && (r.ExitCode != 0 || r.OOMKilled):
+	case r.State == release.StateExited && (r.OOMKilled || r.ExitCode != 0 && !r.Stopped):
 		return Bad
 	case r.State == release.StateExited:
 		return Dim
@@ -63,6 +65,17 @@ func (v *view) leaves(r *release.Replica) bool {
 	}
 	stop := v.stopOf(r)
 	return conditionTone(r) == Good || stop != nil && stop.state != event.Pending
+}
+
+// changeReplica takes in how a replica is. What was wrong with it before it was stopped stays known: that is why it was.
+func (v *view) changeReplica(r *release.Replica) {
+	v.replicas[r.ID] = r
+	switch stop := v.stopOf(r); {
+	case conditionTone(r) == Bad:
+		v.wrong[r.ID] = r
+	case conditionTone(r) == Good && (stop == nil || stop.state == event.Pending || stop.state == event.Skipped):
+		delete(v.wrong, r.ID)
+	}
 }
 
 // replicaName is what people call a replica: "web-1".

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,5 +68,44 @@ func TestHowAReplicaEndedIsSaidOnce(t *testing.T) {
 	want := []string{"✗ web-1  exited (code 3)", "✗ web-2  exited (code 3)", "✗ web-3  exited (code 3)  panic: no such table"}
 	if diff := cmp.Diff(want, v.failedReplicas(Output{})); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// On the way back, the replicas of the failed deployment are stopped, with whatever code they end.
+func TestWhatWasStoppedOnTheWayBackHasNotFailed(t *testing.T) {
+	var out bytes.Buffer
+	r := New(Options{Out: &out, Err: &out, Mode: Plain})
+	replica := func(service string, change func(*release.Replica)) {
+		changed := &release.Replica{ID: service + "-1", Service: service, Index: 1, Deployment: 2, State: release.StateRunning, Health: release.HealthUnchecked}
+		change(changed)
+		r.Emit(event.Event{Replica: changed})
+	}
+	stops := func(code int) func(*release.Replica) {
+		return func(r *release.Replica) {
+			r.State, r.ExitKnown, r.ExitCode, r.Stopped = release.StateExited, true, code, true
+		}
+	}
+	health := func(h release.HealthState) func(*release.Replica) { return func(r *release.Replica) { r.Health = h } }
+	r.Emit(event.Event{Deployment: &release.Deployment{Number: 2, Cause: release.CauseUp, Result: release.Running}})
+	replica("job", health(release.HealthStarting))
+	replica("web", health(release.HealthUnhealthy))
+	r.Emit(event.Event{Plan: &event.Plan{Operations: []event.Operation{{Key: "stop job-1"}, {Key: "stop web-1"}}}})
+	for _, service := range []string{"job", "web"} {
+		r.Emit(event.Event{Step: &event.Step{Key: "rollout:stop " + service + "-1", State: event.Started}})
+		replica(service, health(release.HealthUnchecked)) // nobody checks it any more
+	}
+	replica("web", stops(143))
+	replica("job", stops(137))
+	r.Emit(event.Event{Deployment: &release.Deployment{Number: 2, Result: release.RolledBack}})
+	if err := r.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\n[job-1] stopped\n", "\n✗ web-1  unhealthy\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("there is no %q:\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "✗ job-1") {
+		t.Errorf("it was stopped:\n%s", out.String())
 	}
 }

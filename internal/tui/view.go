@@ -27,8 +27,9 @@ type view struct {
 	instructions map[string]*instruction // by digest
 	loose        []*instruction          // those that belong to no step: metadata, contexts, exports
 	replicas     map[string]*release.Replica
-	messages     []event.Message // as they come
-	closing      []event.Message // those that belong below the outcome: where the service answers
+	wrong        map[string]*release.Replica // those with which something is or was wrong, as they were then
+	messages     []event.Message             // as they come
+	closing      []event.Message             // those that belong below the outcome: where the service answers
 	plan         *event.Plan
 	times        *release.Times
 	release      *event.Release
@@ -65,6 +66,7 @@ func newView(now time.Time) *view {
 		byKey:        map[string]*step{},
 		instructions: map[string]*instruction{},
 		replicas:     map[string]*release.Replica{},
+		wrong:        map[string]*release.Replica{},
 	}
 }
 
@@ -103,7 +105,7 @@ func (v *view) apply(e event.Event, now time.Time) {
 	case e.Deployment != nil:
 		v.deployment = e.Deployment
 	case e.Replica != nil:
-		v.replicas[e.Replica.ID] = e.Replica
+		v.changeReplica(e.Replica)
 	case e.End != nil:
 		v.end = e.End
 	}
