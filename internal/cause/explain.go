@@ -119,7 +119,7 @@ func (c Case) Changes() []release.Reason {
 		if len(all) > 0 && r.Kind == release.ReasonAgain {
 			continue // what came of that was found by its content, so it is not for that
 		}
-		r.Text = c.Op.Written() + " follows " + r.Text
+		r.Text, r.Follows = c.Op.Written()+" follows "+r.Text, r.Line
 		all = append(all, c.at(r))
 	}
 	return all

@@ -3,6 +3,7 @@ package cause
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -235,8 +236,8 @@ func TestReasons(t *testing.T) {
 			var got []string
 			for _, r := range c.Reasons() {
 				got = append(got, string(r.Kind)+" "+r.Text)
-				if r.Line == 0 || r.File == "" {
-					t.Errorf("no place: %+v", r)
+				if r.Line != op.Line || r.File == "" || (r.Follows > 0) != strings.Contains(r.Text, " follows COPY") || r.Follows >= op.Line {
+					t.Errorf("another place: %+v", r)
 				}
 			}
 			if diff := cmp.Diff(row.want, got); diff != "" {

@@ -72,6 +72,8 @@ type Reason struct {
 	// File and Line say which instruction was the first to run for it.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"` // from 1
+	// Follows is the line of an instruction before it that came from cache and is another one, where the cause lies in that.
+	Follows int `json:"follows,omitempty"`
 	// Names are the paths ("+added", "-removed", "~modified", "=with another mode"), some of each kind, arguments, variables or
 	// stages; of another base, it and the one before.
 	Names    []string `json:"names,omitempty"`

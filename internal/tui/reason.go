@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -69,8 +70,8 @@ func reasonText(r release.Reason) string {
 			return name + " instead of " + oneLine(r.Names[1])
 		}
 	case release.ReasonInstruction:
-		if r.Line > 0 {
-			return "line " + itoa(r.Line) + " changed"
+		if line := cmp.Or(r.Follows, r.Line); line > 0 {
+			return "line " + itoa(line) + " changed"
 		}
 	}
 	text, known := reasonTexts[r.Kind]

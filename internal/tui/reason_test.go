@@ -17,6 +17,7 @@ func TestReasonsFitARow(t *testing.T) {
 		},
 		"argument VERSION changed (+1)":    {{Kind: release.ReasonArgument, Names: []string{"VERSION", "COMMIT"}}},
 		"line 12 changed":                  {{Kind: release.ReasonInstruction, Line: 12}},
+		"line 11 changed":                  {{Kind: release.ReasonInstruction, Line: 12, Follows: 11}},
 		"golang:1.26 moved":                {{Kind: release.ReasonBase, Names: []string{"golang:1.26"}}},
 		"golang:1.26 instead of debian:12": {{Kind: release.ReasonBase, Names: []string{"golang:1.26", "debian:12"}}},
 		"run.sh has another mode (+1)":     {{Kind: release.ReasonFiles, Names: []string{"=run.sh", "=stop.sh"}, Modes: 2}},
