@@ -166,7 +166,8 @@ func (f *family) joinNeeds() {
 }
 
 // share says for which services the stages of a build are. The name has them in it where others have another stage of that name; there,
-// only those that it is needed for.
+// only those that it is needed for. What it takes from may be for services that have another one of it: two stages have no service
+// in common, and so not their names.
 func (f *family) share(build int) {
 	for i := range f.builds[build].Stages {
 		s := &f.builds[build].Stages[i]
@@ -177,6 +178,10 @@ func (f *family) share(build int) {
 			needing = append(needing, f.needs[o].of(i)...)
 		}
 		s.Services = inOrder(s.Services)
+		needing = slices.DeleteFunc(needing, func(service string) bool { return !slices.Contains(s.Services, service) })
+		if len(needing) == 0 {
+			needing = slices.Clone(s.Services)
+		}
 		switch {
 		case len(same) < len(f.builds):
 			s.Prefix = joined(inOrder(needing))
@@ -240,7 +245,7 @@ func (p *dockerfileParser) sum(s *Stage) string {
 	if s.sum != "" {
 		return s.sum
 	}
-	takes := [][]string{{s.Platform}, p.given[s.Index]}
+	takes := [][]string{{fmt.Sprint(s.Index), s.Platform}, p.given[s.Index]}
 	for _, e := range s.edges() {
 		from := ""
 		if source := p.stageByKey(e.Stage); source != nil {
