@@ -101,3 +101,31 @@ func TestServicesShareTheStagesOfADockerfile(t *testing.T) {
 		t.Errorf("api/test is not skipped alone:\n%s", out)
 	}
 }
+
+// A check of what the images share gates each of them with its own arguments: that of b fails, and nothing ships.
+func TestACheckOfASharedStageRunsForEachService(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{
+		"Dockerfile": `FROM busybox AS s
+FROM s AS test
+ARG V=0
+RUN echo "testing V=$V"; [ "$V" != 1 ]
+FROM s AS img
+ARG V=0
+RUN echo $V > /v
+CMD ["sleep", "infinity"]
+`,
+		"compose.yaml": `services:
+  a: {build: {context: ., args: {V: "9"}}, stop_grace_period: 1s}
+  b: {build: {context: ., args: {V: "1"}}, stop_grace_period: 1s}
+`,
+	})
+	s.refused(5, []string{"up"}, "check b/test", "testing V=1", "exit code 1")
+	s.refused(8, []string{"show"}, "nothing is deployed")
+	s.write("seaworthy.yaml", "checks: {b/test: skip}\n")
+	s.up(0)
+	out := s.run(0, "show")
+	if !strings.Contains(out, "check a/test passed") || strings.Contains(out, "check b/test passed") {
+		t.Errorf("not a/test alone has passed:\n%s", out)
+	}
+}
