@@ -136,11 +136,16 @@ func (c Case) changes() (all, found []release.Reason) {
 			all = append(all, c.files(was)...)
 		}
 	}
+	var rebased bool
 	for _, in := range c.inputs() {
 		own, earlier := c.input(in, was)
 		all, found = append(all, own...), append(found, earlier...)
+		rebased = rebased || in.image() && len(own) > 0
 	}
-	if ok && was.Does != "" && c.Op.Does != was.Does && len(all)+len(found) == 0 { // and not for what its base has, for one
+	if !rebased { // otherwise it may be the new base that has it so
+		all = append(all, c.how(was)...)
+	}
+	if was.Does != "" && c.Op.Does != was.Does && len(all)+len(found) == 0 { // and not for what its base has, for one
 		all = append(all, c.because(release.ReasonInstruction, "it does something else, with the same text"))
 	}
 	return all, found
@@ -155,13 +160,16 @@ func (c Case) does(was Operation) (all []release.Reason) {
 		kind, what := c.Op.use(was, name)
 		all = append(all, c.because(kind, what+name+" has another value", name))
 	}
-	if len(all) > 0 {
-		return all
+	return all
+}
+
+// how compares how two operations with the same text and the same values run.
+func (c Case) how(was Operation) []release.Reason {
+	how := differing(c.Op.How, was.How)
+	if c.Op.Does == was.Does || was.Does == "" || len(how) == 0 || len(differing(c.Op.Uses, was.Uses)) > 0 {
+		return nil
 	}
-	if how := differing(c.Op.How, was.How); len(how) > 0 {
-		return []release.Reason{c.because(release.ReasonInstruction, "it runs with another "+strings.Join(how, " and "), how...)}
-	}
-	return nil
+	return []release.Reason{c.because(release.ReasonInstruction, "it runs with another "+strings.Join(how, " and "), how...)}
 }
 
 // use says what a name is that an operation uses.

@@ -175,6 +175,16 @@ func TestReasons(t *testing.T) {
 			now:    stageOf(step, image(step, "docker.io/library/busybox:latest", "bbbbbbbbbbbbbbbb"), with("RUN a", "y", nil)), op: 1,
 			want: []string{"base FROM base (Dockerfile:1): busybox:latest was aaaaaaaaaaaa, is bbbbbbbbbbbb"},
 		},
+		"another base, and therefore another folder": {
+			before: stageOf(step, base, Operation{Text: "RUN a", Does: "x", How: map[string]string{"working directory": "1"}}),
+			now: stageOf(step, image(step, "docker.io/library/busybox:latest", "bbbbbbbbbbbbbbbb"),
+				Operation{Text: "RUN a", Does: "y", How: map[string]string{"working directory": "2"}}), op: 1,
+			want: []string{"base FROM base (Dockerfile:1): busybox:latest was aaaaaaaaaaaa, is bbbbbbbbbbbb"},
+		},
+		"two other texts": {
+			before: stageOf(step, base, run("WORKDIR /a"), run("RUN b")), now: stageOf(step, base, run("WORKDIR /c"), run("RUN d")), op: 2,
+			want: []string{"instruction RUN d (Dockerfile:3): it was RUN b"},
+		},
 		"nothing recorded of what it does": {
 			before: []Operation{base, {Key: "a", Text: "RUN a", Stages: []string{step}, Line: 2}}, now: stageOf(step, base, copied("new"), run("RUN a")), op: 2,
 			want: []string{"instruction RUN a (Dockerfile:3) follows COPY . . (Dockerfile:2): it is new"},

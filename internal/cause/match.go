@@ -42,11 +42,14 @@ func (c Case) rewritten() release.Reason {
 		return slices.Compact(all) // COPY --link is two operations
 	}
 	now, before := texts(c.Now), texts(c.Before)
-	place := -1 // of the last instruction before it that the last time had too
-	for _, text := range now[:max(slices.Index(now, c.Op.Text), 0)] {
-		place = max(place, slices.Index(before, text))
+	at := max(slices.Index(now, c.Op.Text), 0)
+	place, common := -1, -1 // of the last instruction before it that the last time had too: then, and now
+	for i, text := range now[:at] {
+		if was := slices.Index(before, text); was > place {
+			place, common = was, i
+		}
 	}
-	if next := place + 1; next < len(before) && !slices.Contains(now, before[next]) {
+	if next := place + at - common; next < len(before) && !slices.Contains(now, before[next]) {
 		r := c.because(release.ReasonInstruction, "it was "+FirstLine(before[next]))
 		r.Was, r.Is = FirstLine(before[next]), FirstLine(c.Op.Text)
 		return r
