@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -116,30 +117,39 @@ func (l *load) isPrefix(name string) bool {
 	})
 }
 
-// Rule is what seaworthy.yaml says about a stage: by its name with its prefix or with one of its services, or else by its name alone.
-// One that several services share is skipped for all of them only.
+// Rule is what seaworthy.yaml says about a stage, each key by the most precise name that has it: its name with its prefix, that with
+// one of its services, its name alone. One that several services share is skipped for all of them only.
 func (p *Project) Rule(s *Stage) CheckRule {
-	if rule, ok := p.Checks[s.Prefix+"/"+s.Name]; ok {
-		return rule
-	}
-	var own []CheckRule
+	rule := p.Checks[s.Prefix+"/"+s.Name].or(p.ofServices(s))
+	return rule.or(p.Checks[s.Name])
+}
+
+// ofServices is what is said about a stage by its name with its services.
+func (p *Project) ofServices(s *Stage) (all CheckRule) {
 	skips := 0
 	for _, name := range s.callings() {
-		rule, ok := p.Checks[name]
-		switch {
-		case ok && rule.Say == CheckSkip:
+		if rule := p.Checks[name]; rule.Say == CheckSkip {
 			skips++
-		case ok:
-			own = append(own, rule)
+		} else {
+			all = all.or(rule)
 		}
 	}
-	switch {
-	case len(own) > 0:
-		return own[0]
-	case skips > 0 && skips == len(s.Services):
+	if skips > 0 && skips == len(s.Services) {
 		return CheckRule{Say: CheckSkip}
 	}
-	return p.Checks[s.Name]
+	return all
+}
+
+// or is the rule with what a less precise one says beyond it. One that skips has nothing to add to.
+func (r CheckRule) or(less CheckRule) CheckRule {
+	switch {
+	case r.Say == CheckSkip, r.Say == CheckRun && less.Say == CheckSkip:
+		return r
+	case len(r.Reports) == 0:
+		r.Reports = less.Reports
+	}
+	r.Say, r.Timeout = cmp.Or(r.Say, less.Say), cmp.Or(r.Timeout, less.Timeout)
+	return r
 }
 
 // ReportsDir is where the reports of a check are kept, from the project's folder. It is empty for names that lead elsewhere.

@@ -48,3 +48,47 @@ func TestReportsAreKeptBelowTheProject(t *testing.T) {
 		}
 	}
 }
+
+func TestTheMorePreciseNameCountsForEachKey(t *testing.T) {
+	minute, second := release.Duration(time.Minute), release.Duration(time.Second)
+	for name, tc := range map[string]struct {
+		checks map[string]project.CheckRule
+		want   project.CheckRule
+	}{
+		"each says something else": {
+			map[string]project.CheckRule{"test": {Say: project.CheckRun, Reports: []string{"/r"}}, "a/test": {Say: project.CheckRun, Timeout: second}},
+			project.CheckRule{Say: project.CheckRun, Reports: []string{"/r"}, Timeout: second},
+		},
+		"all say the same": {
+			map[string]project.CheckRule{
+				"test":     {Say: project.CheckRun, Reports: []string{"/r"}, Timeout: minute},
+				"a/test":   {Say: project.CheckRun, Reports: []string{"/a"}},
+				"b/test":   {Say: project.CheckRun, Reports: []string{"/b"}, Timeout: second},
+				"a+b/test": {Say: project.CheckRun, Reports: []string{"/ab"}},
+			},
+			project.CheckRule{Say: project.CheckRun, Reports: []string{"/ab"}, Timeout: second},
+		},
+		"skipped by the less precise": {
+			map[string]project.CheckRule{"test": {Say: project.CheckSkip}, "a/test": {Say: project.CheckRun, Timeout: second}},
+			project.CheckRule{Say: project.CheckRun, Timeout: second},
+		},
+		"skipped by the more precise": {
+			map[string]project.CheckRule{"test": {Say: project.CheckRun, Reports: []string{"/r"}}, "a+b/test": {Say: project.CheckSkip}},
+			project.CheckRule{Say: project.CheckSkip},
+		},
+		"skipped for one of two": {
+			map[string]project.CheckRule{"test": {Say: project.CheckRun, Reports: []string{"/r"}}, "a/test": {Say: project.CheckSkip}},
+			project.CheckRule{Say: project.CheckRun, Reports: []string{"/r"}},
+		},
+		"skipped for both": {
+			map[string]project.CheckRule{"test": {Say: project.CheckRun, Reports: []string{"/r"}}, "a/test": {Say: project.CheckSkip}, "b/test": {Say: project.CheckSkip}},
+			project.CheckRule{Say: project.CheckSkip},
+		},
+	} {
+		p := &project.Project{Checks: tc.checks}
+		got := p.Rule(&project.Stage{Prefix: "a+b", Name: "test", Services: []string{"a", "b"}})
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

@@ -173,6 +173,9 @@ left in the folder goes; a check that was not reached leaves it as it is. Links 
 that is not there, a pipe or a device, or of which a file had to be left out, is a warning that says so. Of a Dockerfile that
 a service brought with it, the folder is ` + "`.seaworthy/reports/SERVICE/STAGE/`" + `.
 
+Where several names mean a stage, as ` + "`test`" + ` and ` + "`api/test`" + ` do, each key counts from the most precise name that has it: with
+` + "`test: {reports: /r}`" + ` and ` + "`api/test: {timeout: 5s}`" + `, ` + "`api/test`" + ` has both.
+
 A check without ` + "`timeout`" + ` may take any time. While one hangs, the end of the build waits for it, but not the news that another one
 failed: that is told at once, and Ctrl-C ends the rest.
 
