@@ -28,7 +28,11 @@ import (
 // collect keeps the reports of a check that has ended, and sums up its tests. What goes wrong with that is told, and changes
 // nothing about how the check ended.
 func (s *targetSolve) collect(built solver.CachedResult, failed error) {
-	if s.target.Image || !s.hasEnded(failed) {
+	if s.target.Image {
+		return
+	}
+	if !s.hasEnded(failed) {
+		s.tellOfStopped()
 		return
 	}
 	ref := s.left(built, failed)

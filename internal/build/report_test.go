@@ -228,10 +228,15 @@ RUN --mount=type=cache,target=/cache --mount=type=tmpfs,target=/held echo c > /c
 		"folder: neither links nor special files": {
 			paths: []string{"/src/a/reports"},
 			want:  map[string]string{"a.xml": "a\n", "hard.xml": "top\n"},
+			warning: "reports of test: /src/a/reports/etc, /src/a/reports/latest.xml, /src/a/reports/link.xml and 2 more: left out, " +
+				"since links, pipes and devices are not kept",
 		},
-		"file":              {paths: []string{"/src/b/reports/b.txt"}, want: map[string]string{"b.txt": "no\n"}},
-		"behind links":      {paths: []string{"/app/b/reports", "/src/a/reports/latest.xml"}, want: map[string]string{"b.xml": "b\n", "b.txt": "no\n", "latest.xml": "a\n"}},
-		"glob":              {paths: []string{"/src/**/*.xml"}, want: map[string]string{"a/reports/a.xml": "a\n", "a/reports/hard.xml": "top\n", "b/reports/b.xml": "b\n"}},
+		"file":         {paths: []string{"/src/b/reports/b.txt"}, want: map[string]string{"b.txt": "no\n"}},
+		"behind links": {paths: []string{"/app/b/reports", "/src/a/reports/latest.xml"}, want: map[string]string{"b.xml": "b\n", "b.txt": "no\n", "latest.xml": "a\n"}},
+		"glob": {
+			paths: []string{"/src/**/*.xml"}, want: map[string]string{"a/reports/a.xml": "a\n", "a/reports/hard.xml": "top\n", "b/reports/b.xml": "b\n"},
+			warning: "reports of test: /src/a/reports/latest.xml, /src/a/reports/link.xml: left out, since links, pipes and devices are not kept",
+		},
 		"glob of folders":   {paths: []string{"/src/b*"}, want: map[string]string{"b/reports/b.xml": "b\n", "b/reports/b.txt": "no\n"}},
 		"glob at the top":   {paths: []string{"/*.xml"}, want: map[string]string{"top.xml": "top\n", ".hidden.xml": "hidden\n"}},
 		"empty folder":      {paths: []string{"/src/empty"}, want: map[string]string{}},
@@ -395,6 +400,10 @@ func TestAFailedImageStopsTheChecks(t *testing.T) {
 	}
 	if got := kept(t, dir, "test"); got["log"] == "" {
 		t.Error("a check that did not come to its end has replaced its reports")
+	}
+	want := []string{"reports of test: none are kept, since it was stopped; what .seaworthy/reports/test has is of an earlier run"}
+	if diff := cmp.Diff(want, rec.messages()); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 }
 

@@ -39,6 +39,7 @@ type reportFiles struct {
 	twice   leftOut  // there is no place for them, since another one has their name
 	unnamed leftOut  // their names are no text
 	left    leftOut  // they are too many, or too large
+	special leftOut  // links, pipes, devices: nobody's report
 }
 
 type reportFile struct {
@@ -68,7 +69,7 @@ func (l leftOut) names() []string { return slices.Sorted(maps.Keys(l)) }
 // findReports looks for files, folders and globs in the file system that a check left; a nil root has none.
 func findReports(ctx context.Context, root *os.Root, paths []string) (*reportFiles, error) {
 	f := &reportFiles{
-		root: root, files: map[string]reportFile{}, folders: map[string]bool{}, twice: leftOut{}, unnamed: leftOut{}, left: leftOut{},
+		root: root, files: map[string]reportFile{}, folders: map[string]bool{}, twice: leftOut{}, unnamed: leftOut{}, left: leftOut{}, special: leftOut{},
 	}
 	for _, asked := range paths {
 		why := notThere
@@ -116,10 +117,13 @@ func (f *reportFiles) find(ctx context.Context, asked string) (why string, err e
 			return glob.MatchesOrParentMatches(strings.TrimPrefix(path.Join(fixed, name), "/"))
 		}
 	}
-	switch some, others, err := f.addBelow(ctx, at, matches); {
-	case err != nil || some:
+	switch some, special, err := f.addBelow(ctx, at, matches); {
+	case err != nil:
 		return "", err
-	case others:
+	case some:
+		maps.Copy(f.special, special)
+		return "", nil
+	case len(special) > 0:
 		return "finds only links, pipes or devices, which are not kept", nil
 	case isGlob:
 		return notThere, nil
@@ -156,9 +160,9 @@ func kindOf(mode fs.FileMode) string {
 	return "a device"
 }
 
-// addBelow keeps the files below a folder that match, by their paths from there. Links and special files are nobody's report: others
-// reports whether there are such that match.
-func (f *reportFiles) addBelow(ctx context.Context, dir string, matches func(name string) (bool, error)) (some, others bool, err error) {
+// addBelow keeps the files below a folder that match, by their paths from there. Links and special files that do are special.
+func (f *reportFiles) addBelow(ctx context.Context, dir string, matches func(name string) (bool, error)) (some bool, special leftOut, err error) {
+	special = leftOut{}
 	err = fs.WalkDir(f.root.FS(), dir, func(at string, e fs.DirEntry, err error) error {
 		name := at
 		if dir != "." {
@@ -186,14 +190,14 @@ func (f *reportFiles) addBelow(ctx context.Context, dir string, matches func(nam
 			f.add(name, at, info)
 			some = true
 		case ok:
-			others = true
+			special.add(at)
 		}
 		if odd {
 			return fs.SkipDir
 		}
 		return nil
 	})
-	return some, others, err
+	return some, special, err
 }
 
 // splitGlob is the folder that all matches of a glob are in, and whether it is one.

@@ -30,6 +30,7 @@ func (s *targetSolve) tellOf(files *reportFiles) {
 		files     leftOut
 		why, hint string
 	}{
+		{files.special, "left out, since links, pipes and devices are not kept", "have the check write files"},
 		{files.twice, "left out, since another report has the same name", "name one folder in reports that all of them are in"},
 		{files.unnamed, "left out, since the name is not UTF-8", "have the check give it another name"},
 		{files.left, fmt.Sprintf("left out: %d files of %d MiB are kept at most", maxReportFiles, maxReportBytes>>20), "name fewer files in reports"},
@@ -37,6 +38,13 @@ func (s *targetSolve) tellOf(files *reportFiles) {
 		if len(of.files) > 0 {
 			s.progress.warn(s.ofReports(s.listed(of.files)+": "+of.why), of.hint)
 		}
+	}
+}
+
+// tellOfStopped warns that a check which had begun leaves no reports, so that nobody takes those of an earlier run for its own.
+func (s *targetSolve) tellOfStopped() {
+	if len(s.target.Reports) > 0 && s.progress.hasBegun(s.target.Key) {
+		s.progress.warn(s.ofReports("none are kept, since it was stopped; what "+s.target.ReportsDir+" has is of an earlier run"), "")
 	}
 }
 

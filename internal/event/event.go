@@ -69,6 +69,7 @@ type Node struct {
 	From     []Edge   `json:"from,omitempty"`     // what it takes, in the order of the Dockerfile
 	Services []string `json:"services,omitempty"` // that run its image
 	Idle     bool     `json:"idle,omitempty"`     // it proves nothing: no instruction of its own does anything
+	Reports  string   `json:"reports,omitempty"`  // of a check that is asked for reports: where they are kept, from the project's folder
 }
 
 // Edge is what a stage takes from somewhere: exactly one of Step, Image and Context is set. A stage without an edge of the kind

@@ -223,6 +223,7 @@ func (g *Graph) Event() *event.Graph {
 		out.Steps[i] = event.Node{
 			Key: n.Key, Name: n.FullName(), Role: string(n.Role), Why: n.Why, After: slices.Clone(g.needs[n.Key]), Skip: !n.Built,
 			File: n.File, Line: n.Line, EndLine: n.EndLine, Services: slices.Clone(n.Services), Idle: n.Idle,
+			Reports: n.target(false).ReportsDir,
 		}
 	}
 	for _, e := range g.Edges {

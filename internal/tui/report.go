@@ -65,6 +65,23 @@ func (v *view) reportLines(o Output, all bool) []string {
 	return lines
 }
 
+// lostReports warn, where all was stopped by its user, of checks that had begun, so that nobody takes what is there for theirs.
+func (v *view) lostReports(o Output, opts Options) []string {
+	stopped := v.where(func(s *step) bool { return s.state == event.Started && s.Reports != "" && s.report == nil })
+	if len(stopped) == 0 {
+		return nil
+	}
+	names := make([]string, len(stopped))
+	for i, s := range stopped {
+		names[i] = s.Name
+	}
+	text := "none are kept, since it was stopped; what " + stopped[0].Reports + " has is of an earlier run"
+	if len(stopped) > 1 {
+		text = "none are kept, since they were stopped; what their folders have is of an earlier run"
+	}
+	return messageLines(o, opts, event.Message{Level: event.Warn, Text: "reports of " + listed(names, 3) + ": " + text})
+}
+
 // sumOf is what was kept of checks that are well, in the folder that holds theirs.
 func sumOf(steps []*step) event.Report {
 	sum := event.Report{Path: path.Dir(steps[0].report.Path)}

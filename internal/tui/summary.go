@@ -238,6 +238,9 @@ func (v *view) summary(o Output, opts Options, err error, now time.Time) []strin
 	if left && !shownAlready {
 		lines = append(lines, v.unfinishedLogs(o)...)
 	}
+	if left {
+		lines = append(lines, v.lostReports(o, opts)...)
+	}
 	lines = append(lines, v.failedReplicas(o)...)
 	return append(lines, v.ending(o, err, now)...)
 }

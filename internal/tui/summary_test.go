@@ -41,6 +41,27 @@ func TestThatAllWasNeverBuiltBeforeIsSaidOnce(t *testing.T) {
 	}
 }
 
+func TestThatACheckWhichWasInterruptedLeavesNoReportsIsSaid(t *testing.T) {
+	v := newView(time.Now())
+	begin := func(name, dir string) {
+		v.apply(event.Event{Graph: &event.Graph{Steps: []event.Node{{Key: "stage:" + name, Name: name, Role: checkRole, Reports: dir}}}}, time.Now())
+		v.apply(event.Event{Step: &event.Step{Key: "stage:" + name, State: event.Started}}, time.Now())
+	}
+	warning := func() string { return strings.Join(v.lostReports(Output{}, Options{}), "\n") }
+	begin("lint", "")
+	if got := warning(); got != "" {
+		t.Errorf("of none that were asked for it says %s", got)
+	}
+	begin("test", ".seaworthy/reports/test")
+	if got, want := warning(), "warning: reports of test: none are kept, since it was stopped; what .seaworthy/reports/test has is of an earlier run"; got != want {
+		t.Errorf("it says %s", got)
+	}
+	begin("race", ".seaworthy/reports/race")
+	if got, want := warning(), "warning: reports of test, race: none are kept, since they were stopped; what their folders have is of an earlier run"; got != want {
+		t.Errorf("of two it says %s", got)
+	}
+}
+
 func TestStagesThatWaitedWhenAllEndedShareARow(t *testing.T) {
 	c := newCrowded(100)
 	for i := range 90 {
