@@ -13,6 +13,7 @@ work=.cache/demo
 app=$work/hrefcounter
 url= # where it serves, once that is known
 mark=$root/made-by-demo
+cleaning="make demo-clean${ROOT:+ ROOT=$root}"
 # An engine that is started on demand inherits it.
 export SEAWORTHY_CONFIG=$PWD/$work/engine.yaml
 export no_proxy=${no_proxy:+$no_proxy,}localhost
@@ -145,13 +146,13 @@ farewell() {
 		  sw resume && sw up       # forward again: a rollback holds the environment
 		  sw --help
 
-		make demo-clean removes everything.
+		$cleaning removes everything.
 	TEXT
 }
 
 # clean leaves the root where it is as long as something may still run from it.
 clean() {
-	local run_dir
+	local run_dir removed="There is no demo at $root: ROOT=/path make demo-clean removes one that is elsewhere."
 	if [ -e "$root" ] && [ ! -e "$mark" ]; then
 		die "$root was not made by the demo: it is left alone"
 	fi
@@ -168,9 +169,10 @@ clean() {
 		# The mark goes last: what is interrupted here can be done again.
 		find "$root" -xdev -mindepth 1 -maxdepth 1 ! -path "$mark" -exec rm -rf --one-file-system {} +
 		rm -rf --one-file-system "$root"
+		rm -rf "$work"
+		removed="The demo at $root is removed."
 	fi
-	rm -rf "$work"
-	echo "The demo is removed."
+	echo "$removed"
 }
 
 stop_all() {
@@ -292,7 +294,7 @@ leave() {
 	local code=$?
 	stop_background
 	if [ "$code" -ne 0 ] && [ -e "$mark" ]; then
-		printf 'demo: it ended early; its engine and what it started go on running\n  make demo-clean removes them\n' >&2
+		printf 'demo: it ended early; its engine and what it started go on running\n  %s removes them\n' "$cleaning" >&2
 	fi
 }
 
