@@ -245,3 +245,22 @@ func TestAskingWithoutATerminalNamesYes(t *testing.T) {
 		t.Errorf("with --yes: %v", err)
 	}
 }
+
+// The builder looks at the context before it loads it, and each ends.
+func TestPlainOutputTellsTheEndOfAnInstructionAgainWhereItTookLonger(t *testing.T) {
+	var out bytes.Buffer
+	r := New(Options{Out: &out, Err: &out, Mode: Plain, Verbose: true})
+	ended := func(state event.State, took time.Duration) {
+		r.Emit(event.Event{Instruction: &event.Instruction{Digest: "a", Text: "load build context", State: state, Took: took}})
+	}
+	ended(event.Started, 0)
+	ended(event.Done, time.Millisecond)
+	ended(event.Cached, 2*time.Millisecond)
+	ended(event.Started, 0)
+	ended(event.Done, 6*time.Millisecond)
+	ended(event.Done, time.Second)
+	if err := r.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	wrote(t, &out, "[build] load build context\n[build] done in 1 ms: load build context\n[build] done in 1.0 s: load build context\n")
+}

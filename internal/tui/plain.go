@@ -29,11 +29,12 @@ type plain struct {
 	// The step whose log was written last, and how many lines of it since anything of another one's was.
 	writer string
 	alone  int
-	goesOn *time.Timer // tells of checks that go on when one has failed
+	goesOn *time.Timer              // tells of checks that go on when one has failed
+	ended  map[string]time.Duration // how long instructions took of which the end was told
 }
 
 func newPlain(o Options) *plain {
-	p := &plain{Options: o, out: Output{Writer: o.Out, Color: o.Color == ColorAlways}, view: newView(time.Now())}
+	p := &plain{Options: o, out: Output{Writer: o.Out, Color: o.Color == ColorAlways}, view: newView(time.Now()), ended: map[string]time.Duration{}}
 	if IsTerminal(o.Out) { // a dumb one, or one whose user wants it plain
 		p.out.Width, _ = sizeOf(o.Out)
 	}
@@ -133,11 +134,14 @@ func deploymentLine(d release.Deployment) string {
 	return what + " as " + Clean(d.Name())
 }
 
-// instructionLines say when an instruction starts and when it fails, and if asked to also how the others end.
+// instructionLines say when an instruction starts and when it fails, and if asked to also how the others end: again only where
+// there was more to do than looking something up.
 func (p *plain) instructionLines(in event.Instruction, begun bool) []string {
 	text := oneLine(in.Text)
 	switch {
 	case in.State == event.Started && !begun:
+	case in.State != event.Failed && p.ended[in.Digest] > 0 && in.Took < p.ended[in.Digest]+breath:
+		return nil
 	case in.State == event.Cached && p.Verbose:
 		text = "cached: " + text
 	case in.State == event.Done && p.Verbose:
@@ -149,6 +153,9 @@ func (p *plain) instructionLines(in event.Instruction, begun bool) []string {
 		}
 	default:
 		return nil
+	}
+	if in.State.Ended() {
+		p.ended[in.Digest] = max(1, in.Took)
 	}
 	return []string{"[" + p.owners(in) + "] " + text}
 }
