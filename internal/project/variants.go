@@ -127,10 +127,13 @@ func (d *Dockerfile) otherLanguage() bool {
 	return err == nil && !strings.HasPrefix(reference.FamiliarName(named), "docker/dockerfile")
 }
 
+// dateArg is the argument by which BuildKit dates what it makes.
+const dateArg = "SOURCE_DATE_EPOCH"
+
 // heededAnyway reports whether an argument counts in stages that do not declare it: for the builder, for FROM, or as a proxy of RUN.
 func heededAnyway(argument string) bool {
 	_, platform := platformArgs()[argument]
-	return platform || argument == "SOURCE_DATE_EPOCH" || strings.HasPrefix(argument, "BUILDKIT_") || strings.HasSuffix(strings.ToLower(argument), "_proxy")
+	return platform || argument == dateArg || strings.HasPrefix(argument, "BUILDKIT_") || strings.HasSuffix(strings.ToLower(argument), "_proxy")
 }
 
 // same are the builds, by index, that have the very stage that one of them has.
@@ -236,20 +239,35 @@ func joined(names []string) string {
 // sums tell what stages make, as far as arguments decide that: equal in two builds that differ in arguments only, a stage is
 // the same in both.
 func (p *dockerfileParser) sums() {
+	dated := p.dated()
 	for i := range p.Stages {
-		p.sum(&p.Stages[i])
+		p.sum(&p.Stages[i], dated)
 	}
 }
 
-func (p *dockerfileParser) sum(s *Stage) string {
+// dated are the arguments that can decide about the time that all stages get: its own may come from others, and may be the name of
+// a stage, of which it takes that of the image.
+func (p *dockerfileParser) dated() []string {
+	if p.Args[dateArg] == "" && p.args[dateArg] == "" {
+		return nil
+	}
+	var all []string
+	for name, value := range p.args {
+		all = append(all, name+"="+value)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (p *dockerfileParser) sum(s *Stage, dated []string) string {
 	if s.sum != "" {
 		return s.sum
 	}
-	takes := [][]string{{fmt.Sprint(s.Index), s.Platform}, p.given[s.Index]}
+	takes := [][]string{{fmt.Sprint(s.Index), s.Platform}, p.given[s.Index], dated}
 	for _, e := range s.edges() {
 		from := ""
 		if source := p.stageByKey(e.Stage); source != nil {
-			from = p.sum(source)
+			from = p.sum(source, dated)
 		}
 		takes = append(takes, []string{string(e.Kind), e.Image, e.Context, from})
 	}

@@ -36,6 +36,7 @@ func TestStagesAreSharedThatArgumentsDoNotChange(t *testing.T) {
 		"its default may be of the image":  {"FROM busybox AS x\nARG V=$FROM_THE_IMAGE\nFROM busybox AS y", "args: {V: ''}", "", "a/x y | b/x y"},
 		"it is empty, and not there":       {"FROM busybox AS x\nARG V\nFROM busybox AS y", "args: {V: ''}", "", "a/x y | b/x y"},
 		"RUN heeds it without ARG":         {"FROM busybox AS x\nFROM x AS y", "args: {HTTPS_PROXY: p}", "", "a/x a/y | b/x b/y"},
+		"the builder heeds what it is in":  {"ARG V=1\nARG SOURCE_DATE_EPOCH=$V\nFROM busybox AS x\nFROM x AS y", "args: {V: 2}", "", "a/x a/y | b/x b/y"},
 		"the builder heeds it":             {"FROM busybox AS x\nFROM x AS y", "args: {SOURCE_DATE_EPOCH: 1}", "", "a/x a/y | b/x b/y"},
 		"images have other labels":         {"FROM busybox AS x\nFROM x AS y", "labels: {l: m}", "", "x a/y | x b/y"},
 		"the language is a Dockerfile's":   {"# syntax=docker/dockerfile:1\nFROM busybox AS x\nFROM x AS y", "args: {V: 1}", "", "x y | x y"},
