@@ -42,16 +42,19 @@ func (e *executors) run(ctx context.Context, id string, root executor.Mount, mou
 	defer e.steps.Go(group.remove)
 	process.Meta.CgroupParent = group.path
 	go cgroup.ReadyMoves()
-	defer limitOutput(ctx, &process, s.tests)()
+	out, finish := limitOutput(ctx, &process, s.tests)
+	defer finish()
 	stop := s.clocks.watch(ctx, group.path)
 	rec, err := e.Executor.Run(ctx, id, root, mounts, process, started)
-	switch over := stop(); {
-	case err != nil && over != nil && ctx.Err() == nil:
-		err = over.reached(err)
-	case err != nil:
-		err = group.explain(err)
+	over := stop()
+	if err == nil {
+		return rec, nil
 	}
-	return rec, err
+	err = out.explain(err, over != nil || ctx.Err() != nil)
+	if over != nil && ctx.Err() == nil {
+		return rec, over.reached(err)
+	}
+	return rec, group.explain(err)
 }
 
 // executorRoot is where RUN steps have their bundles, one folder each, named by the container's id.

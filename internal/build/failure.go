@@ -158,25 +158,30 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 		skips = r.skips(key)
 	}
 	text := named(v.of.text)
-	if limit, ok := errors.AsType[*timeLimitError](f.err); ok {
-		u.Err, u.Hint = fmt.Errorf("%s: %s %w", what, text, limit), limit.hint()
-	} else if layers, ok := errors.AsType[*layersError](f.err); ok {
-		u.Err, u.Hint = fmt.Errorf("%s: %s %w", what, text, layers), layers.hint()
+	if own, ok := errors.AsType[advising](f.err); ok {
+		u.Err, u.Hint = fmt.Errorf("%s: %s %w", what, text, own), own.hint()
 	} else if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
 		u.Err = exitError(what, text, exit)
-		if limit, ok := errors.AsType[*limitError](f.err); ok {
-			u.Err, u.Hint = fmt.Errorf("%w: %s", u.Err, limit.reached), limit.hint(r.builder.cfg.settings())
-		}
 	} else {
 		u.Err = fmt.Errorf("%s: %s: %w", what, text, plainly(f.err))
 	}
-	if run := p.stage(key).run; run.Tests.Total > 0 {
+	if limit, ok := errors.AsType[*limitError](f.err); ok {
+		u.Err, u.Hint = fmt.Errorf("%w: %s", u.Err, limit.reached), limit.hint(r.builder.cfg.settings())
+	}
+	_, unstarted := errors.AsType[*startError](f.err)
+	if run := p.stage(key).run; run.Tests.Total > 0 && !unstarted { // else others ran them
 		u.Err = fmt.Errorf("%w: %s", u.Err, testsText(run))
 	}
 	if len(v.tail) > 0 {
 		u.Detail += strings.Join(v.tail, "\n") + "\n"
 	}
 	return skips
+}
+
+// advising is an error of our own about an instruction: what became of that, and what to do.
+type advising interface {
+	error
+	hint() string
 }
 
 func exitError(what, text string, exit *gatewaypb.ExitError) error {

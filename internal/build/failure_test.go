@@ -63,6 +63,20 @@ func TestFailures(t *testing.T) {
 			kind:       release.KindBuild,
 			message:    "stage builder: RUN false exited with code 1",
 		},
+		"program that is not there": {
+			dockerfile: "FROM scratch AS web\nRUN [\"/nothing-here\"]\n",
+			targets:    []string{"=web"},
+			kind:       release.KindBuild,
+			message:    `stage web: RUN ["/nothing-here"] could not be started: exec: "/nothing-here": stat /nothing-here: no such file or directory`,
+			hint:       "see that the stage has the program",
+		},
+		"program that says what runc does": {
+			dockerfile: "FROM busybox AS web\nRUN echo runc run failed: of my own >&2; false\n",
+			targets:    []string{"=web"},
+			kind:       release.KindBuild,
+			message:    "exited with code 1",
+			detail:     []string{"\nrunc run failed: of my own\n"},
+		},
 		"long RUN": {
 			dockerfile: "FROM busybox AS web\nRUN --network=none : " + strings.Repeat("x", 100) + "; false\n",
 			targets:    []string{"=web"},

@@ -44,7 +44,8 @@ type output struct {
 	end      pieces
 	left     int       // bytes before the end
 	all      io.Writer // of standard output, whatever is told of it; nil: nobody
-	cut      [3]bool   // the streams of which the end does not begin with a line
+	last     heldBack
+	cut      [3]bool // the streams of which the end does not begin with a line
 }
 
 // stream is one that a step writes to.
@@ -64,10 +65,10 @@ var logStream = func() reflect.Type {
 }()
 
 // limitOutput holds what a process writes to what is told of it, but for tests, which hears all of its standard output unless it is
-// nil. The function it returns tells the end.
-func limitOutput(ctx context.Context, process *executor.ProcessInfo, tests *report.GoTest) (finish func()) {
+// nil. finish tells the end.
+func limitOutput(ctx context.Context, process *executor.ProcessInfo, tests *report.GoTest) (o *output, finish func()) {
 	to, _, _ := progresswriter.NewFromContext(ctx)
-	o := newOutput(func(ps pieces) {
+	o = newOutput(func(ps pieces) {
 		_ = to.Write(identity.NewID(), client.VertexLog{Stream: inPieces, Data: ps}) // it fails where nobody listens any more
 	})
 	if tests != nil {
@@ -78,7 +79,7 @@ func limitOutput(ctx context.Context, process *executor.ProcessInfo, tests *repo
 			*s = &stream{Closer: *s, of: o, number: byte(i + 1)}
 		}
 	}
-	return func() {
+	return o, func() {
 		o.finish()
 		_ = to.Close() // it has nothing to write
 	}
@@ -100,6 +101,11 @@ func (s *stream) Write(p []byte) (int, error) {
 	if s.of.all != nil && s.number == stdout {
 		_, _ = s.of.all.Write(p) // it never fails
 	}
+	s.write(s.hold(p))
+	return len(p), nil
+}
+
+func (s *stream) write(p []byte) {
 	n := s.beginning(p)
 	s.tell(p[:n])
 	if s.over > longestBreak && !s.ended {
@@ -111,7 +117,6 @@ func (s *stream) Write(p []byte) (int, error) {
 		s.tell(fmt.Appendf(nil, "[%d MiB written: the end follows when the step has ended]\n", toldAtOnce>>20))
 	}
 	s.of.keep(s.number, p[n:])
-	return len(p), nil
 }
 
 // beginning is how many bytes of p are told at once: all until the limit, and the line that reaches it.
@@ -184,6 +189,9 @@ func (o *output) finish() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.later.Stop()
+	if last := o.last; last.of != nil {
+		last.of.write(last.text)
+	}
 	var end pieces
 	for rest := o.end; len(rest) > 0; {
 		number, data, after := rest.next()
