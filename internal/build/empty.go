@@ -43,6 +43,23 @@ func edgesOf(variants []Variant) edges {
 	return e
 }
 
+// needs reports whether one stage takes from another, directly or not, or is it.
+func (e edges) needs(stage, other string) bool {
+	seen := map[string]bool{stage: true}
+	for todo := []string{stage}; len(todo) > 0; todo = todo[1:] {
+		if todo[0] == other {
+			return true
+		}
+		for _, from := range e.takes[todo[0]] {
+			if !seen[from] {
+				seen[from] = true
+				todo = append(todo, from)
+			}
+		}
+	}
+	return false
+}
+
 // complete reports whether all has ended well that a stage takes from.
 func (p *progress) complete(s *stage) bool {
 	return !slices.ContainsFunc(p.edges.takes[s.key], func(from string) bool {

@@ -44,7 +44,7 @@ func (e *executors) run(ctx context.Context, id string, root executor.Mount, mou
 	go cgroup.ReadyMoves()
 	out, finish := limitOutput(ctx, &process, s.tests)
 	defer finish()
-	stop := s.clocks.watch(ctx, group.path)
+	stop := s.patience.watch(ctx, group.path)
 	rec, err := e.Executor.Run(ctx, id, root, mounts, process, started)
 	over := stop()
 	if err == nil {

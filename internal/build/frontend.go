@@ -100,6 +100,7 @@ func (s *targetSolve) run(ctx context.Context) error {
 	if !all {
 		return ErrOther
 	}
+	s.progress.understood()
 	if len(res.Refs) > 0 {
 		return fmt.Errorf("more than one platform (%s) in one build", s.req.Platform)
 	}

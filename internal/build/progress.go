@@ -27,9 +27,11 @@ type progress struct {
 	file  string
 	hide  redact.Redactor
 	why   *explainer
-	// begins is told of instructions that begin to work, with all stages and the keys of theirs; it must not wait.
-	begins func(stages []Stage, keys []string)
+	// works is told whether some instruction of a stage with a time limit does, but for what only prepares; it must not wait.
+	works   func(s Stage, works bool)
+	limited map[string]Stage // those stages, by key
 
+	began   time.Time
 	updates atomic.Int64 // begun and ended: odd in the middle of one
 
 	all     stageLines     // of all variants, each once, by their lines
@@ -46,7 +48,8 @@ type progress struct {
 	results      map[string]digest.Digest  // what a target's image is made of, by key
 	stages       map[string]*stage
 	warned       map[string]bool
-	over         bool // nothing is told any more
+	goes         time.Time // when all targets were understood
+	over         bool      // nothing is told any more
 }
 
 func newProgress(req *Request, sink event.Sink, all *alike) *progress {
@@ -54,6 +57,7 @@ func newProgress(req *Request, sink event.Sink, all *alike) *progress {
 		sink = event.Discard
 	}
 	p := &progress{
+		began:        time.Now(),
 		sink:         sink,
 		alike:        all,
 		req:          req,
@@ -67,11 +71,17 @@ func newProgress(req *Request, sink event.Sink, all *alike) *progress {
 		all:          linesOf(req.stages()),
 		targets:      map[string]int{},
 		results:      map[string]digest.Digest{},
-		begins:       func([]Stage, []string) {},
+		works:        func(Stage, bool) {},
+		limited:      map[string]Stage{},
 	}
 	p.edges = edgesOf(req.variants())
 	for _, v := range req.variants() {
 		p.written = append(p.written, linesOf(v.Stages))
+	}
+	for _, s := range p.all {
+		if s.Timeout > 0 {
+			p.limited[s.Key] = s
+		}
 	}
 	for i, t := range req.Targets {
 		p.targets[t.Key] = i
@@ -241,8 +251,10 @@ func (p *progress) refresh(v *vertex) {
 		return
 	}
 	p.emitInstruction(v.of)
-	if in := v.of; in.state == event.Started && !in.prepares() {
-		p.begins(p.all, in.steps)
+	for _, key := range v.of.steps {
+		if s, limited := p.limited[key]; limited {
+			p.works(s, slices.ContainsFunc(p.stages[key].instructions, (*instruction).works))
+		}
 	}
 	p.advanceAll(v.of)
 	if v.state == event.Started {

@@ -3,13 +3,11 @@ package build_test
 import (
 	"errors"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -151,61 +149,6 @@ func TestWhatAFailedInstructionWroteIsKept(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"second": "while\n"}, kept(t, dir, "test")); diff != "" {
 		t.Error(diff)
 	}
-}
-
-func TestACheckThatTakesTooLong(t *testing.T) {
-	y := newYard(t)
-	dir := project(t, map[string]string{
-		"Dockerfile": "FROM busybox AS test\nRUN mkdir /reports && cp /reports/junit.xml /tmp; echo '" + failing + "' > /reports/junit.xml; trap '' TERM INT; sleep 31341.25\n",
-	})
-	req := y.checking(t, dir, map[string][]string{"test": {"/reports"}}, "test")
-	req.Stages[0].Timeout = 2 * time.Second
-	u, rec := y.fail(t, req)
-	if u.Kind != release.KindCheck || !strings.Contains(u.Error(), "ran longer than 2s (timeout): 2 tests, 1 failed: TestParse") || !strings.Contains(u.Hint, "checks: {test: {timeout: …}}") {
-		t.Errorf("%s: %v; %s", u.Kind, u, u.Hint)
-	}
-	if diff := cmp.Diff(map[string]string{"junit.xml": failing + "\n"}, kept(t, dir, "test")); diff != "" {
-		t.Error(diff)
-	}
-	if step := rec.end(t, "stage:test"); step.State != event.Failed {
-		t.Errorf("ended as %+v", step)
-	}
-	if left := processes(t, "31341.25"); len(left) > 0 {
-		t.Errorf("processes %v go on", left)
-	}
-}
-
-func TestACheckThatHangsWithoutAProcess(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, and says nothing
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	y := newYard(t)
-	dir := project(t, map[string]string{
-		"Dockerfile":                     "FROM busybox AS test\nADD http://" + silent.Addr().String() + "/data /data\nRUN true\nFROM test AS more\nRUN true\n",
-		".seaworthy/reports/test/an-old": "file",
-	})
-	req := y.checking(t, dir, map[string][]string{"test": {"/reports"}}, "test", "more")
-	req.Stages[0].Timeout = 300 * time.Millisecond
-	u, rec := y.fail(t, req)
-	if u.Kind != release.KindCheck || u.Error() != "check test ran longer than 300ms (timeout)" {
-		t.Errorf("%s: %v", u.Kind, u)
-	}
-	if step := rec.end(t, "stage:test"); step.State != event.Failed {
-		t.Errorf("ended as %+v", step)
-	}
-	if got := kept(t, dir, "test"); len(got) > 0 {
-		t.Errorf("kept %v", got)
-	}
-}
-
-func TestATimeLimitThatIsNotReachedChangesNothing(t *testing.T) {
-	y := newYard(t)
-	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS test\nRUN true\nFROM test AS slow\nRUN sleep 3\nFROM busybox AS web\nRUN sleep 3\n"})
-	req := y.checking(t, dir, nil, "=web", "slow")
-	req.Stages[0].Timeout = 2 * time.Second
-	y.build(t, req)
 }
 
 func TestPathsOfReports(t *testing.T) {

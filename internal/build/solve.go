@@ -108,7 +108,7 @@ func (b *Builder) newRunning(req *Request, sink event.Sink, cancel context.Cance
 		r.outlines = append(r.outlines, sync.OnceValue(func() *outline { return outlineOf(req.Dockerfile, v.Takes) }))
 	}
 	r.clocks = clocks{hung: r.hung, all: map[string]*clock{}}
-	r.progress.begins = r.clocks.begins
+	r.progress.works = r.clocks.works
 	return r
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/moby/buildkit/executor"
 	resourcestypes "github.com/moby/buildkit/executor/resources/types"
@@ -17,28 +18,61 @@ import (
 	"github.com/moby/buildkit/worker/base"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/report"
 )
 
-// stepWorker tells the executor which vertex a process is of.
+// stepWorker tells the executor which vertex a process is of, and the builds what waits for a free place.
 type stepWorker struct {
 	*base.Worker
 	builder *Builder
 }
 
-// ResolveOp is the worker's own but for RUN.
+// ResolveOp is the worker's own but for RUN. What fetches is asked what it is by its type, so it stays as it is.
 func (w stepWorker) ResolveOp(v solver.Vertex, bridge frontend.FrontendLLBBridge, sm *session.Manager, proxy worker.ProxyOpt) (solver.Op, error) {
 	op, _ := v.Sys().(*pb.Op)
-	run, ok := op.GetOp().(*pb.Op_Exec)
-	if !ok {
-		return w.Worker.ResolveOp(v, bridge, sm, proxy)
+	queue := func(waited release.Spell) { w.builder.queue(v.Digest(), waited) }
+	switch of := op.GetOp().(type) {
+	case *pb.Op_Exec:
+		run, err := w.resolveRun(v, op, of, sm)
+		return queuedOp{run, queue}, err
+	case *pb.Op_File, *pb.Op_Merge, *pb.Op_Diff:
+		other, err := w.Worker.ResolveOp(v, bridge, sm, proxy)
+		return queuedOp{other, queue}, err
 	}
+	return w.Worker.ResolveOp(v, bridge, sm, proxy)
+}
+
+func (w stepWorker) resolveRun(v solver.Vertex, op *pb.Op, run *pb.Op_Exec, sm *session.Manager) (solver.Op, error) {
 	var resources *pb.LinuxResources
 	if md, ok := v.Options().Metadata.(*linuxresources.Metadata); ok && md != nil {
 		resources = md.LinuxResources
 	}
 	exec := stepExecutor{w.Executor().(*executors), w.builder, v.Digest()}
 	return ops.NewExecOp(v, run, op.Platform, w.CacheMgr, w.ParallelismSem, sm, exec, w.Worker, resources, false)
+}
+
+// queuedOp tells how long an operation waited for a free place.
+type queuedOp struct {
+	solver.Op
+	waited func(release.Spell)
+}
+
+func (o queuedOp) Acquire(ctx context.Context) (solver.ReleaseFunc, error) {
+	began := time.Now()
+	free, err := o.Op.Acquire(ctx)
+	if ended := time.Now(); ended.Sub(began) >= time.Millisecond {
+		o.waited(release.Spell{Started: began, Ended: ended})
+	}
+	return free, err
+}
+
+// queue tells the running builds that a vertex waited.
+func (b *Builder) queue(vertex digest.Digest, waited release.Spell) {
+	builds, _ := b.needing(vertex)
+	for _, r := range builds {
+		r.progress.queue(vertex, waited)
+	}
 }
 
 // stepExecutor runs the process of a vertex, and holds it to what the stages say that it is in.
@@ -52,48 +86,51 @@ type stepExecutor struct {
 func (e stepExecutor) Run(ctx context.Context, id string, root executor.Mount, mounts []executor.Mount,
 	process executor.ProcessInfo, started chan<- struct{},
 ) (resourcestypes.Recorder, error) {
-	builds := e.builder.checking(e.vertex)
-	if len(builds) == 0 {
+	builds, image := e.builder.needing(e.vertex)
+	if len(builds) == 0 || image {
 		return e.run(ctx, id, root, mounts, process, started, step{})
 	}
-	s := step{tests: &report.GoTest{}}
-	var stages []Stage
-	for _, r := range builds {
-		of := r.progress.begin(e.vertex)
-		stages, s.clocks = append(stages, of...), append(s.clocks, r.clocks.of(of)...)
-	}
-	if len(s.clocks) < len(stages) {
-		s.clocks = nil // one of them may take any time
-	}
-	defer s.clocks.runs()()
+	s := step{tests: &report.GoTest{}, patience: e.clocks}
+	held, _ := e.clocks()
+	defer held.runs()()
 	rec, err := e.run(ctx, id, root, mounts, process, started, s)
+	builds, _ = e.builder.needing(e.vertex) // others may have come to wait for it
 	for _, r := range builds {
 		r.progress.tested(e.vertex, s.tests.Summary())
 	}
 	return rec, err
 }
 
-// checking are the running builds in which only checks need the vertex; none, if an image does in one of them.
-func (b *Builder) checking(vertex digest.Digest) []*running {
+// clocks are those of the stages that the process is of, in all builds; one of them may take any time if it is unlimited.
+func (e stepExecutor) clocks() (list clockList, unlimited bool) {
+	builds, image := e.builder.needing(e.vertex)
+	for _, r := range builds {
+		stages := r.progress.begin(e.vertex)
+		clocks := r.clocks.of(stages)
+		list, unlimited = append(list, clocks...), unlimited || len(clocks) < len(stages)
+	}
+	return list, unlimited || image
+}
+
+// needing are the running builds that need the vertex, and whether an image does in one of them.
+func (b *Builder) needing(vertex digest.Digest) (all []*running, image bool) {
 	b.mu.Lock()
 	builds := slices.Collect(maps.Values(b.builds))
 	b.mu.Unlock()
-	var all []*running
 	for _, r := range builds {
-		switch known, image := r.progress.use(vertex); {
-		case image:
-			return nil
-		case known:
+		known, forImage := r.progress.use(vertex)
+		image = image || forImage
+		if known {
 			all = append(all, r)
 		}
 	}
-	return all
+	return all, image
 }
 
 // step is what there is to know of a RUN step that only checks need.
 type step struct {
-	clocks clockList
-	tests  *report.GoTest // takes in its standard output
+	patience patience
+	tests    *report.GoTest // takes in its standard output
 }
 
 // use says whether anything is known of a vertex, and whether an image needs it.

@@ -8,21 +8,55 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/containerd/log"
 
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 )
 
-// clock is the time that a stage has, from its first instruction behind FROM.
+// clock is the time that a stage has, from its first instruction behind FROM. It runs while anything of the stage does: waiting, for
+// another stage or for a free place, takes none of it.
 type clock struct {
-	stage   string
-	limit   time.Duration
-	timer   *time.Timer
-	over    chan struct{} // closed when the time is over
-	running atomic.Int32  // processes
+	stage string
+	limit time.Duration
+	over  chan struct{} // closed when the time is over
+	hung  func()        // is called then if no process of the stage runs
+
+	mu        sync.Mutex // guards the rest
+	left      time.Duration
+	since     time.Time // when it began to run; zero: it stands
+	timer     *time.Timer
+	processes int
+	works     bool // some instruction does, as far as the solver has said
+	ended     bool
+}
+
+// set changes what the clock knows of its stage, and has it run or stand accordingly.
+func (k *clock) set(change func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	change()
+	switch runs := !k.ended && (k.works || k.processes > 0); {
+	case runs && k.since.IsZero():
+		k.since = time.Now()
+		k.timer = time.AfterFunc(k.left, k.end)
+	case !runs && !k.since.IsZero() && k.timer.Stop():
+		k.left -= time.Since(k.since)
+		k.since = time.Time{}
+	}
+}
+
+// end is called when the time is over.
+func (k *clock) end() {
+	close(k.over)
+	k.mu.Lock()
+	hangs := k.processes == 0
+	k.mu.Unlock()
+	if hangs {
+		k.hung()
+	}
 }
 
 // clocks are those of a build that have begun to run.
@@ -33,28 +67,23 @@ type clocks struct {
 	all map[string]*clock // by stage
 }
 
-func (c *clocks) begin(s Stage) *clock {
+func (c *clocks) clock(s Stage) *clock {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known, ok := c.all[s.Key]; ok {
-		return known
+	k, known := c.all[s.Key]
+	if !known {
+		k = &clock{stage: s.Name, limit: s.Timeout, left: s.Timeout, over: make(chan struct{})}
+		k.hung = func() { c.hung(s.Key, k.reached(nil)) }
+		c.all[s.Key] = k
 	}
-	k := &clock{stage: s.Name, limit: s.Timeout, over: make(chan struct{})}
-	k.timer = time.AfterFunc(s.Timeout, func() {
-		close(k.over)
-		if k.running.Load() == 0 {
-			c.hung(s.Key, k.reached(nil))
-		}
-	})
-	c.all[s.Key] = k
 	return k
 }
 
-// of are the clocks of stages, which run from now on; a stage that may take any time has none.
+// of are the clocks of stages; a stage that may take any time has none.
 func (c *clocks) of(stages []Stage) (list clockList) {
 	for _, s := range stages {
 		if s.Timeout > 0 {
-			list = append(list, c.begin(s))
+			list = append(list, c.clock(s))
 		}
 	}
 	return list
@@ -65,44 +94,43 @@ func (c *clocks) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range c.all {
-		k.timer.Stop()
+		k.set(func() { k.ended = true })
 	}
 }
 
 func (k *clock) reached(err error) *timeLimitError { return &timeLimitError{err, k.stage, k.limit} }
 
-// clockList are those that a process is held to: it may run until the last one is over.
+// clockList are those of the stages that a process is of.
 type clockList []*clock
 
 // runs says that a process runs, until the function it returns is called.
 func (l clockList) runs() (ended func()) {
 	for _, k := range l {
-		k.running.Add(1)
+		k.set(func() { k.processes++ })
 	}
 	return func() {
 		for _, k := range l {
-			k.running.Add(-1)
+			k.set(func() { k.processes-- })
 		}
 	}
 }
 
+// patience is how long a process may run: until the last of the clocks is over of what it is done for. That can become more while it
+// runs, as other builds come to wait for it.
+type patience func() (list clockList, unlimited bool)
+
 // watch kills all processes of a control group once the time is over, until stop is called, which says whether it was.
-func (l clockList) watch(ctx context.Context, group string) (stop func() *clock) {
-	if len(l) == 0 {
+func (p patience) watch(ctx context.Context, group string) (stop func() *clock) {
+	if p == nil {
 		return func() *clock { return nil }
 	}
 	ended := make(chan struct{})
 	var reached *clock
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		for _, k := range l {
-			select {
-			case <-k.over:
-			case <-ended:
-				return
-			}
+		if reached = p.lose(ended); reached == nil {
+			return
 		}
-		reached = slices.MaxFunc(l, func(a, b *clock) int { return cmp.Compare(a.limit, b.limit) })
 		for {
 			if err := cgroup.Kill(group); err != nil {
 				log.G(ctx).WithError(err).Warn("end a step whose time is over")
@@ -118,6 +146,35 @@ func (l clockList) watch(ctx context.Context, group string) (stop func() *clock)
 		close(ended)
 		watching.Wait()
 		return reached
+	}
+}
+
+// lose waits until all clocks are over, and returns the one with the most time; nil if the process ended before, or may take any
+// time.
+func (p patience) lose(ended <-chan struct{}) *clock {
+	for {
+		list, unlimited := p()
+		running := slices.IndexFunc(list, func(k *clock) bool { return !k.isOver() })
+		switch {
+		case unlimited || len(list) == 0:
+			return nil
+		case running < 0:
+			return slices.MaxFunc(list, func(a, b *clock) int { return cmp.Compare(a.limit, b.limit) })
+		}
+		select {
+		case <-list[running].over:
+		case <-ended:
+			return nil
+		}
+	}
+}
+
+func (k *clock) isOver() bool {
+	select {
+	case <-k.over:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -150,22 +207,22 @@ func (p *progress) waitingFor(stage string) (targets []string) {
 	if !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.state.Ended() }) {
 		return nil
 	}
-	for i, t := range p.req.Targets {
-		if slices.ContainsFunc(s.instructions, func(in *instruction) bool { return in.parts[i] != nil }) {
+	for _, t := range p.req.Targets {
+		if p.edges.needs(t.Key, stage) {
 			targets = append(targets, t.Key)
 		}
 	}
 	return targets
 }
 
-// begins is told of each instruction of a stage that runs, for the stage's clock.
-func (c *clocks) begins(stages []Stage, keys []string) {
-	for _, s := range stages {
-		if s.Timeout > 0 && slices.Contains(keys, s.Key) {
-			c.begin(s)
-		}
-	}
+// works is told whether some instruction of a stage does.
+func (c *clocks) works(s Stage, works bool) {
+	k := c.clock(s)
+	k.set(func() { k.works = works })
 }
+
+// works reports whether it does something that counts for the time limit.
+func (in *instruction) works() bool { return in.state == event.Started && !in.prepares() }
 
 // prepares reports whether it only brings in what the stage begins with: a base image, the context.
 func (in *instruction) prepares() bool {

@@ -33,6 +33,7 @@ type vertex struct {
 	looks   int            // how often it ended, where that counts
 	looked  bool           // that it was found out what it is is all that ended
 	spells  release.Spells // by the solver's clock, in order; the last may have no end yet
+	queued  release.Spells // when only a free place to work in was missing
 	took    time.Duration
 	moved   map[string]*client.VertexStatus // transfers, by id
 	partial map[int]*partialLine            // the last, unfinished line of a stream
@@ -93,18 +94,12 @@ func (v *vertex) clock(got *client.Vertex) {
 	}
 }
 
-// worked is when it was worked on, until now where it still is. That its result was found is no work.
-func (v *vertex) worked() release.Spells {
+// worked is when it was worked on since a build began, until now where it still is. That its result was found is no work.
+func (v *vertex) worked(began time.Time) release.Spells {
 	if v.state == event.Cached && v.source == "" {
 		return nil
 	}
-	spells := slices.Clone(v.spells)
-	for i := range spells {
-		if spells[i].Ended.IsZero() {
-			spells[i].Ended = time.Now()
-		}
-	}
-	return spells
+	return v.spells.Since(began, time.Now())
 }
 
 // ran reports whether it did any work. That a source was asked what it is does not count, only what it moved; what a

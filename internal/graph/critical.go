@@ -16,53 +16,57 @@ func CriticalPath(spans []release.Span) []release.Leg {
 // link is a spell of work on a span.
 type link struct {
 	span release.Span
+	at   int // of the span's
 	release.Spell
 }
 
 // chain is the critical path, spell by spell: none begins before the one before it has ended.
 func chain(spans []release.Span) []link {
 	byKey := make(map[string]int, len(spans))
-	at, end := -1, release.Spell{}
+	var last *link
 	for i, s := range spans {
 		byKey[s.Key] = i
-		if n := len(s.Worked); n > 0 && (at < 0 || s.Worked[n-1].Ended.After(end.Ended)) {
-			at, end = i, s.Worked[n-1]
+		if n := len(s.Worked); n > 0 && (last == nil || s.Worked[n-1].Ended.After(last.Ended)) {
+			last = &link{s, n - 1, s.Worked[n-1]}
 		}
 	}
 	var path []link
-	for at >= 0 {
-		path = append(path, link{spans[at], end})
-		at, end = before(spans, byKey, at, end.Started)
+	for last != nil {
+		path = append(path, *last)
+		last = before(spans, byKey, *last)
 	}
 	slices.Reverse(path)
 	return path
 }
 
-// before is what ended last, until some time, of all that a span takes from; -1: nothing did. What did not have to be looked at is
-// passed through.
-func before(spans []release.Span, byKey map[string]int, of int, until time.Time) (latest int, spell release.Spell) {
-	latest = -1
-	seen := map[int]bool{of: true}
-	var visit func(int)
-	visit = func(i int) {
-		for _, key := range spans[i].After {
-			in, known := byKey[key]
-			if !known || seen[in] {
-				continue
-			}
-			seen[in] = true
-			if len(spans[in].Worked) == 0 {
-				visit(in)
-			}
-			for _, s := range spans[in].Worked {
-				if !s.Ended.After(until) && (latest < 0 || s.Ended.After(spell.Ended)) {
-					latest, spell = in, s
-				}
+// before is what ended last before a spell of work, of what was done for the same span and of all that it takes from; nil: nothing
+// did. What did not have to be looked at is passed through.
+func before(spans []release.Span, byKey map[string]int, of link) (latest *link) {
+	consider := func(s release.Span, upTo int) {
+		for i, w := range s.Worked[:upTo] {
+			if !w.Ended.After(of.Started) && (latest == nil || w.Ended.After(latest.Ended)) {
+				latest = &link{s, i, w}
 			}
 		}
 	}
-	visit(of)
-	return latest, spell
+	seen := map[string]bool{of.span.Key: true}
+	var visit func(release.Span)
+	visit = func(s release.Span) {
+		for _, key := range s.After {
+			in, known := byKey[key]
+			if !known || seen[key] {
+				continue
+			}
+			seen[key] = true
+			if len(spans[in].Worked) == 0 {
+				visit(spans[in])
+			}
+			consider(spans[in], len(spans[in].Worked))
+		}
+	}
+	visit(of.span)
+	consider(of.span, of.at)
+	return latest
 }
 
 // legs joins what belongs to the same step. Each begins where the one before it ends: what lies between is the wait for a free

@@ -168,18 +168,20 @@ checks:
 A mapping means ` + "`run`" + `. The files of a check are in ` + "`.seaworthy/reports/STAGE/`" + ` of your project when its build has ended: those of
 a folder, a single file by its name, and what a glob finds by its path behind the part without ` + "`*`" + `. They are taken from the file system
 that the stage left, so it needs no shell; where it failed or ran out of time, from that of the instruction it ended in. What an earlier run
-left in the folder goes; a check that was not reached leaves it as it is. Links and special files are not taken, and at most 10,000 files of 256 MiB in all. What is on a
+left in the folder goes. A check that was stopped (an image failed, or Ctrl-C) or not reached leaves it as it is; of one that had begun, a
+warning says so. Links, pipes and devices in a folder are not taken, and at most 10,000 files of 256 MiB in all. What is on a
 ` + "`RUN --mount=type=cache`" + ` or ` + "`tmpfs`" + ` is no part of the stage: copy it out. A path that is a link leads where it does within the stage. One
-that is not there, a pipe or a device, or of which a file had to be left out, is a warning that says so. Of a Dockerfile that
+that is not there, a pipe or a device, or of which something had to be left out, is a warning that says so. Of a Dockerfile that
 a service brought with it, the folder is ` + "`.seaworthy/reports/SERVICE/STAGE/`" + `.
 
 Where several names mean a stage, as ` + "`test`" + ` and ` + "`api/test`" + ` do, each key counts from the most precise name that has it: with
 ` + "`test: {reports: /r}`" + ` and ` + "`api/test: {timeout: 5s}`" + `, ` + "`api/test`" + ` has both.
 
 A check without ` + "`timeout`" + ` may take any time. While one hangs, the end of the build waits for it, but not the news that another one
-failed: that is told at once, and Ctrl-C ends the rest.
+failed: that is told at once, and Ctrl-C ends the rest. An instruction that several stages have in common, or that an image needs, may
+run as long as the most patient of them allows.
 
-JUnit XML and what ` + "`go test -json`" + ` writes are summed up, found by their content: "142 tests, 2 failed: TestParse, TestRead". Where no report
+JUnit XML and what ` + "`go test -json`" + ` writes are summed up, found by their content: "142 tests, 2 failed: TestParse, TestRead; 1 skipped". Where no report
 says anything of tests, ` + "`go test -json`" + ` on the check's standard output counts; the log shows what counts as ` + "`go test -v`" + ` would write it,
 and all else as it is. Test cases count, and what the attributes of JUnit XML say of them only where there are none. A report that is
 empty, broken off, or says that tests failed and not which, is a warning that names it; what it has counts. UTF-16 is read as well.

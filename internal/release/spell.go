@@ -40,6 +40,23 @@ func (all Spells) Joined(pause time.Duration) Spells {
 	return joined
 }
 
+// Since is what of the spells lies between two times; one without an end lasts until the second.
+func (all Spells) Since(from, to time.Time) Spells {
+	var within Spells
+	for _, s := range all {
+		if s.Started.Before(from) {
+			s.Started = from
+		}
+		if s.Ended.IsZero() || s.Ended.After(to) {
+			s.Ended = to
+		}
+		if !s.Ended.Before(s.Started) {
+			within = append(within, s)
+		}
+	}
+	return within
+}
+
 // Without is what is left of joined spells when others, joined as well, are cut out of them.
 func (all Spells) Without(others Spells) Spells {
 	var left Spells

@@ -23,6 +23,7 @@ func TestSpellsAreJoinedAndCut(t *testing.T) {
 		"cut at both ends":          {spells(2, 6).Without(spells(0, 3, 5, 9)), spells(3, 5)},
 		"cut away":                  {spells(2, 6, 7, 8).Without(spells(1, 9)), nil},
 		"nothing to cut":            {spells(2, 6).Without(spells(0, 2, 6, 7)), spells(2, 6)},
+		"since":                     {append(spells(0, 1, 2, 5, 6, 9), Spell{Started: at(7)}).Since(at(3), at(8)), spells(3, 5, 6, 8, 7, 8)},
 		"one cuts several":          {spells(0, 2, 4, 6, 8, 9).Without(spells(1, 5)), spells(0, 1, 5, 6, 8, 9)},
 		"an empty one cuts nothing": {spells(0, 2).Without(spells(1, 1)).Joined(0), spells(0, 2)},
 	} {
