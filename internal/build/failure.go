@@ -149,8 +149,8 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 		u.Kind, u.Hint = release.KindBuild, "correct it, then run the same command again: what was built before it is kept"
 	}
 	key := f.target.Key
-	if len(v.of.steps) > 0 {
-		key = v.of.steps[0]
+	if steps := v.of.steps; len(steps) > 0 && !slices.Contains(steps, key) { // of those that share it, one that the target needs
+		key = steps[max(0, slices.IndexFunc(steps, func(step string) bool { return p.edges.needs(f.target.Key, step) }))]
 	}
 	what := "stage " + p.stageName(key)
 	if u.Kind == release.KindCheck {

@@ -293,7 +293,7 @@ func (CheckSetting) JSONSchema() *jsonschema.Schema {
 	reports.Examples = []any{"/src/reports"}
 	properties.Set("reports", reports)
 	properties.Set("timeout", &jsonschema.Schema{
-		Type: "string", Description: "How long the check may take, from its first instruction after FROM. Then it is ended, and fails.", Examples: []any{"10m"},
+		Type: "string", Description: "How long the check may take, from its first instruction after FROM; waiting for other stages or for its turn does not count. Then it is ended, and fails.", Examples: []any{"10m"},
 	})
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 		{Type: "string", Enum: []any{string(CheckSkip), string(CheckRun)}, Description: "skip: listed, not built. run: gates the release, whatever its name."},
