@@ -283,6 +283,24 @@ func TestAllChecksThatFailedAreReported(t *testing.T) {
 	}
 }
 
+// They are one operation of the solver.
+func TestEachOfTwoStagesThatFailAlikeIsNamed(t *testing.T) {
+	y := newYard(t)
+	req := y.request(t, project(t, map[string]string{"Dockerfile": "FROM busybox AS one\nRUN sleep 0.2; exit 3\nFROM busybox AS two\nRUN sleep 0.2; exit 3\n"}), "one", "two")
+	for i, s := range req.Stages {
+		req.Stages[i].Skips = []string{s.Name}
+	}
+	u, _ := y.fail(t, req)
+	for _, want := range []string{"check one: ", "check two: "} {
+		if !strings.Contains(u.Error(), want) {
+			t.Errorf("%v does not say %q", u, want)
+		}
+	}
+	if !strings.Contains(u.Hint, "checks: {one: skip, two: skip}") {
+		t.Errorf("hint: %s", u.Hint)
+	}
+}
+
 func TestBaseImageThatIsNotThere(t *testing.T) {
 	y := newYard(t)
 	dir := project(t, map[string]string{"Dockerfile": "FROM nowhere.invalid/nothing:1 AS web\n"})
