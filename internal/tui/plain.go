@@ -105,7 +105,7 @@ func (p *plain) lines(e event.Event, was earlier) []string {
 	case p.Quiet:
 		return nil
 	case e.Graph != nil && p.Stages:
-		return p.view.listing(p.out, *e.Graph)
+		return p.view.listing(p.out, p.Options, *e.Graph)
 	case e.Instruction != nil:
 		return p.instructionLines(*e.Instruction, was.known)
 	case e.Step != nil:

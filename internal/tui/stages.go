@@ -2,6 +2,7 @@ package tui
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -11,22 +12,29 @@ import (
 )
 
 // listing lists the stages of the first graph; those that come later say nothing new of them.
-func (v *view) listing(o Output, graph event.Graph) []string {
+func (v *view) listing(o Output, opts Options, graph event.Graph) []string {
 	if v.listed {
 		return nil
 	}
 	v.listed = true
-	return stageLines(o, graph)
+	most := sourcesListed
+	if opts.Verbose {
+		most = math.MaxInt
+	}
+	return stageLines(o, graph, most)
 }
 
+// sourcesListed is how many names the list has of what a stage copies or mounts from.
+const sourcesListed = 12
+
 // stageLines list the stages of a graph before anything happens to them: what each is for and why, its lines, and what it takes
-// from where, beside a picture of that. Nothing of it is cut off.
-func stageLines(o Output, graph event.Graph) []string {
+// from where, beside a picture of that. Nothing of it is cut off; of very many that a stage copies or mounts from, the first are named.
+func stageLines(o Output, graph event.Graph, most int) []string {
 	nodes := slices.DeleteFunc(slices.Clone(graph.Steps), func(n event.Node) bool { return !strings.HasPrefix(n.Key, stagePrefix) })
 	if len(nodes) == 0 {
 		return nil
 	}
-	l := newStageList(nodes)
+	l := newStageList(nodes, most)
 	l.fit(o.Width)
 	lines := wrap(o.Paint(Strong, "stages")+" of "+stageCounts(nodes), o.Width)
 	lines = append(lines, o.Paint(Dim, l.heading()))
@@ -91,7 +99,7 @@ const (
 // belowIndent is how far in from the picture stands what has no room beside a stage's name.
 const belowIndent = 3
 
-func newStageList(nodes []event.Node) *stageList {
+func newStageList(nodes []event.Node, most int) *stageList {
 	l := &stageList{nodes: nodes, gutter: stageGutter(nodes)}
 	names, taken := map[string]string{}, map[string]bool{}
 	for _, n := range nodes {
@@ -100,7 +108,7 @@ func newStageList(nodes []event.Node) *stageList {
 	}
 	several := len(stageFiles(nodes)) > 1
 	for _, n := range nodes {
-		l.rows = append(l.rows, []string{names[n.Key], Clean(n.Role), stagePlace(n, several), takesFrom(n, names, taken), roleReason(n)})
+		l.rows = append(l.rows, []string{names[n.Key], Clean(n.Role), stagePlace(n, several), takesFrom(n, names, taken, most), roleReason(n)})
 	}
 	for column, heading := range stageHeadings {
 		width := len(heading)
@@ -143,8 +151,8 @@ func stagePlace(n event.Node, several bool) string {
 	return place
 }
 
-// takesFrom says what a stage begins with, and what it copies and mounts from where.
-func takesFrom(n event.Node, names map[string]string, taken map[string]bool) string {
+// takesFrom says what a stage begins with, and what it copies and mounts from where: of each, most names.
+func takesFrom(n event.Node, names map[string]string, taken map[string]bool, most int) string {
 	if n.Line == 0 {
 		return "known to the builder only"
 	}
@@ -161,7 +169,7 @@ func takesFrom(n event.Node, names map[string]string, taken map[string]bool) str
 	text := begins
 	for _, way := range []struct{ kind, verb string }{{"copy", "copies"}, {"mount", "mounts"}} {
 		if sources := takes[way.kind]; len(sources) > 0 {
-			text += "; " + way.verb + " " + strings.Join(sources, ", ")
+			text += "; " + way.verb + " " + listed(sources, most)
 		}
 	}
 	return text

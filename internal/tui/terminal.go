@@ -57,7 +57,7 @@ func (t *terminal) Emit(e event.Event) {
 	t.view.apply(e, time.Now())
 	switch {
 	case e.Graph != nil && t.Stages && !t.Quiet:
-		t.stay = append(t.stay, t.view.listing(t.out, *e.Graph)...)
+		t.stay = append(t.stay, t.view.listing(t.out, t.Options, *e.Graph)...)
 	case e.Message != nil:
 		for _, m := range t.view.newMessages() {
 			t.stay = append(t.stay, messageLines(t.out, t.Options, m)...)
