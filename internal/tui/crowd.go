@@ -9,10 +9,12 @@ import (
 )
 
 // crowd is which steps have rows where there is no room for all: those that failed, in that order, then those that run. A row
-// keeps its place until its step has ended and the next that starts takes it over, so that nothing moves because something ended.
+// keeps its place until its step has ended and the next that starts takes it over, so that nothing moves because something ended. The
+// rows that are left over have those that ended last and those that wait.
 type crowd struct {
 	failed []*step
 	places []place
+	others bystanders
 	idle   time.Time // since when most places are not needed; zero: they are
 }
 
@@ -36,23 +38,30 @@ func (c *crowd) lines(v *view, o Output, steps []*step, room int, now time.Time)
 	}
 	c.run(steps, room-len(lines), now)
 	free := room - len(lines) - len(c.places)
+	var left []int // rows
 	for i := range c.places {
 		p, share := &c.places[i], (free+len(c.places)-1-i)/len(c.places) // the first have what is left over
 		p.tail = min(share, tailRunning, max(p.tail, len(p.step.log.lines)))
-		lines = append(lines, v.placeLines(o, *p, widths, now)...)
+		next := len(lines) + 1 + p.tail
+		lines = append(lines, v.stepLines(o, p.step, gutterRow{}, listMargin, widths, p.tail, now)...)
 		shown = append(shown, p.step)
+		for len(lines) < next { // what had the place before had said more
+			left, lines = append(left, len(lines)), append(lines, o.Paint(Dim, strings.TrimRight(listMargin, " ")))
+		}
+	}
+	for len(lines) < room {
+		left, lines = append(left, len(lines)), append(lines, "")
+	}
+	c.others.assign(v, steps, shown, left)
+	for row, s := range c.others {
+		lines[row] = v.row(s, now).render(o, gutterRow{}, widths)
+		shown = append(shown, s)
+	}
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
 	}
 	if rest := restOf(steps, shown); rest != "" {
 		lines = append(lines, o.Paint(Dim, "  and "+rest))
-	}
-	return lines
-}
-
-// placeLines are the row in a place and the lines below it, of which those that no log fills are kept free.
-func (v *view) placeLines(o Output, p place, widths columns, now time.Time) []string {
-	lines := v.stepLines(o, p.step, gutterRow{}, listMargin, widths, p.tail, now)
-	for len(lines) <= p.tail {
-		lines = append(lines, o.Paint(Dim, strings.TrimRight(listMargin, " ")))
 	}
 	return lines
 }

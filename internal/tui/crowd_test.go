@@ -115,15 +115,17 @@ func TestInACrowdPlacesThatAreNotNeededAreGivenBack(t *testing.T) {
 		t.Errorf("what runs has moved:\n%s", strings.Join(frame, "\n"))
 	}
 	c.now = c.now.Add(settling)
-	want := []string{"⠸ s9   check  RUN make", "  │ line 6", "  │ line 7", "  │ line 8", "  and 90 wait, 9 done"}
+	want := []string{"⠸ s9   check  RUN make", "  │ line 6", "  │ line 7", "  │ line 8", "✓ s8   check  1 instruction"}
 	frame := c.look(24)
-	frame[0], _, _ = strings.Cut(frame[0], "    ")
+	for i := range frame {
+		frame[i], _, _ = strings.Cut(frame[i], "    ")
+	}
 	if diff := cmp.Diff(want, frame[:5]); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
-func TestInACrowdAStageThatWaitsForItsTurnHasNoRow(t *testing.T) {
+func TestInACrowdAStageThatWaitsForItsTurnMakesWayForWhatRuns(t *testing.T) {
 	c := newCrowded(100)
 	for i := range 60 {
 		c.instruction(i, event.Started)
@@ -133,7 +135,7 @@ func TestInACrowdAStageThatWaitsForItsTurnHasNoRow(t *testing.T) {
 		}
 	}
 	frame := c.look(24)
-	if at(frame, 50) != 0 || !slices.Contains(frame, "  and 99 wait") {
+	if at(frame, 50) != 0 || !slices.Contains(frame, "  and 79 wait") {
 		t.Errorf("it shows:\n%s", strings.Join(frame, "\n"))
 	}
 }
@@ -155,5 +157,63 @@ func TestInACrowdWhatStartsTogetherIsInTheOrderOfTheGraph(t *testing.T) {
 	}
 	if frame := other.look(5); at(frame, 5) != 0 || at(frame, 9) != 1 { // for two there is room
 		t.Errorf("it shows:\n%s", strings.Join(frame, "\n"))
+	}
+}
+
+func TestInACrowdTheRowsThatAreLeftHaveWhatEndedLastAndWhatWaits(t *testing.T) {
+	c := newCrowded(28)
+	for i := range 4 {
+		c.instruction(i, event.Started)
+		c.instruction(i, event.Done)
+	}
+	for i := range 4 {
+		c.instruction(4+i, event.Started)
+	}
+	c.now = c.now.Add(time.Minute)
+	frame := c.look(23)
+	if len(frame) != 23 {
+		t.Errorf("%d lines in a window of 23", len(frame))
+	}
+	for i := range 20 {
+		if at(frame, i) < 0 {
+			t.Errorf("there is no stage %d", i)
+		}
+	}
+	if want := "  and 8 wait"; !slices.Contains(frame, want) {
+		t.Errorf("there is no %q:\n%s", want, strings.Join(frame, "\n"))
+	}
+}
+
+func TestInACrowdWhatIsShownBesideWhatRunsStaysInItsPlace(t *testing.T) {
+	const running = 4
+	c := newCrowded(201)
+	before := map[int]int{}
+	for next := range 150 {
+		c.instruction(next, event.Started)
+		c.log(next, next%7)
+		if next >= running {
+			c.instruction(next-running, event.Done)
+		}
+		c.now = c.now.Add(breath)
+		frame := c.look(23)
+		if len(frame) != 23 {
+			t.Fatalf("%d lines in a window of 23:\n%s", len(frame), strings.Join(frame, "\n"))
+		}
+		after := map[int]int{}
+		for i := range 201 {
+			row := at(frame, i)
+			if row < 0 {
+				continue
+			}
+			after[i] = row
+			runs := i <= next && i > next-2*running // it starts, or has just made way
+			if was, ok := before[i]; ok && next > 5*running && !runs && was != row {
+				t.Fatalf("stage %d went from row %d to row %d:\n%s", i, was, row, strings.Join(frame, "\n"))
+			}
+		}
+		if slices.Contains(frame, strings.TrimRight(listMargin, " ")) {
+			t.Fatalf("an empty line of log:\n%s", strings.Join(frame, "\n"))
+		}
+		before = after
 	}
 }

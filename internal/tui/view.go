@@ -46,6 +46,7 @@ type step struct {
 	detail       string
 	err          string
 	started      time.Time
+	ended        time.Time
 	took         time.Duration
 	clock        clock
 	because      []release.Reason
@@ -165,6 +166,9 @@ func (s *step) change(e event.Step, now time.Time) {
 	}
 	if e.State.Ended() {
 		s.took = cmp.Or(e.Took, s.elapsed(now))
+		if s.ended.IsZero() {
+			s.ended = now
+		}
 	}
 	if e.State == event.Done || e.State == event.Cached {
 		s.log = tail{} // nobody asks for it here any more
