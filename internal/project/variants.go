@@ -136,17 +136,26 @@ func heededAnyway(argument string) bool {
 	return platform || argument == dateArg || strings.HasPrefix(argument, "BUILDKIT_") || strings.HasSuffix(strings.ToLower(argument), "_proxy")
 }
 
-// same are the builds, by index, that have the very stage that one of them has.
+// same are the builds, by index, that have the very stage that one of them has. Labels tell images from each other; where a stage is
+// no image, it goes with one that is.
 func (f *family) same(build, stage int) []int {
-	var all []int
+	var like []int
+	var labels map[string]string // of an image
 	for i, d := range f.builds {
-		like := f.kinds[i] == f.kinds[build] && stage < len(d.Stages) && d.Stages[stage].sum == f.builds[build].Stages[stage].sum
-		labelled := (f.needs[i].images[stage] || f.needs[build].images[stage]) && !maps.Equal(d.Labels, f.builds[build].Labels)
-		if i == build || like && !labelled {
-			all = append(all, i)
+		if i != build && (f.kinds[i] != f.kinds[build] || stage >= len(d.Stages) || d.Stages[stage].sum != f.builds[build].Stages[stage].sum) {
+			continue
+		}
+		if like = append(like, i); labels == nil && f.needs[i].images[stage] {
+			labels = d.Labels
 		}
 	}
-	return all
+	labelsOf := func(i int) map[string]string {
+		if f.needs[i].images[stage] {
+			return f.builds[i].Labels
+		}
+		return labels
+	}
+	return slices.DeleteFunc(like, func(i int) bool { return !maps.Equal(labelsOf(i), labelsOf(build)) })
 }
 
 // joinNeeds lets a stage be needed wherever it is needed in one of the builds that have it.
