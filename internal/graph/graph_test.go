@@ -300,6 +300,41 @@ ask for check "test-worker" stage:worker/test-worker
 ask for check "test-both" stage:api/test-both
 ask for check "test-both" stage:worker/test-both
 `},
+		"a check of an image and of what is none stays where no other check is of that image": {`
+-- Dockerfile --
+FROM busybox AS x
+ARG V
+FROM busybox AS y
+ARG V
+FROM busybox AS test
+COPY --from=x /x /
+COPY --from=y /y /
+FROM busybox AS both
+COPY --from=x /x /
+COPY --from=y /y /
+-- compose.yaml --
+services:
+  a: {build: {context: ., target: x, args: {V: a}}}
+  b: {build: {context: ., target: both, args: {V: b}}}
+  c: {build: {context: ., target: both, args: {V: c}}}
+`, `stage:a/x: image: a is built from it
+stage:b/x: image: the image of b needs it
+stage:c/x: image: the image of c needs it
+stage:a/y: check: test needs it
+stage:b/y: image: the image of b needs it
+stage:c/y: image: the image of c needs it
+stage:a/test: check: no image needs it
+stage:b/test: check: no image needs it
+stage:c/test: check: no image needs it
+stage:b/both: image: b is built from it
+stage:c/both: image: c is built from it
+ask for image "x" stage:a/x
+ask for image "both" stage:b/both
+ask for image "both" stage:c/both
+ask for check "test" stage:a/test
+ask for check "test" stage:b/test
+ask for check "test" stage:c/test
+`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(row.want, text(graph.New(load(t, row.archive)))); diff != "" {

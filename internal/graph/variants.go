@@ -36,7 +36,7 @@ func (g *Graph) addStages(p *project.Project) {
 }
 
 // leaveOutUnasked removes what nobody asks for: the image of one service with the arguments of another, and checks of that, where
-// the check of the image itself is there.
+// the checks of the images themselves are there.
 func (g *Graph) leaveOutUnasked(forImages func(key string) bool) {
 	is := map[place][]string{} // keys
 	for _, n := range g.Nodes {
@@ -62,13 +62,18 @@ type unasked struct {
 	known     map[string]bool // by key: inVain
 }
 
+// unneeded reports whether only images with other arguments need the stage.
+func (u unasked) unneeded(n *Node) bool {
+	return !u.forImages(n.Key) && slices.ContainsFunc(u.is[n.place], u.forImages)
+}
+
 // inVain reports whether a stage is, or takes from, one that only images with other arguments need.
 func (u unasked) inVain(n *Node) bool {
 	vain, known := u.known[n.Key]
 	if known {
 		return vain
 	}
-	vain = !u.forImages(n.Key) && slices.ContainsFunc(u.is[n.place], u.forImages)
+	vain = u.unneeded(n)
 	for _, key := range u.needs[n.Key] {
 		vain = vain || u.inVain(u.Node(key))
 	}
@@ -76,9 +81,35 @@ func (u unasked) inVain(n *Node) bool {
 	return vain
 }
 
-// elsewhere reports whether the same stage is not in vain with other arguments.
+// elsewhere reports whether the same stage is not in vain with other arguments, and checks there all of the images that it does here.
 func (u unasked) elsewhere(n *Node) bool {
-	return slices.ContainsFunc(u.is[n.place], func(key string) bool { return !u.inVain(u.Node(key)) })
+	here, there := map[string]bool{}, map[string]bool{}
+	u.checks(n, here)
+	found := false
+	for _, key := range u.is[n.place] {
+		if other := u.Node(key); !u.inVain(other) {
+			found = true
+			u.checks(other, there)
+		}
+	}
+	for key, image := range here {
+		found = found && (!image || there[key])
+	}
+	return found
+}
+
+// checks adds what a stage takes from, directly or by way of what no image needs, with whether an image needs it. What goes into an
+// image that nobody asks for does not count.
+func (u unasked) checks(n *Node, into map[string]bool) {
+	if _, known := into[n.Key]; known || u.unneeded(n) {
+		return
+	}
+	if into[n.Key] = u.forImages(n.Key); into[n.Key] {
+		return
+	}
+	for _, key := range u.needs[n.Key] {
+		u.checks(u.Node(key), into)
+	}
 }
 
 // keep removes all other stages.
