@@ -32,7 +32,7 @@ func (r *running) report(ctx context.Context, err error) error {
 	failures := slices.Clone(r.failures)
 	r.mu.Unlock()
 	slices.SortStableFunc(failures, func(a, b failure) int { return cmp.Compare(r.lineOf(a), r.lineOf(b)) })
-	var told []explained
+	var told []*release.UserError
 	seen := map[string]bool{}
 	for _, f := range failures {
 		if f.stopped || errors.Is(f.err, context.Canceled) || errors.Is(f.err, ErrOther) {
@@ -46,7 +46,7 @@ func (r *running) report(ctx context.Context, err error) error {
 	}
 	switch {
 	case len(told) > 0: // also where the rest was stopped
-		return joined(told)
+		return Joined(told)
 	case ctx.Err() != nil:
 		return r.stopped(ctx)
 	}
@@ -80,37 +80,41 @@ func (r *running) stopped(ctx context.Context) error {
 	return stopped
 }
 
-func (r *running) explain(f failure) explained {
+// explain is a failure for people.
+func (r *running) explain(f failure) *release.UserError {
 	detail := r.excerpt(f.err)
 	if base, ok := errors.AsType[*baseError](f.err); ok {
-		return explained{r.explainBase(base, detail), r.skipsAt(f)}
+		u := r.explainBase(base, detail)
+		u.Err = &failureOf{u.Err, "base image " + familiar(base.ref), r.skipsAt(f)}
+		return u
 	}
 	if u, ok := errors.AsType[*release.UserError](f.err); ok && u.Kind == release.KindProject {
-		return explained{UserError: &release.UserError{Kind: u.Kind, Err: u.Err, Hint: u.Hint, Detail: detail}}
+		return &release.UserError{Kind: u.Kind, Err: u.Err, Hint: u.Hint, Detail: detail}
 	}
 	vertex, failed := errors.AsType[*errdefs.VertexError](f.err)
 	if !failed && !f.solving {
-		return explained{UserError: &release.UserError{
+		return &release.UserError{
 			Kind:   release.KindProject,
 			Err:    fmt.Errorf("%s: %w", r.req.filename(), plainly(f.err)),
 			Hint:   "correct the Dockerfile; seaworthy config shows its stages",
 			Detail: detail,
-		}}
+		}
 	}
-	u := &release.UserError{Kind: release.KindBuild, Detail: detail, Hint: "correct it, then run the same command again: what was built before it is kept"}
+	u := &release.UserError{Kind: release.KindBuild, Detail: detail, Hint: correctBuild}
 	if !f.target.Image {
-		u.Kind = release.KindCheck
-		u.Hint = "correct what it found, then run the same command again"
+		u.Kind, u.Hint = release.KindCheck, correctCheck
 	}
 	switch limit, reached := errors.AsType[*timeLimitError](f.err); {
 	case failed:
-		return explained{u, r.explainVertex(u, f, digest.Digest(vertex.Digest))}
+		r.explainVertex(u, f, digest.Digest(vertex.Digest))
 	case reached:
-		u.Err, u.Hint = fmt.Errorf("check %s %w", limit.stage, limit), limit.hint()
+		what := "check " + limit.stage
+		u.Err, u.Hint = &failureOf{fmt.Errorf("%s %w", what, limit), what, r.skips(f.target.Key)}, limit.hint()
 	default:
-		u.Err = fmt.Errorf("stage %s: %w", f.target.Stage, plainly(f.err))
+		what := "stage " + f.target.Stage
+		u.Err = &failureOf{fmt.Errorf("%s: %w", what, plainly(f.err)), what, r.skips(f.target.Key)}
 	}
-	return explained{u, r.skips(f.target.Key)}
+	return u
 }
 
 // skips are the checks that have to be skipped for a stage not to be built.
@@ -138,21 +142,20 @@ func (r *running) skipsAt(f failure) []string {
 	return r.skips(f.target.Key)
 }
 
-// explainVertex says which instruction failed, and which checks would have to be skipped for that. One that the image needs too is no
-// mere check, whoever met it first.
-func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Digest) (skips []string) {
+// explainVertex says which instruction failed. One that the image needs too is no mere check, whoever met it first.
+func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Digest) {
 	p := r.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	v := p.heard(dgst)
 	if v.image {
-		u.Kind, u.Hint = release.KindBuild, "correct it, then run the same command again: what was built before it is kept"
+		u.Kind, u.Hint = release.KindBuild, correctBuild
 	}
 	key := f.target.Key
 	if steps := v.of.steps; len(steps) > 0 && !slices.Contains(steps, key) { // of those that share it, one that the target needs
 		key = steps[max(0, slices.IndexFunc(steps, func(step string) bool { return p.edges.needs(f.target.Key, step) }))]
 	}
-	what := "stage " + p.stageName(key)
+	what, skips := "stage "+p.stageName(key), []string(nil)
 	if u.Kind == release.KindCheck {
 		what = "check " + p.stageName(key)
 		skips = r.skips(key)
@@ -175,7 +178,7 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	if len(v.tail) > 0 {
 		u.Detail += strings.Join(v.tail, "\n") + "\n"
 	}
-	return skips
+	u.Err = &failureOf{u.Err, what, skips}
 }
 
 // advising is an error of our own about an instruction: what became of that, and what to do.

@@ -328,7 +328,7 @@ func TestABaseThatIsMissingIsToldWhateverElseFails(t *testing.T) {
 	dir := project(t, map[string]string{"Dockerfile": "FROM nowhere.invalid/a AS late\nRUN true\nFROM busybox AS bad\nRUN false\nFROM nowhere.invalid/b AS test\nRUN true\nFROM busybox AS web\nRUN true\n"})
 	_, err := y.Build(t.Context(), y.request(t, dir, "=web", "bad", "test", "late"), rec)
 	u, ok := errors.AsType[*release.UserError](err)
-	if !ok || u.Kind != release.KindNotFound || !strings.HasPrefix(u.Error(), "2 failures: base image") {
+	if !ok || u.Kind != release.KindNotFound || !strings.HasPrefix(u.Error(), "2 failures: base image nowhere.invalid/a:latest, base image nowhere.invalid/b:latest") {
 		t.Errorf("%v", err)
 	}
 	if first, second := strings.Index(u.Detail, "Dockerfile:1"), strings.Index(u.Detail, "Dockerfile:5"); first < 0 || second < first {
@@ -365,13 +365,49 @@ func TestACheckThatFailedIsToldAlsoWhereTheRestIsStopped(t *testing.T) {
 	eventually(t, "the process is gone", func() bool { return len(processes(t, "31344.25")) == 0 })
 }
 
+func TestOfSeveralFailuresEachHasItsOwnAdvice(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{
+		"Dockerfile": "FROM busybox AS lint\nRUN exit 3\nFROM scratch AS bare\nCOPY Dockerfile /\nRUN [\"/nothing\"]\nFROM busybox AS test\nRUN false\n",
+	})
+	failures := func(targets ...string) *release.UserError {
+		req := y.request(t, dir, targets...)
+		for i, s := range req.Stages {
+			req.Stages[i].Skips = []string{s.Name}
+		}
+		u, _ := y.fail(t, req)
+		return u
+	}
+	// One build tells what failed at the same time, so the release joins them again.
+	one := build.Joined([]*release.UserError{build.Joined([]*release.UserError{failures("lint"), failures("bare")}), failures("test")})
+	if got, want := one.Error(), "3 checks failed: lint, bare, test"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if want := "correct what they found, then run the same command again, or leave them out: checks: {bare: skip, lint: skip, test: skip} in seaworthy.yaml"; one.Hint != want {
+		t.Errorf("hint %q", one.Hint)
+	}
+	for _, part := range []string{
+		"check lint: RUN exit 3 exited with code 3\nDockerfile:2\n", "\nhint: see that the stage has the program, and all that it needs to run\n\ncheck test: ",
+	} {
+		if !strings.Contains(one.Detail, part) {
+			t.Errorf("no %q in\n%s", part, one.Detail)
+		}
+	}
+	if text := build.InFull(one); !strings.HasPrefix(text, "3 failures: check lint: RUN exit 3 exited with code 3; check bare: ") {
+		t.Errorf("in full it is %q", text)
+	}
+	if strings.Count(one.Detail, "hint:") != 1 {
+		t.Errorf("advice that is for all is said again:\n%s", one.Detail)
+	}
+}
+
 func TestManyFailuresAreOneLine(t *testing.T) {
 	var all []*release.UserError
-	for _, kind := range []release.Kind{release.KindCheck, release.KindNotFound, release.KindBuild, release.KindCheck, release.KindCheck} {
+	for _, kind := range []release.Kind{release.KindCheck, release.KindNotFound, release.KindBuild, release.KindCheck, release.KindCheck, release.KindCheck, release.KindCheck} {
 		all = append(all, &release.UserError{Kind: kind, Err: fmt.Errorf("failure %d", len(all)), Detail: "excerpt\n"})
 	}
 	u := build.Joined(all)
-	if u.Kind != release.KindNotFound || u.Error() != "5 failures: failure 0; failure 1; failure 2; and 2 more" || strings.Count(u.Detail, "excerpt") != 5 {
+	if u.Kind != release.KindNotFound || u.Error() != "7 failures: failure 0, failure 1, failure 2, failure 3, failure 4 and 2 more" || strings.Count(u.Detail, "excerpt") != 7 {
 		t.Errorf("%s: %v\n%s", u.Kind, u, u.Detail)
 	}
 	slices.Reverse(all)

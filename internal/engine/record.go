@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/ledger"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
@@ -22,7 +23,7 @@ func (e *Engine) recordFailure(env release.Environment, out *pipeline.Output, re
 		!slices.Contains([]api.Goal{api.GoalUp, api.GoalRelease}, req.Goal) {
 		return nil
 	}
-	entry := ledger.FailedBuild{Origin: req.Origin, Error: shortened(u.Error())}
+	entry := ledger.FailedBuild{Origin: req.Origin, Error: shortened(build.InFull(u))}
 	for _, step := range out.Steps {
 		if step.State == string(event.Failed) {
 			entry.Steps = append(entry.Steps, ledger.FailedStep{Key: step.Key, Tests: step.Tests, Failures: step.Failures})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -20,7 +21,7 @@ func Error(w io.Writer, err error) {
 	var b strings.Builder
 	writeHeaded(&b, o, errorTone(err), errorWord(err), message(err))
 	if user != nil {
-		writeDetail(&b, user.Detail)
+		writeDetail(&b, o, user.Detail)
 		if user.Hint != "" {
 			writeHeaded(&b, o, Active, "hint:", user.Hint)
 		}
@@ -70,15 +71,21 @@ func writeHeaded(b *strings.Builder, o Output, tone Tone, head, text string) {
 	}
 }
 
-// writeDetail sets the detail apart by blank lines.
-func writeDetail(b *strings.Builder, detail string) {
+// beforeText is what stands before the text of a line: of an excerpt, its number.
+var beforeText = regexp.MustCompile(`^ *([0-9]+ \| (>>>)? *)?`)
+
+// writeDetail sets the detail apart by blank lines. What is too long for a line goes on below its text.
+func writeDetail(b *strings.Builder, o Output, detail string) {
 	lines := cleanLines(detail)
 	if len(lines) == 0 {
 		return
 	}
 	b.WriteString("\n")
 	for _, line := range lines {
-		b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
+		at := beforeText.FindStringIndex(line)[1]
+		for _, part := range hanging(o, "  "+line[:at], line[at:]) {
+			b.WriteString(strings.TrimRight(part, " ") + "\n")
+		}
 	}
 	b.WriteString("\n")
 }

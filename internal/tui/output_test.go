@@ -139,6 +139,15 @@ func TestErrorShowsDetailAndHint(t *testing.T) {
 	wrote(t, &out, "error: up: build stage web:\n       exit code 1\n\n  > 3 | RUN false\n\nhint: seaworthy why web\n")
 }
 
+func TestALongLineOfADetailGoesOnBelowItsText(t *testing.T) {
+	var b strings.Builder
+	writeDetail(&b, Output{Width: 40}, "Dockerfile:3\n   3 | >>> RUN echo one two three four five six\n  a line of a log which does not fit on the terminal\n")
+	want := "\n  Dockerfile:3\n     3 | >>> RUN echo one two three four\n             five six\n    a line of a log which does not fit\n    on the terminal\n\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 func TestErrorIsColouredWhereAllowed(t *testing.T) {
 	var out bytes.Buffer
 	Error(Output{Writer: &out, Color: true}, errors.New("boom"))
