@@ -141,32 +141,43 @@ func (v *view) pathLines(o Output) []string {
 // foldWords are the states of which several stages share a row: there is no more to say of each.
 var foldWords = map[event.State]string{
 	event.Cached:  "from cache",
+	empty:         "with " + NothingToRun,
 	event.Pending: "not started",
 	event.Stopped: "stopped",
 	begun:         "not finished",
 }
 
-// begun is how a stage stands that has begun and was at nothing when all ended: it waited.
-const begun event.State = "begun"
+const (
+	// begun is how a stage stands that has begun and was at nothing when all ended: it waited.
+	begun event.State = "begun"
+	// empty is how a stage stands for which nothing had to be made.
+	empty event.State = "empty"
+)
 
-// settled is how a step stands once nothing more will happen to it.
+// settled is how a step stands once nothing more will happen to it. One that has only looked up what it is FROM has not started.
 func (s *step) settled() event.State {
-	if s.state == event.Started && s.Role != rolloutRole && !s.works() {
-		return begun
+	switch {
+	case s.state == event.Cached && s.detail == NothingToRun:
+		return empty
+	case s.state != event.Started || s.Role == rolloutRole || s.works():
+		return s.state
+	case !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return in.State != event.Pending && !in.onlyFetches() }):
+		return event.Pending
 	}
-	return s.state
+	return begun
 }
 
 // settledRow is a step's row once nothing more will happen to it.
 func (v *view) settledRow(s *step, now time.Time) row {
 	r := v.row(s, now)
-	switch s.state {
+	switch s.settled() {
 	case event.Pending:
-		r.what = "not started"
-	case event.Started:
+		g := glyphs[event.Pending]
+		r.glyph, r.tone, r.what, r.dim, r.why, r.took = g.glyph, g.tone, foldWords[event.Pending], true, "", ""
+	case event.Started, begun:
 		g := glyphs[event.Stopped]
-		r.glyph, r.tone, r.what, r.dim = g.glyph, g.tone, "not finished", true
-		r.took = Duration(now.Sub(s.started))
+		r.glyph, r.tone, r.what, r.dim = g.glyph, g.tone, foldWords[begun], true
+		r.took = Duration(s.elapsed(now))
 	}
 	return r
 }
@@ -192,9 +203,12 @@ func foldedLine(o Output, steps []*step, c columns) string {
 		names[i] = Clean(s.Name)
 	}
 	state := steps[0].settled()
-	g, ok := glyphs[state]
-	if !ok {
+	g := glyphs[state]
+	switch state {
+	case begun:
 		g = glyphs[event.Stopped]
+	case empty:
+		g = glyphs[event.Cached]
 	}
 	line := o.Paint(g.tone, g.glyph) + " " + Count(len(steps), nounOf(steps)) + " " + foldWords[state]
 	return cut(line+o.Paint(Dim, ": "+listed(names, namesListed)), c.width)

@@ -81,3 +81,50 @@ func TestStagesThatWaitedWhenAllEndedShareARow(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+// What a stage took is what it worked, and one that has only looked up its base has not begun: both may have waited for long.
+func TestOfStagesThatWaitedTheSummarySaysWhatTheyWorked(t *testing.T) {
+	now := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	v := newView(now)
+	change := func(name, text string, state event.State) {
+		key := "stage:" + name
+		v.apply(event.Event{Instruction: &event.Instruction{Digest: key + text, Steps: []string{key}, Line: 1, Text: text, State: state}}, now)
+	}
+	for _, name := range []string{"web", "test", "assets"} {
+		v.apply(event.Event{Graph: &event.Graph{Steps: []event.Node{{Key: "stage:" + name, Name: name}}}}, now)
+		v.apply(event.Event{Step: &event.Step{Key: "stage:" + name, State: event.Started}}, now)
+		change(name, "FROM debian", event.Cached)
+		change(name, "RUN make", event.Pending)
+	}
+	change("test", "COPY . .", event.Started)
+	now = now.Add(time.Second)
+	change("test", "COPY . .", event.Done)
+	now = now.Add(4 * time.Second)
+	change("assets", "RUN make", event.Started)
+	now = now.Add(2 * time.Second)
+	var got []string
+	for _, row := range v.stageRows(Output{}, Options{}, v.stages(), now) {
+		got = append(got, strings.Join(strings.Fields(row), " "))
+	}
+	if diff := cmp.Diff([]string{"○ web not started", "■ test not finished 1.0 s", "■ assets not finished 2.0 s"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestStagesWithNothingToRunDoNotComeFromCache(t *testing.T) {
+	v := newView(time.Now())
+	cached := func(name, detail string, tests release.Tests) {
+		v.apply(event.Event{Step: &event.Step{Key: "stage:" + name, State: event.Cached, Detail: detail, Tests: &tests}}, time.Now())
+	}
+	rows := func() string { return strings.Join(v.stageRows(Output{}, Options{}, v.stages(), time.Now()), "\n") }
+	cached("a", NothingToRun, release.Tests{})
+	cached("test", "", release.Tests{Total: 142})
+	if got := strings.Join(strings.Fields(rows()), " "); got != "✓ a nothing to run <1 ms ✓ test 142 tests passed · from cache <1 ms" {
+		t.Errorf("it says\n%s", got)
+	}
+	cached("b", NothingToRun, release.Tests{})
+	cached("c", "", release.Tests{})
+	if got, want := rows(), "✓ 2 stages with nothing to run: a, b\n✓ 2 stages from cache: test, c"; got != want {
+		t.Errorf("it says\n%s", got)
+	}
+}

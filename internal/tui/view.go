@@ -295,10 +295,13 @@ func (s *step) failed() *instruction {
 
 // onlyFetches reports whether the step is nothing but the image that it is FROM.
 func (s *step) onlyFetches() bool {
-	return len(s.instructions) > 0 && !slices.ContainsFunc(s.instructions, func(in *instruction) bool {
-		word, _, _ := strings.Cut(in.Text, " ")
-		return !strings.EqualFold(word, "FROM") && !strings.HasPrefix(in.Text, "load metadata ")
-	})
+	return len(s.instructions) > 0 && !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return !in.onlyFetches() })
+}
+
+// onlyFetches reports whether the instruction brings the image that a stage is FROM.
+func (in *instruction) onlyFetches() bool {
+	word, _, _ := strings.Cut(in.Text, " ")
+	return strings.EqualFold(word, "FROM") || strings.HasPrefix(in.Text, "load metadata ")
 }
 
 // tally counts the step's instructions: all that are known, those that ended, and those of them that came from cache. What
