@@ -183,7 +183,7 @@ func (c *watchedClient) ResolveImageConfig(ctx context.Context, ref string, opt 
 		return c.Client.ResolveImageConfig(ctx, ref, opt)
 	})
 	if err == nil {
-		err = c.solve.req.triggersArgument(ref, config)
+		err = c.solve.req.triggersWhatDiffers(ref, config)
 	}
 	if err == nil && c.solve.cut && triggersTaking(config) {
 		c.solve.missing.Store(true)

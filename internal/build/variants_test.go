@@ -128,20 +128,31 @@ func TestAFailureIsOfItsVariant(t *testing.T) {
 	}
 }
 
-// An image may declare an argument where the Dockerfile does not. Then a stage that was taken to be the same in both is not.
-func TestAnArgumentThatTheBaseImageDeclaresCannotBeOverlooked(t *testing.T) {
+// An image may declare an argument where the Dockerfile does not, or take from a stage. Then a stage that was taken to be the same in
+// both is not.
+func TestWhatTheBaseImageTriggersCannotBeOverlooked(t *testing.T) {
 	y := newYard(t)
-	y.build(t, y.request(t, project(t, map[string]string{"Dockerfile": "FROM busybox AS base\nONBUILD ARG APP\nONBUILD RUN echo $APP\n"}), "=base"))
-	dir := project(t, map[string]string{"Dockerfile": "FROM seaworthy.local/test/base:latest AS runtime\nRUN true\n"})
-	images := func(req build.Request) build.Request {
-		req.Stages[0].Images = []build.ImageUse{{Ref: "seaworthy.local/test/base:latest", Line: 1}}
-		return req
+	for _, row := range []struct{ trigger, above, said string }{
+		{"ARG APP", "", "declares the argument APP by ONBUILD"},
+		{"ARG OTHER APP=1", "", "declares the argument APP by ONBUILD"},
+		{"ARG MADE", "ARG MADE=of-$APP", "declares the argument MADE by ONBUILD"},
+		{"COPY --from=own /etc /own", "", "takes from the stage own by ONBUILD"},
+		{"RUN --mount=from=own,target=/m true", "", "takes from the stage own by ONBUILD"},
+	} {
+		t.Run(row.trigger, func(t *testing.T) {
+			y.build(t, y.request(t, project(t, map[string]string{"Dockerfile": "FROM busybox AS base\nONBUILD " + row.trigger + "\n"}), "=base"))
+			dir := project(t, map[string]string{"Dockerfile": row.above + "\nFROM busybox AS own\nARG APP\nRUN mkdir -p /etc\nFROM seaworthy.local/test/base:latest AS runtime\nRUN true\n"})
+			images := func(req build.Request) build.Request {
+				req.Stages[1].Images = []build.ImageUse{{Ref: "seaworthy.local/test/base:latest", Line: req.Stages[1].Line}}
+				return req
+			}
+			u, _ := y.fail(t, variants(images(y.request(t, dir, "=runtime")), "own"))
+			if u.Kind != release.KindProject || !strings.Contains(u.Error(), row.said) || !strings.Contains(u.Hint, "ARG ") {
+				t.Errorf("%v, %s, hint %q", u, u.Kind, u.Hint)
+			}
+			y.build(t, variants(images(y.request(t, dir, "=runtime")), "own", "runtime"))
+		})
 	}
-	u, _ := y.fail(t, variants(images(y.request(t, dir, "=runtime"))))
-	if u.Kind != release.KindProject || !strings.Contains(u.Error(), "declares the argument APP by ONBUILD") || !strings.Contains(u.Hint, "ARG APP") {
-		t.Errorf("%v, %s, hint %q", u, u.Kind, u.Hint)
-	}
-	y.build(t, variants(images(y.request(t, dir, "=runtime")), "runtime"))
 }
 
 // Whoever of those that share an operation is understood last has its reason, too.
