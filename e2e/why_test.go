@@ -159,7 +159,7 @@ func TestAStageThatOnlyFetchesIsCachedOrSaysWhyItIsNot(t *testing.T) {
 		says, not []string
 	}{
 		{"at first", func() {}, []string{"[only] nothing to run", "[bare] done in ", "[bare] because never built here"}, []string{"[bare] cached"}},
-		{"nothing changed", func() {}, []string{"from cache: bare, made, only"}, []string{"[bare] done", "because"}},
+		{"nothing changed", func() {}, []string{"from cache: bare, made\n"}, []string{"[bare] done", "because"}},
 		{"the cache was collected", func() { s.run(0, "gc", "--all") }, []string{"[bare] done in ", "[bare] " + again}, []string{"[bare] cached"}},
 	} {
 		row.does()
