@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -29,13 +30,27 @@ func (l *load) checks() {
 		l.project.Checks[name] = l.checkRule(name, l.settings.Checks[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.project.Checks)) {
-		if s := named[name]; s != nil && l.project.Checks[name].Say == CheckSkip && s.partly(name) && l.project.Rule(s).Say != CheckSkip {
-			warning := l.settings.at(trail{"checks", name}, fmt.Sprintf("%s is not skipped: %s is one stage for %s", name, s.FullName(), strings.Join(s.Services, ", ")),
-				fmt.Sprintf("to skip it for all of them, write %s: skip", s.FullName()))
-			warning.Severity = Warning
-			l.add(warning)
+		if s := named[name]; s != nil && s.partly(name) {
+			l.heeded(name, s)
 		}
 	}
+}
+
+// heeded warns where what is said of the stage of one of several services is not what counts.
+func (l *load) heeded(name string, s *Stage) {
+	own, counts := l.project.Checks[name], l.project.Rule(s)
+	said, hint := "", ""
+	switch {
+	case own.Say == CheckSkip && counts.Say != CheckSkip:
+		said, hint = "is not skipped", fmt.Sprintf("to skip it for all of them, write %s: skip", s.FullName())
+	case own.Say != CheckSkip && !reflect.DeepEqual(own, counts):
+		said, hint = "does not count, since another entry says otherwise", fmt.Sprintf("write one entry for all of them: %s", s.FullName())
+	default:
+		return
+	}
+	warning := l.settings.at(trail{"checks", name}, fmt.Sprintf("%s %s: %s is one stage for %s", name, said, s.FullName(), strings.Join(s.Services, ", ")), hint)
+	warning.Severity = Warning
+	l.add(warning)
 }
 
 // stageNames are the names that stages can be called by, with one stage of each: their own, with their prefix, and with any of

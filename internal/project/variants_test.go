@@ -149,3 +149,40 @@ checks: {`+checks+`}
 		}
 	}
 }
+
+// What is said in two ways of one stage is told of: one of them counts.
+func TestEntriesForASharedCheckThatDisagreeAreTold(t *testing.T) {
+	for checks, want := range map[string]string{
+		"api/test: {timeout: 1s}, web/test: {timeout: 2s}":   "web/test does not count, since another entry says otherwise: test is one stage for api, web",
+		"api/test: {reports: /a}, web/test: {reports: /b}":   "web/test does not count, since another entry says otherwise: test is one stage for api, web",
+		"api/test: {timeout: 1s}, web/test: {timeout: 1s}":   "",
+		"test: {timeout: 1s}, web/test: {timeout: 2s}":       "",
+		"web/test: {timeout: 2s}":                            "",
+		"api/other: {timeout: 1s}, web/other: {timeout: 2s}": "",
+	} {
+		p := load(t, `
+-- Dockerfile --
+FROM busybox AS base
+FROM base AS test
+RUN true
+FROM base AS other
+ARG V
+RUN true
+FROM base
+ARG V
+-- compose.yaml --
+services:
+  api: {build: {context: ., args: {V: "1"}}}
+  web: {build: .}
+-- seaworthy.yaml --
+checks: {`+checks+`}
+`, project.Options{})
+		var got []string
+		for _, w := range p.Warnings {
+			got = append(got, w.Message)
+		}
+		if strings.Join(got, "\n") != want {
+			t.Errorf("%s: %q, want %q", checks, got, want)
+		}
+	}
+}
