@@ -39,7 +39,7 @@ func (l *load) checks() {
 // heeded warns where what is said of the stage of one of several services is not what counts.
 func (l *load) heeded(name string, s *Stage) {
 	own, counts := l.project.Checks[name], l.project.Rule(s)
-	said, hint := "", ""
+	var said, hint string
 	switch {
 	case own.Say == CheckSkip && counts.Say != CheckSkip:
 		said, hint = "is not skipped", fmt.Sprintf("to skip it for all of them, write %s: skip", s.FullName())
