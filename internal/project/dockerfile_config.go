@@ -14,10 +14,10 @@ import (
 
 // configure reads what the stages say about their images. A stage is built FROM one above it, so one pass does.
 func (p *dockerfileParser) configure() {
-	envs := map[string]map[string]string{} // by stage key: what ENV has set at its end
+	envs := map[string]map[string]string{} // by stage key: what ENV and ARG have set at its end
 	for i := range p.Stages {
 		stage := &p.Stages[i]
-		c := &stageConfigurer{dockerfileParser: p, stage: stage, env: map[string]string{}, args: map[string]string{}}
+		c := &stageConfigurer{dockerfileParser: p, stage: stage, env: map[string]string{}}
 		if base := p.stageByKey(stage.From.Stage); base != nil {
 			stage.Config = base.Config
 			stage.Config.Runs, stage.Config.Command = p.triggersWork(base.Index), false
@@ -56,8 +56,7 @@ func works(c instructions.Command) bool {
 type stageConfigurer struct {
 	*dockerfileParser
 	stage *Stage
-	env   map[string]string
-	args  map[string]string
+	env   map[string]string // what ENV and ARG have set so far
 	given []string // the arguments that are declared, with what they are
 }
 
@@ -110,23 +109,23 @@ func (c *stageConfigurer) declare(x *instructions.ArgCommand) {
 	for _, arg := range x.Args {
 		says := "=" // and its value; nothing where it has none
 		if given, ok := c.Args[arg.Key]; ok {
-			c.args[arg.Key] = given
+			c.env[arg.Key] = given
 		} else if arg.Value != nil {
-			if c.args[arg.Key] = c.word(*arg.Value); strings.Contains(*arg.Value, "$") {
+			if c.env[arg.Key] = c.word(*arg.Value); strings.Contains(*arg.Value, "$") {
 				says = " is " + *arg.Value + ", as " // what the base image says may count in it
 			}
 		} else if above, ok := c.dockerfileParser.args[arg.Key]; ok {
-			c.args[arg.Key] = above
+			c.env[arg.Key] = above
 		} else {
 			says = ""
 		}
-		c.given = append(c.given, arg.Key+says+c.args[arg.Key])
+		c.given = append(c.given, arg.Key+says+c.env[arg.Key])
 	}
 }
 
-// word expands variables as BuildKit does: ENV wins over ARG. What it cannot expand stays as it is: BuildKit will say so.
+// word expands variables as BuildKit does: of ENV and ARG with one name, what came last counts. What it cannot expand stays as it is: BuildKit will say so.
 func (c *stageConfigurer) word(s string) string {
-	v, err := c.expand(s, c.env, c.args)
+	v, err := c.expand(s, c.env)
 	if err != nil {
 		return s
 	}

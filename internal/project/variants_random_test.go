@@ -59,6 +59,25 @@ func TestStagesAreOneOnlyWhereBuildKitMakesTheSame(t *testing.T) {
 	}
 }
 
+// Ports are those that BuildKit gives the image: ARG holds in what is FROM the stage, and of ARG and ENV the last one counts.
+func TestPortsAreThoseOfBuildKit(t *testing.T) {
+	for dockerfile, port := range map[string]int{
+		"FROM busybox AS a\nARG P=1\nFROM a AS b\nEXPOSE $P":                        1,
+		"FROM busybox AS b\nARG P=1\nENV P=2\nEXPOSE $P":                            2,
+		"FROM busybox AS b\nENV P=2\nARG P=1\nEXPOSE $P":                            1,
+		"FROM busybox AS b\nENV P=2\nARG P\nEXPOSE $P":                              2,
+		"ARG P=3\nFROM busybox AS a\nENV P=2\nFROM a AS b\nARG P\nEXPOSE $P":        3,
+		"FROM busybox AS a\nARG P=1\nFROM a AS b\nARG Q=${P}0\nENV R=$Q\nEXPOSE $R": 10,
+	} {
+		p := load(t, "-- Dockerfile --\n"+dockerfile+"\n", project.Options{})
+		d := p.Dockerfiles[0]
+		got := d.Stage("b").Config.Expose
+		if made := definition(t, d, "b"); len(got) != 1 || got[0].Port != port || !strings.Contains(made, fmt.Sprintf(`"ExposedPorts":{"%d/tcp":{}}`, port)) {
+			t.Errorf("ports are %v, not %d, with %s:\n%s", got, port, made, dockerfile)
+		}
+	}
+}
+
 // definition is what BuildKit makes of a stage: the digest of its operations and the config of its image, or an error.
 func definition(t *testing.T, d *project.Dockerfile, stage string) string {
 	t.Helper()
