@@ -291,10 +291,8 @@ func TestEachOfTwoStagesThatFailAlikeIsNamed(t *testing.T) {
 		req.Stages[i].Skips = []string{s.Name}
 	}
 	u, _ := y.fail(t, req)
-	for _, want := range []string{"check one: ", "check two: "} {
-		if !strings.Contains(u.Error(), want) {
-			t.Errorf("%v does not say %q", u, want)
-		}
+	if want := "2 checks failed: one, two"; u.Error() != want {
+		t.Errorf("%v, want %s", u, want)
 	}
 	if !strings.Contains(u.Hint, "checks: {one: skip, two: skip}") {
 		t.Errorf("hint: %s", u.Hint)
@@ -363,6 +361,34 @@ func TestACheckThatFailedIsToldAlsoWhereTheRestIsStopped(t *testing.T) {
 		t.Errorf("%v", u)
 	}
 	eventually(t, "the process is gone", func() bool { return len(processes(t, "31344.25")) == 0 })
+}
+
+func TestWhatAFailedCheckStopsIsStoppedAtOnceWhateverElseGoesOn(t *testing.T) {
+	y := newYard(t)
+	meet := "RUN --mount=type=cache,target=/meet "
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS builder\n" + meet + "touch /meet/builder; sleep 31350.25\nFROM builder AS web\nRUN true\n" +
+		"FROM busybox AS hangs\n" + meet + "touch /meet/hangs; sleep 31351.25\n" +
+		"FROM busybox AS bad\n" + meet + "until [ -e /meet/builder ] && [ -e /meet/hangs ]; do usleep 1000; done; false\n"})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rec, ended := &recorder{}, make(chan error, 1)
+	req := y.request(t, dir, "=web", "hangs", "bad")
+	go func() {
+		_, err := y.Build(ctx, req, rec)
+		ended <- err
+	}()
+	want := map[string]event.State{"stage:builder": event.Stopped, "stage:web": event.Stopped, "stage:bad": event.Failed, "stage:hangs": event.Started}
+	eventually(t, "the image is told as stopped", func() bool { return cmp.Equal(want, rec.steps()) })
+	cancel()
+	if err := <-ended; release.KindOf(err) != release.KindCheck {
+		t.Errorf("%v", err)
+	}
+	for _, step := range []string{"stage:builder", "stage:web", "stage:bad", "stage:hangs"} {
+		rec.end(t, step) // once
+	}
+	if log := rec.log("stage:builder"); log != "" {
+		t.Errorf("of what was stopped there is a log: %s", log)
+	}
 }
 
 func TestOfSeveralFailuresEachHasItsOwnAdvice(t *testing.T) {

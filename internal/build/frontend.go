@@ -56,6 +56,7 @@ func (f *stagesFrontend) Solve(ctx context.Context, bridge frontend.FrontendLLBB
 			if err != nil {
 				r.fail(failure{target: t, solving: solve.solving, err: err})
 				r.stopOthers(t, err)
+				_ = bridge.Warn(ctx, givenUpMark(t), "", client.WarnOpts{}) // as below
 				return
 			}
 			r.progress.built(t)

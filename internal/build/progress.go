@@ -45,6 +45,7 @@ type progress struct {
 	order        []*vertex                 // as learned
 	instructions map[string]*instruction   // by what their vertices have in common
 	moved        []*instruction            // what belongs to more stages than was told
+	givenUp      set                       // targets that nobody waits for any more, by index
 	results      map[string]digest.Digest  // what a target's image is made of, by key
 	stages       map[string]*stage
 	warned       map[string]bool
@@ -199,7 +200,7 @@ func (p *progress) update(s *client.SolveStatus) {
 		}
 	}
 	for _, w := range s.Warnings {
-		if !p.heardAll(w.Vertex) {
+		if !p.heardAll(w.Vertex) && !p.heardGivenUp(w.Vertex) {
 			p.warnLocked(string(w.Short), w.URL)
 		}
 	}

@@ -41,10 +41,11 @@ func (p *progress) assign(in *instruction, key string) {
 
 // advance starts or ends a stage as its instructions say. That something of it is in the cache does not start it.
 func (p *progress) advance(s *stage) {
-	if s.state.Ended() && !s.reopens() {
+	again := s.reopens() || s.goesOn()
+	if s.state.Ended() && !again {
 		return
 	}
-	if s.state == event.Pending && slices.ContainsFunc(s.instructions, (*instruction).worked) || s.reopens() {
+	if s.state == event.Pending && slices.ContainsFunc(s.instructions, (*instruction).worked) || again {
 		p.emitStep(s, event.Started, "")
 	}
 	if s.uncollected {
@@ -52,6 +53,10 @@ func (p *progress) advance(s *stage) {
 	}
 	if failed := slices.IndexFunc(s.instructions, func(in *instruction) bool { return in.state == event.Failed }); failed >= 0 {
 		p.emitStep(s, event.Failed, s.instructions[failed].err())
+		return
+	}
+	if p.isGivenUp(s) {
+		p.emitStep(s, event.Stopped, "")
 		return
 	}
 	if p.unfinished(s) || slices.ContainsFunc(s.instructions, func(in *instruction) bool { return in.state == event.Stopped }) {
