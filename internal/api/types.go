@@ -129,6 +129,8 @@ type StepInfo struct {
 	Name   string           `json:"name"`            // for people
 	Run    *release.StepRun `json:"run,omitempty"`   // the last time that something of it ran, and why; none: that is not recorded
 	Cached time.Time        `json:"cached,omitzero"` // when all of it came from cache last
+	// Skipped is why it was not built the last time that the project was.
+	Skipped string `json:"skipped,omitempty"`
 }
 
 // ExportInfo is what an environment runs of a release, or would run.

@@ -299,6 +299,14 @@ later   1 minute ago  1.0 s  failed                asked
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
 }
 
+func TestWhyOfAStageThatIsNotBuiltSaysSo(t *testing.T) {
+	found := []api.StepInfo{{Key: "stage:dev", Name: "dev", Skipped: "its name says it is for developers"}}
+	differs(t, "dev is not built: its name says it is for developers\n", written(t, func(out tui.Output) error { return writeWhy(out, found, now) }))
+	differs(t, `stage  ran      took  result  from cache  why it ran
+dev    skipped                            its name says it is for developers
+`, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
+}
+
 func TestACheckThatPassedAlthoughTestsFailedIsShownWithThem(t *testing.T) {
 	origin := release.Origin{Time: now, Actor: "dev@laptop", Checks: []release.Check{{
 		Stage: "test", Result: release.CheckPassed, Why: "no image needs it", Tests: release.Tests{Total: 5, Failed: 3, Skipped: 1},

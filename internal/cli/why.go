@@ -58,6 +58,8 @@ func writeSteps(out tui.Output, env release.Environment, found []api.StepInfo, n
 	for _, s := range found {
 		ran, took, result, why, cached := tui.Dim.Cell("not recorded"), "", tui.Text(""), "", ""
 		switch {
+		case s.Skipped != "":
+			ran, why = tui.Dim.Cell("skipped"), s.Skipped
 		case s.Run == nil:
 		case s.Run.Empty:
 			ran = tui.Dim.Cell(tui.NothingToRun)
@@ -103,6 +105,10 @@ func (w *whyWriter) write(s api.StepInfo, indent string, asOf time.Time) {
 	switch {
 	case w.seen[s.Key]:
 		w.line(indent, name+w.Paint(tui.Dim, " as above"))
+		return
+	case s.Skipped != "":
+		w.seen[s.Key] = true
+		w.line(indent, name+" is not built: "+tui.Clean(s.Skipped))
 		return
 	case s.Run != nil && s.Run.Empty:
 		w.empty(*s.Run, indent, asOf)

@@ -13,8 +13,8 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
 
-// why says of steps of a project what is recorded: of those with a name, and of the stages that made them run; of all where there
-// is no name.
+// why says of steps of a project what is recorded: of those with a name, and of the stages that made them run; of all that the
+// project has where there is no name.
 func (e *Engine) why(env release.Environment, name string) ([]api.StepInfo, error) {
 	known, cached, err := e.steps.recorded(e.db, env.Project)
 	if err != nil {
@@ -24,7 +24,9 @@ func (e *Engine) why(env release.Environment, name string) ([]api.StepInfo, erro
 	if name == "" {
 		all := []api.StepInfo{}
 		for _, key := range slices.Sorted(maps.Keys(known)) {
-			all = append(all, info(key))
+			if !known[key].Gone {
+				all = append(all, info(key))
+			}
 		}
 		slices.SortStableFunc(all, func(a, b api.StepInfo) int { return started(b).Compare(started(a)) })
 		return all, nil
@@ -40,7 +42,7 @@ func (e *Engine) why(env release.Environment, name string) ([]api.StepInfo, erro
 func infoOf(known map[string]state.Step, cached map[string]time.Time) func(key string) api.StepInfo {
 	return func(key string) api.StepInfo {
 		step := known[key]
-		out := api.StepInfo{Key: key, Name: nameOfStep(key, step), Cached: cached[key]}
+		out := api.StepInfo{Key: key, Name: nameOfStep(key, step), Cached: cached[key], Skipped: step.Skipped}
 		if step.Run.Key != "" {
 			out.Run = &step.Run
 		}
@@ -130,7 +132,9 @@ func notOneStep(env release.Environment, name string, found []string, known map[
 	}
 	var names []string
 	for key, step := range known {
-		names = append(names, nameOfStep(key, step))
+		if !step.Gone {
+			names = append(names, nameOfStep(key, step))
+		}
 	}
 	slices.Sort(names)
 	return &release.UserError{

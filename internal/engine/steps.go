@@ -3,6 +3,7 @@ package engine
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,6 +77,7 @@ func (s *steps) note(db *state.DB, project string, out *pipeline.Output) (news b
 	if err != nil {
 		return false, err
 	}
+	p.compare(out.Stages)
 	for _, run := range out.Steps {
 		step := p.known[run.Key]
 		if run.Empty {
@@ -105,6 +107,32 @@ func (s *steps) note(db *state.DB, project string, out *pipeline.Output) (news b
 		p.put(run.Key, step)
 	}
 	return len(p.changed) > 0, nil
+}
+
+// compare takes in which stages the project has, if that is known, and which of them are not built.
+func (p *projectSteps) compare(stages []event.Node) {
+	if len(stages) == 0 {
+		return
+	}
+	has := map[string]bool{}
+	for _, n := range stages {
+		has[n.Key] = true
+		step, known := p.known[n.Key]
+		why := ""
+		if n.Skip {
+			why = n.Why
+		}
+		if (known || n.Skip) && (step.Gone || step.Skipped != why) {
+			step.Gone, step.Skipped, step.Run.Name = false, why, n.Name
+			p.put(n.Key, step)
+		}
+	}
+	for key, step := range p.known {
+		if strings.HasPrefix(key, "stage:") && !has[key] && !step.Gone {
+			step.Gone = true
+			p.put(key, step)
+		}
+	}
 }
 
 func (p *projectSteps) put(key string, step state.Step) {

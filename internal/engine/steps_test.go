@@ -2,12 +2,14 @@ package engine
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthyhq/seaworthy/internal/cause"
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/state"
@@ -75,5 +77,58 @@ func TestAnEmptyStageIsExplainedByWhatItIsFrom(t *testing.T) {
 	}
 	if want := []string{"stage:debug", "stage:web", "stage:base"}; !slices.Equal(keys, want) {
 		t.Errorf("%q, not %q", keys, want)
+	}
+}
+
+// What a project no longer has is kept, for it may come back, and not listed; what is not built is, with why.
+func TestWhyListsTheStagesThatTheProjectHas(t *testing.T) {
+	db, err := state.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	e := &Engine{db: db}
+	build := func(stages ...event.Node) {
+		out := &pipeline.Output{Stages: stages, Made: map[string]cause.Made{}}
+		for _, n := range stages {
+			if !n.Skip {
+				out.Steps = append(out.Steps, release.StepRun{Key: n.Key, Name: n.Name, State: "done", Started: time.Unix(1, 0).UTC()})
+				out.Made[n.Key] = cause.Made{Operations: []cause.Operation{{Text: "RUN " + n.Name, Stages: []string{n.Key}}}}
+			}
+		}
+		if _, err := e.steps.note(db, "shop", out); err != nil {
+			t.Fatal(err)
+		}
+		e.keepSteps("shop")
+		e.steps.forget("shop") // as after a restart
+	}
+	listed := func() (all []string) {
+		found, err := e.why(release.Environment{Project: "shop", Name: "local"}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range found {
+			all = append(all, strings.TrimSuffix(s.Name+": "+s.Skipped, ": "))
+		}
+		slices.Sort(all)
+		return all
+	}
+	web, test := event.Node{Key: "stage:web", Name: "web"}, event.Node{Key: "stage:test", Name: "test"}
+	dev := event.Node{Key: "stage:dev", Name: "dev", Skip: true, Why: "its name says it is for developers"}
+	skipped := event.Node{Key: "stage:test", Name: "test", Skip: true, Why: "skipped by seaworthy.yaml"}
+	for _, row := range []struct {
+		stages []event.Node
+		want   []string
+	}{
+		{[]event.Node{web, test, dev}, []string{"dev: its name says it is for developers", "test", "web"}},
+		{[]event.Node{web, skipped}, []string{"test: skipped by seaworthy.yaml", "web"}},
+		{[]event.Node{web}, []string{"web"}},
+		{nil, []string{"web"}}, // it is not known
+		{[]event.Node{web, test}, []string{"test", "web"}},
+	} {
+		build(row.stages...)
+		if diff := cmp.Diff(row.want, listed()); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
 	}
 }

@@ -62,6 +62,7 @@ type Output struct {
 	// Operations made the images that were built.
 	Operations map[release.Digest][]cause.Operation
 	Steps      []release.StepRun // in the order of the graph
+	Stages     []event.Node      // of the graph, also those that are not built or were not come to
 	// Made is what there is to record of what stages were made of, by step.
 	Made map[string]cause.Made
 	Path []release.Leg // what the end waited for
@@ -73,7 +74,7 @@ type Output struct {
 func (p *Pipeline) Make(ctx context.Context, in Input, sink event.Sink) (*Output, error) {
 	began, m := time.Now(), newMaking(p, in)
 	out, err := m.make(ctx, sink)
-	out.Took = time.Since(began)
+	out.Took, out.Stages = time.Since(began), m.stages
 	if slices.ContainsFunc(out.Steps, worked) { // nobody waits for what is there
 		out.Path = graph.CriticalPath(m.spans)
 	}
@@ -85,6 +86,7 @@ func (m *making) make(ctx context.Context, sink event.Sink) (*Output, error) {
 	in := m.in
 	g := graph.New(in.Project)
 	in.Before = recorded(in.Before, g)
+	m.stages = g.Event().Steps
 	announce(g, in.Project, sink)
 	group, ctx := errgroup.WithContext(ctx)
 	unchecked, cancel := context.WithCancel(ctx) // ends when a check fails
@@ -181,6 +183,7 @@ func references(p *project.Project) []string {
 type making struct {
 	pipeline *Pipeline
 	in       Input
+	stages   []event.Node // of the graph
 
 	mu         sync.Mutex // guards what is below
 	built      map[string]build.Image

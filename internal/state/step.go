@@ -14,6 +14,9 @@ import (
 type Step struct {
 	Run  release.StepRun `json:"run"`  // the last time that something of it ran; no key: that is not recorded
 	Made cause.Made      `json:"made"` // what it was made of when it was built last
+	// Skipped is why it was not built the last time that the project was; empty: it was to be.
+	Skipped string `json:"skipped,omitempty"`
+	Gone    bool   `json:"gone,omitempty"` // the project had no such stage then
 }
 
 func stepKey(project, key string) []byte { return []byte(project + "\x00" + key) }
