@@ -57,7 +57,7 @@ type stageConfigurer struct {
 	*dockerfileParser
 	stage *Stage
 	env   map[string]string // what ENV and ARG have set so far
-	given []string // the arguments that are declared, with what they are
+	given []string          // the arguments that are declared, with what they are
 }
 
 // triggered declares the arguments that an ONBUILD of the base stage does.

@@ -127,8 +127,12 @@ func (p *dockerfileParser) edges(c instructions.Command) []Edge {
 	case *instructions.RunCommand:
 		var all []Edge
 		for _, m := range instructions.GetMounts(c) {
-			if m.From != "" {
-				all = append(all, p.edge(EdgeMount, m.From, line)...)
+			from := m.From
+			if _, named := p.byName["scratch"]; from == "" && named {
+				from = "scratch" // what a cache begins with: BuildKit looks for it by this name, too
+			}
+			if from != "" {
+				all = append(all, p.edge(EdgeMount, from, line)...)
 			}
 		}
 		return all

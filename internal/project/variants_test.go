@@ -23,6 +23,7 @@ func TestStagesAreSharedThatArgumentsDoNotChange(t *testing.T) {
 		"what it is from declares it":      {"FROM busybox AS x\nARG V\nFROM x AS y", "args: {V: 1}", "args: {V: 2}", "a/x a/y | b/x b/y"},
 		"what it copies from declares it":  {"FROM busybox AS x\nARG V\nFROM busybox AS y\nCOPY --from=x /x /", "args: {V: 1}", "", "a/x a/y | b/x b/y"},
 		"what it mounts declares it":       {"FROM busybox AS x\nARG V\nFROM busybox AS y\nRUN --mount=from=x,target=/x true", "args: {V: 1}", "", "a/x a/y | b/x b/y"},
+		"what caches begin with does":      {"FROM busybox AS scratch\nARG V\nRUN true\nFROM busybox AS y\nRUN --mount=type=cache,target=/c true", "args: {V: 1}", "", "a/scratch a/y | b/scratch b/y"},
 		"ONBUILD declares it":              {"FROM busybox AS x\nONBUILD ARG V\nFROM x AS y\nRUN true", "args: {V: 1}", "", "x a/y | x b/y"},
 		"it chooses the base":              {"ARG V=1\nFROM busybox:$V AS x\nFROM busybox AS y", "args: {V: 2}", "", "a/x y | b/x y"},
 		"it chooses the platform":          {"ARG V=amd64\nFROM --platform=linux/$V busybox AS x\nFROM busybox AS y", "args: {V: arm64}", "", "a/x y | b/x y"},
