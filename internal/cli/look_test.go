@@ -307,6 +307,15 @@ dev    skipped                            its name says it is for developers
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
 }
 
+func TestACheckWithNothingToRunHasNotPassed(t *testing.T) {
+	origin := release.Origin{Time: now, Actor: "dev@laptop", Checks: []release.Check{{
+		Stage: "dev", Result: release.CheckPassed, Why: "no image needs it", Empty: true,
+	}}}
+	differs(t, `  made now by dev@laptop
+    check dev had nothing to run, a check since no image needs it
+`, written(t, func(out tui.Output) error { writeOrigin(out, origin, now, false); return nil }))
+}
+
 func TestACheckThatPassedAlthoughTestsFailedIsShownWithThem(t *testing.T) {
 	origin := release.Origin{Time: now, Actor: "dev@laptop", Checks: []release.Check{{
 		Stage: "test", Result: release.CheckPassed, Why: "no image needs it", Tests: release.Tests{Total: 5, Failed: 3, Skipped: 1},

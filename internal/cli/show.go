@@ -80,7 +80,7 @@ const fewChecks = 6
 func checksAlike(checks []release.Check, all bool) [][]release.Check {
 	var lines [][]release.Check
 	count, at := map[string]int{}, map[string]int{}
-	said := func(c release.Check) string { return string(c.Result) + ": " + c.Why }
+	said := func(c release.Check) string { return outcomeOf(c) + ": " + c.Why }
 	for _, c := range checks {
 		count[said(c)]++
 	}
@@ -94,6 +94,14 @@ func checksAlike(checks []release.Check, all bool) [][]release.Check {
 		lines = append(lines, []release.Check{c})
 	}
 	return lines
+}
+
+// outcomeOf is what became of a check.
+func outcomeOf(c release.Check) string {
+	if c.Empty {
+		return "had " + tui.NothingToRun
+	}
+	return string(c.Result)
 }
 
 // writeChecks says what became of checks of which the same is to be said.
@@ -113,7 +121,10 @@ func writeChecks(out tui.Output, alike []release.Check) {
 	if c.Result == release.CheckSkipped {
 		tone, why = tui.Warning, prefixed(": ", tui.Clean(c.Why))
 	}
-	text := "    " + who + " " + out.Paint(tone, string(c.Result))
+	if c.Empty {
+		tone = tui.Warning
+	}
+	text := "    " + who + " " + out.Paint(tone, outcomeOf(c))
 	switch {
 	case tests.Failed > 0: // the exit code alone decides
 		text += ", " + out.Paint(tui.Warning, tui.TestCounts(tests))

@@ -148,7 +148,7 @@ func checks(g *graph.Graph, runs map[string]release.StepRun) []release.Check {
 		case n.Skipped:
 			all = append(all, release.Check{Stage: n.FullName(), Result: release.CheckSkipped, Why: n.Why})
 		case n.Role == graph.Check && n.Built:
-			all = append(all, release.Check{Stage: n.FullName(), Result: release.CheckPassed, Why: n.Why, Tests: runs[n.Key].Tests})
+			all = append(all, release.Check{Stage: n.FullName(), Result: release.CheckPassed, Why: n.Why, Empty: runs[n.Key].Empty, Tests: runs[n.Key].Tests})
 		}
 	}
 	return all

@@ -189,10 +189,11 @@ type Origin struct {
 
 // Check is what became of a stage that gates a release. One that fails has no release.
 type Check struct {
-	Stage  string      `json:"stage"`          // its name, with the services that it is for before it where others have one of that name: "api/test"
-	Result CheckResult `json:"result"`         // what became of it
-	Why    string      `json:"why,omitempty"`  // why it is a check, or is skipped
-	Tests  Tests       `json:"tests,omitzero"` // that it reported
+	Stage  string      `json:"stage"`           // its name, with the services that it is for before it where others have one of that name: "api/test"
+	Result CheckResult `json:"result"`          // what became of it
+	Why    string      `json:"why,omitempty"`   // why it is a check, or is skipped
+	Empty  bool        `json:"empty,omitempty"` // it has nothing to run, and so it proves nothing
+	Tests  Tests       `json:"tests,omitzero"`  // that it reported
 }
 
 // CheckResult is what became of a check.
