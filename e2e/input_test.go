@@ -46,7 +46,7 @@ var badInput = []struct {
 	{
 		name:  "a base image that is not there",
 		files: map[string]string{"Dockerfile": "FROM nosuchimage:1.0\nEXPOSE 80\nCMD [\"x\"]\n"},
-		code:  8, says: []string{"base image nosuchimage:1.0: the registry cannot be reached", ">>> FROM nosuchimage:1.0", "asked ", "check the name and the tag", "set a mirror"},
+		code:  8, says: []string{"base image nosuchimage:1.0: not found, and registry-1.docker.io cannot be reached", ">>> FROM nosuchimage:1.0", "asked ", "check the name and the tag", "set a mirror"},
 	},
 	{
 		name:  "a service's image that is not there",

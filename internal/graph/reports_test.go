@@ -58,6 +58,23 @@ func TestReportsOfAnImageAreNoSilence(t *testing.T) {
 	}
 }
 
+func TestACheckThatIsAdvisedHasAnotherNameThanItsStage(t *testing.T) {
+	g := graph.New(load(t, `
+-- Dockerfile --
+FROM busybox AS test
+RUN true
+FROM test AS app
+RUN true
+-- compose.yaml --
+services: {app: {build: .}}
+-- seaworthy.yaml --
+checks: {test: {reports: /r}}
+`))
+	if len(g.Warnings) != 1 || g.Warnings[0].Hint != "let a stage of its own run the tests: FROM test AS check" {
+		t.Errorf("warnings %+v", g.Warnings)
+	}
+}
+
 func TestWhatHasToBeSkippedForAStage(t *testing.T) {
 	g := graph.New(load(t, chain))
 	for stage, want := range map[string][]string{

@@ -144,6 +144,14 @@ func listed(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + last
 }
 
+// checkOf is a name for a check of a stage, which has to be another one.
+func checkOf(stage string) string {
+	if strings.EqualFold(stage, "test") {
+		return "check"
+	}
+	return "test"
+}
+
 // warn is about stages that are not what they seem to be.
 func (g *Graph) warn(p *project.Project) {
 	for _, d := range p.Dockerfiles {
@@ -162,7 +170,7 @@ func (g *Graph) warn(p *project.Project) {
 				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("%s cannot be skipped: %s", n.FullName(), n.Why), "remove it from checks in "+project.SettingsFile))
 			case n.Role == Image && len(n.rule.Reports) > 0:
 				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("the reports of %s are not kept, since it is no check: %s", n.FullName(), n.Why),
-					fmt.Sprintf("let a stage of its own run the tests: FROM %s AS test", n.Name)))
+					fmt.Sprintf("let a stage of its own run the tests: FROM %s AS %s", n.Name, checkOf(n.Name))))
 			}
 		}
 	}

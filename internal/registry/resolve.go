@@ -73,6 +73,9 @@ func (u *unavailable) userError() *release.UserError {
 		e.Hint = "docker login " + u.deniedHost() + "   (Seaworthy uses the credentials that it keeps)"
 	case u.any(unreachable):
 		e.Err = fmt.Errorf("image %s: the registry cannot be reached", u.name)
+		if u.any(errdefs.IsNotFound) { // a mirror may be without it, and the registry not
+			e.Err = fmt.Errorf("image %s: not found, and %s cannot be reached", u.name, strings.Join(u.unreached(), ", "))
+		}
 		e.Hint = "check the name and the tag, and the network; or set a mirror that has the image in " + u.settings + " (docs/engine.md)"
 	case u.all(errdefs.IsNotFound):
 		e.Err = fmt.Errorf("image %s: there is no such image", u.name)
@@ -82,6 +85,16 @@ func (u *unavailable) userError() *release.UserError {
 		e.Hint = "run the command again; where it stays so, the answers below are the registry's"
 	}
 	return e
+}
+
+// unreached are the sources that gave no answer.
+func (u *unavailable) unreached() (names []string) {
+	for _, a := range u.answers {
+		if unreachable(a.err) {
+			names = append(names, a.name)
+		}
+	}
+	return names
 }
 
 // detail has a line for each source that was asked.

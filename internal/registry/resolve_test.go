@@ -126,7 +126,7 @@ func TestRegistryOutOfReachIsSaidAndWhichMirrorsLackTheImage(t *testing.T) {
 	r := open(t, map[string][]string{"registry.invalid": {empty, "http://" + closed.host}})
 	_, err := r.Resolve(t.Context(), "registry.invalid/team/app")
 	u, ok := errors.AsType[*release.UserError](err)
-	if !ok || u.Kind != release.KindNotFound || !strings.Contains(err.Error(), "cannot be reached") {
+	if !ok || u.Kind != release.KindNotFound || !strings.HasSuffix(err.Error(), ": not found, and http://"+closed.host+", registry.invalid cannot be reached") {
 		t.Fatalf("error %v", err)
 	}
 	for _, line := range []string{"asked " + empty + ": it is not there", "asked http://" + closed.host + ": ", "asked registry.invalid: "} {

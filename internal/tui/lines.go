@@ -53,7 +53,7 @@ func (v *view) namesOf(keys []string) string {
 	for i, key := range keys {
 		names[i] = v.nameOf(key)
 	}
-	return listed(names, 3)
+	return listed(names, 4)
 }
 
 // nameOf is what people call the step of that key.
