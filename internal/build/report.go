@@ -40,7 +40,7 @@ func (s *targetSolve) collect(built solver.CachedResult, failed error) {
 	if len(s.target.Reports) > 0 {
 		found, err := s.keepReports(ref)
 		if err != nil && s.life.Err() == nil {
-			s.progress.warn(fmt.Sprintf("not all reports of %s are kept: %v", s.progress.stageName(s.target.Key), err), "")
+			s.progress.warn(s.ofReports(fmt.Sprintf("none are kept: %v; what %s has is of an earlier run", err, s.target.ReportsDir)), "")
 		}
 		if found.Total > 0 {
 			tests = found

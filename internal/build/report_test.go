@@ -229,7 +229,7 @@ func TestReportsDoNotGoWhereALinkLeads(t *testing.T) {
 	if content, err := os.ReadFile(filepath.Join(dir, "src/main.go")); string(content) != "mine" {
 		t.Errorf("src/main.go: %q, %v", content, err)
 	}
-	want := "not all reports of test are kept: .seaworthy/reports/test is no folder: remove it"
+	want := "reports of test: none are kept: .seaworthy/reports/test is no folder: remove it; what .seaworthy/reports/test has is of an earlier run"
 	if got := rec.messages(); !slices.Contains(got, want) {
 		t.Errorf("messages %q", got)
 	}
@@ -242,9 +242,16 @@ func TestReportsThatThereIsNoRoomFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Unmount(filepath.Join(dir, ".seaworthy"), unix.MNT_DETACH) })
+	write(t, filepath.Join(dir, ".seaworthy/reports/test/report"), "of an earlier run")
 	_, rec := y.build(t, y.checking(t, dir, map[string][]string{"test": {"/report"}}, "test"))
-	if got := strings.Join(rec.messages(), "\n"); !strings.Contains(got, "not all reports of test are kept: ") || !strings.Contains(got, "no space left on device") {
+	if got := strings.Join(rec.messages(), "\n"); !strings.Contains(got, "reports of test: none are kept: ") || !strings.Contains(got, "no space left on device; what .seaworthy/reports/test has is of an earlier run") {
 		t.Errorf("messages %q", got)
+	}
+	if diff := cmp.Diff(map[string]string{"report": "of an earlier run"}, kept(t, dir, "test")); diff != "" {
+		t.Error(diff)
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, ".seaworthy/reports")); err != nil || len(entries) != 1 {
+		t.Errorf("beside it: %v, %v", entries, err)
 	}
 }
 

@@ -168,8 +168,9 @@ checks:
 A mapping means ` + "`run`" + `. The files of a check are in ` + "`.seaworthy/reports/STAGE/`" + ` of your project when its build has ended: those of
 a folder, a single file by its name, and what a glob finds by its path behind the part without ` + "`*`" + `. They are taken from the file system
 that the stage left, so it needs no shell; where it failed or ran out of time, from that of the instruction it ended in. What an earlier run
-left in the folder goes. A check that was stopped (an image failed, or Ctrl-C) or not reached leaves it as it is; of one that had begun, a
-warning says so. Links, pipes and devices in a folder are not taken, and at most 10,000 files of 256 MiB in all. What is on a
+left in the folder goes when all has come. A check that was stopped (an image failed, or Ctrl-C) or not reached, or whose files could not be
+written whole, leaves it as it is; of one that had begun, a warning says so. Links, pipes and devices in a folder are not taken, and at
+most 10,000 files of 256 MiB in all. What is on a
 ` + "`RUN --mount=type=cache`" + ` or ` + "`tmpfs`" + ` is no part of the stage: copy it out. A path that is a link leads where it does within the stage. One
 that is not there, a pipe or a device, or of which something had to be left out, is a warning that says so. Of a Dockerfile that
 a service brought with it, the folder is ` + "`.seaworthy/reports/SERVICE/STAGE/`" + `.

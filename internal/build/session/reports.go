@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
@@ -20,28 +22,55 @@ import (
 // reportsOf is the metadata that says which check files are of: the key of its step.
 const reportsOf = "seaworthy-reports-of"
 
-// SendReports is the engine's end: it has the user keep these files of a check, and nothing else in its folder.
+// SendReports is the engine's end: it has the user keep these files of a check, and nothing else in its folder. Without an error they
+// are kept, all of them.
 func SendReports(ctx context.Context, user session.Caller, check string, files fsutil.FS) error {
-	ctx = metadata.AppendToOutgoingContext(ctx, reportsOf, check)
-	ctx, cancel := context.WithCancel(ctx)
+	if !user.Supports(session.MethodURL(filesync.FileSend_ServiceDesc.ServiceName, "diffcopy")) {
+		return errors.New("the user's end keeps no reports")
+	}
+	ctx, cancel := context.WithCancel(user.Context(metadata.AppendToOutgoingContext(ctx, reportsOf, check)))
 	defer cancel() // the user's end waits for it where something went wrong
-	if err := filesync.CopyToCaller(ctx, files, 0, user, nil); err != nil {
+	stream, err := filesync.NewFileSendClient(user.Conn()).DiffCopy(ctx)
+	if err != nil {
+		return fmt.Errorf("reach the user's end: %w", err)
+	}
+	if err := fsutil.Send(ctx, stream, files, nil); err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "error from receiver: "))
 	}
-	return nil
+	return answer(stream)
+}
+
+// answer waits until what was sent is kept, which is after all of it has come.
+func answer(stream filesync.FileSend_DiffCopyClient) error {
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
+	for {
+		var p types.Packet
+		err := stream.RecvMsg(&p)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case p.Type == types.PACKET_ERR:
+			return errors.New(string(p.Data))
+		}
+	}
 }
 
 // reports takes in the files of checks, each in a folder of its own. The engine says of which check they are, never where they go.
 type reports struct {
 	project string
 	dirs    map[string]string // by the check's key, from the project
+	taking  *sync.RWMutex     // held for reading while files come in
 }
 
 // Register is called by the session.
 func (r reports) Register(server *grpc.Server) { filesync.RegisterFileSendServer(server, r) }
 
-// DiffCopy makes a check's folder what the engine sends. Where it cannot, it says why and takes in the rest: of a stream that has
-// ended, who sends may only hear that it has.
+// DiffCopy makes a check's folder what the engine sends. Where it cannot, the folder stays as it is; it says why and takes in the rest:
+// of a stream that has ended, who sends may only hear that it has.
 func (r reports) DiffCopy(stream filesync.FileSend_DiffCopyServer) error {
 	err := r.take(stream)
 	if err == nil {
@@ -55,41 +84,51 @@ func (r reports) DiffCopy(stream filesync.FileSend_DiffCopyServer) error {
 }
 
 func (r reports) take(stream filesync.FileSend_DiffCopyServer) error {
+	r.taking.RLock()
+	defer r.taking.RUnlock()
 	md, _ := metadata.FromIncomingContext(stream.Context())
 	check := strings.Join(md.Get(reportsOf), "")
 	dir, ok := r.dirs[check]
 	if !ok {
 		return fmt.Errorf("nobody keeps reports of %q", check)
 	}
-	root, err := r.open(dir)
+	project, err := os.OpenRoot(r.project)
 	if err != nil {
 		return err
 	}
-	folder := fsutil.NewRoot(root)
-	defer folder.Close()
-	return fsutil.ReceiveRoot(stream.Context(), stream, folder, fsutil.ReceiveOpt{Filter: plainFiles, Differ: fsutil.DiffNone})
+	defer project.Close()
+	if err := makeRoom(project, dir); err != nil {
+		return err
+	}
+	d, err := openDraft(project)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.receive(stream); err != nil {
+		return err
+	}
+	return d.putAt(dir)
 }
 
-// open makes the folder if it has to. Links on the way could lead to what somebody needs, and all in it is replaced.
-func (r reports) open(dir string) (*os.Root, error) {
-	project, err := os.OpenRoot(r.project)
-	if err != nil {
-		return nil, err
-	}
-	defer project.Close()
+// makeRoom makes the folders that a check's is in. Links on the way could lead to what somebody needs, and all in it is replaced.
+func makeRoom(project *os.Root, dir string) error {
 	at := ""
-	for name := range strings.SplitSeq(dir, "/") {
+	for name := range strings.SplitSeq(path.Dir(dir), "/") {
 		at = path.Join(at, name)
 		if err := makeFolder(project, at); err != nil {
-			return nil, err
+			return err
 		}
 		if at == State {
 			if err := ignoreAll(project); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return project.OpenRoot(dir)
+	if info, err := project.Lstat(dir); err == nil && !info.IsDir() {
+		return noFolder(dir)
+	}
+	return nil
 }
 
 func makeFolder(root *os.Root, name string) error {
@@ -99,10 +138,12 @@ func makeFolder(root *os.Root, name string) error {
 	}
 	info, err := root.Lstat(name)
 	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is no folder: remove it", name)
+		err = noFolder(name)
 	}
 	return err
 }
+
+func noFolder(name string) error { return fmt.Errorf("%s is no folder: remove it", name) }
 
 // ignoreAll keeps what Seaworthy writes out of git.
 func ignoreAll(project *os.Root) error {

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
@@ -30,6 +31,9 @@ import (
 
 // State is the folder of Seaworthy's own in a project; it never enters a context.
 const State = ".seaworthy"
+
+// ReportsDir is the folder in a project that all that checks leave is in.
+const ReportsDir = State + "/reports"
 
 // Dialer connects to the engine's end of the session. proto and meta are the session's handshake: over HTTP, the value of
 // the Upgrade header and the other headers.
@@ -51,8 +55,8 @@ type Sources struct {
 	Secrets map[string][]byte
 	// SSH are the agents for RUN --mount=type=ssh: paths of sockets or keys, by id; no path means the user's agent.
 	SSH map[string][]string
-	// Reports are the folders that the files of checks are kept in, by the key of the check's step, from Project. What was in one
-	// is replaced.
+	// Reports are the folders that the files of checks are kept in, by the key of the check's step, from Project, in ReportsDir. One is
+	// replaced when all has come, and stays as it is otherwise.
 	Reports map[string]string
 	Project string
 	// DockerConfig is the folder of Docker's config.json, for registries that ask for credentials. Empty: where Docker
@@ -72,11 +76,14 @@ type Session struct {
 	inner *session.Session
 	done  chan struct{}
 	err   error
+
+	taking *sync.RWMutex // held for reading while reports come in
 }
 
 // Serve connects to the engine and answers what it asks for, until Close or until ctx ends.
 func Serve(ctx context.Context, dial Dialer, src Sources) (*Session, error) {
-	attachables, err := src.attachables()
+	taking := &sync.RWMutex{}
+	attachables, err := src.attachables(taking)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +94,7 @@ func Serve(ctx context.Context, dial Dialer, src Sources) (*Session, error) {
 	for _, a := range attachables {
 		inner.Allow(a)
 	}
-	s := &Session{id: inner.ID(), inner: inner, done: make(chan struct{})}
+	s := &Session{id: inner.ID(), inner: inner, done: make(chan struct{}), taking: taking}
 	dialed := make(chan error, 1)
 	go func() {
 		defer close(s.done)
@@ -120,14 +127,16 @@ func (s *Session) Err() error {
 	}
 }
 
-// Close ends the session and waits for it.
+// Close ends the session and waits for it: what it has begun to write is whole, or gone.
 func (s *Session) Close() error {
 	err := s.inner.Close()
 	<-s.done
+	s.taking.Lock()
+	defer s.taking.Unlock()
 	return err
 }
 
-func (src Sources) attachables() ([]session.Attachable, error) {
+func (src Sources) attachables(taking *sync.RWMutex) ([]session.Attachable, error) {
 	dirs, err := src.dirs()
 	if err != nil {
 		return nil, err
@@ -148,7 +157,7 @@ func (src Sources) attachables() ([]session.Attachable, error) {
 		all = append(all, layouts)
 	}
 	if len(src.Reports) > 0 {
-		all = append(all, reports{src.Project, src.Reports})
+		all = append(all, reports{src.Project, src.Reports, taking})
 	}
 	return all, nil
 }
