@@ -29,16 +29,22 @@ type draft struct {
 // openDraft makes an empty one, and removes those that nobody writes any more.
 func openDraft(project *os.Root) (*draft, error) {
 	removeDrafts(project)
-	for {
+	for tries := 1; ; tries++ {
 		d, err := makeDraft(project)
-		if !errors.Is(err, fs.ErrNotExist) { // otherwise somebody removed it before it was locked
+		if !errors.Is(err, fs.ErrNotExist) || tries == mostTries { // otherwise somebody removed it before it was locked
 			return d, err
 		}
 	}
 }
 
+// mostTries is how often a draft is made anew: more often only somebody who removes all of the time is in the way.
+const mostTries = 100
+
 func makeDraft(project *os.Root) (*draft, error) {
 	d := &draft{project: project, at: path.Join(ReportsDir, draftPrefix+rand.Text())}
+	if err := makeRoom(project, d.at); err != nil {
+		return nil, err
+	}
 	if err := project.Mkdir(d.at, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder in %s: %w", ReportsDir, errors.Unwrap(err))
 	}
