@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	windowSize = 8 << 20  // bytes of files that have been asked for and have not come
-	fileCost   = 32 << 10 // what one takes, however small it is: the buffer that it comes in
+	windowSize  = 8 << 20 // bytes of files that have been asked for and have not come
+	windowFiles = 128     // how many they are at most: fsutil's sender takes note of so many, and never ends where it is cut off with more
 )
 
 // window asks for files as they can be written. Asked for all at once, they would wait in memory: what carries the stream takes in
@@ -43,7 +43,7 @@ func (w *window) RecvMsg(m any) error {
 	defer w.mu.Unlock()
 	switch p, _ := m.(*types.Packet); {
 	case p.GetType() == types.PACKET_STAT && p.Stat != nil:
-		w.costs = append(w.costs, fileCost+p.Stat.Size)
+		w.costs = append(w.costs, windowSize/windowFiles+p.Stat.Size)
 	case p.GetType() == types.PACKET_DATA && len(p.Data) == 0:
 		w.open -= w.cost(p.ID)
 		return w.ask()
