@@ -86,13 +86,13 @@ type stepExecutor struct {
 func (e stepExecutor) Run(ctx context.Context, id string, root executor.Mount, mounts []executor.Mount,
 	process executor.ProcessInfo, started chan<- struct{},
 ) (resourcestypes.Recorder, error) {
+	held, _ := e.clocks()
+	defer held.runs()()
 	builds, image := e.builder.needing(e.vertex)
 	if len(builds) == 0 || image {
 		return e.run(ctx, id, root, mounts, process, started, step{})
 	}
 	s := step{tests: &report.GoTest{}, patience: e.clocks}
-	held, _ := e.clocks()
-	defer held.runs()()
 	rec, err := e.run(ctx, id, root, mounts, process, started, s)
 	builds, _ = e.builder.needing(e.vertex) // others may have come to wait for it
 	for _, r := range builds {

@@ -89,6 +89,17 @@ RUN sleep 1.5; echo c
 	y.build(t, req)
 }
 
+// The solver runs once what two stages say alike, and the image has no limit.
+func TestACheckMayTakeAsLongAsAnImageForWhatTheyShare(t *testing.T) {
+	y := newYard(t)
+	req := y.request(t, project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN sleep 2\nFROM busybox AS test\nRUN sleep 2\n"}), "=web", "test")
+	req.Stages[1].Timeout = 500 * time.Millisecond
+	_, rec := y.build(t, req)
+	if states := rec.steps(); states["stage:web"] != event.Done || states["stage:test"] != event.Done {
+		t.Errorf("%v", states)
+	}
+}
+
 func TestAStageWhoseTimeIsOverFailsNoOtherThatSharesItsBase(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, and says nothing
 	if err != nil {
