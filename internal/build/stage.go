@@ -202,10 +202,7 @@ func (p *progress) emitStep(s *stage, state event.State, err string) {
 
 // tellStep says what is known of a stage.
 func (p *progress) tellStep(s *stage) {
-	step := event.Step{Key: s.key, State: s.state, Error: s.run.Error, Because: s.run.Because}
-	if s.run.Empty {
-		step.Detail = "nothing to run"
-	}
+	step := event.Step{Key: s.key, State: s.state, Error: s.run.Error, Empty: s.run.Empty, Because: s.run.Because}
 	if s.state.Ended() && !s.run.Started.IsZero() {
 		step.Took = s.run.Took()
 	}

@@ -107,6 +107,7 @@ type Step struct {
 	Detail string        `json:"detail,omitempty"` // for people, one line: "2 of 4 healthy"
 	Took   time.Duration `json:"took,omitempty"`   // nanoseconds; set when it ended
 	Error  string        `json:"error,omitempty"`  // why it failed
+	Empty  bool          `json:"empty,omitempty"`  // of a stage that is cached: nothing has to be made for it
 	// Because is why it did not come from cache; known some time after the step started.
 	Because []release.Reason `json:"because,omitempty"`
 	Tests   *release.Tests   `json:"tests,omitempty"` // that a check reported, when it has ended

@@ -184,6 +184,8 @@ func (s *step) outcome() string {
 	switch {
 	case s.detail != "":
 		return Clean(s.detail)
+	case s.empty:
+		return NothingToRun
 	case s.tests.Total > 0 && s.state == event.Cached:
 		return testsText(s.tests) + " · from cache"
 	case s.tests.Total > 0:

@@ -157,7 +157,7 @@ const (
 // settled is how a step stands once nothing more will happen to it. One that has only looked up what it is FROM has not started.
 func (s *step) settled() event.State {
 	switch {
-	case s.state == event.Cached && s.detail == NothingToRun:
+	case s.empty:
 		return empty
 	case s.state != event.Started || s.Role == rolloutRole || s.works():
 		return s.state

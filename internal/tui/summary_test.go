@@ -113,17 +113,17 @@ func TestOfStagesThatWaitedTheSummarySaysWhatTheyWorked(t *testing.T) {
 
 func TestStagesWithNothingToRunDoNotComeFromCache(t *testing.T) {
 	v := newView(time.Now())
-	cached := func(name, detail string, tests release.Tests) {
-		v.apply(event.Event{Step: &event.Step{Key: "stage:" + name, State: event.Cached, Detail: detail, Tests: &tests}}, time.Now())
+	cached := func(name string, empty bool, tests release.Tests) {
+		v.apply(event.Event{Step: &event.Step{Key: "stage:" + name, State: event.Cached, Empty: empty, Tests: &tests}}, time.Now())
 	}
 	rows := func() string { return strings.Join(v.stageRows(Output{}, Options{}, v.stages(), time.Now()), "\n") }
-	cached("a", NothingToRun, release.Tests{})
-	cached("test", "", release.Tests{Total: 142})
+	cached("a", true, release.Tests{})
+	cached("test", false, release.Tests{Total: 142})
 	if got := strings.Join(strings.Fields(rows()), " "); got != "✓ a nothing to run <1 ms ✓ test 142 tests passed · from cache <1 ms" {
 		t.Errorf("it says\n%s", got)
 	}
-	cached("b", NothingToRun, release.Tests{})
-	cached("c", "", release.Tests{})
+	cached("b", true, release.Tests{})
+	cached("c", false, release.Tests{})
 	if got, want := rows(), "✓ 2 stages with nothing to run: a, b\n✓ 2 stages from cache: test, c"; got != want {
 		t.Errorf("it says\n%s", got)
 	}

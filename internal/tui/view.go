@@ -45,6 +45,7 @@ type step struct {
 	state        event.State
 	detail       string
 	err          string
+	empty        bool // nothing has to be made for it
 	started      time.Time
 	ended        time.Time
 	took         time.Duration
@@ -157,7 +158,7 @@ func (s *step) change(e event.Step, now time.Time) {
 	if s.started.IsZero() && e.State != event.Pending {
 		s.started = now
 	}
-	s.state, s.detail, s.err = e.State, e.Detail, e.Error
+	s.state, s.detail, s.err, s.empty = e.State, e.Detail, e.Error, e.Empty
 	if len(e.Because) > 0 {
 		s.because = e.Because
 	}
