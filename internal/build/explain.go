@@ -370,9 +370,10 @@ func (e *explainer) listedBefore(steps []string, text string) digest.Digest {
 	return ""
 }
 
-// outcome tells which vertices have a result, which failed, and which were at work when they were stopped.
+// outcome is what became of vertices: those that have a result, those that failed, those that were at work when they were stopped.
 type outcome struct{ complete, failed, stopped map[digest.Digest]bool }
 
+// outcome tells how the vertices stand.
 func (p *progress) outcome() outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -123,7 +123,8 @@ func (c *stageConfigurer) declare(x *instructions.ArgCommand) {
 	}
 }
 
-// word expands variables as BuildKit does: of ENV and ARG with one name, what came last counts. What it cannot expand stays as it is: BuildKit will say so.
+// word expands variables as BuildKit does: of ENV and ARG with one name, what came last counts. What it cannot expand stays as it is:
+// BuildKit will say so.
 func (c *stageConfigurer) word(s string) string {
 	v, err := c.expand(s, c.env)
 	if err != nil {
