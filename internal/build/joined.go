@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -133,11 +134,7 @@ func headline(all []*release.UserError) string {
 			names[i] = strings.TrimPrefix(names[i], check)
 		}
 	}
-	last := ""
-	if more := len(names) - failuresNamed; more > 0 {
-		names, last = names[:failuresNamed], fmt.Sprintf(" and %d more", more)
-	}
-	return text + strings.Join(names, ", ") + last
+	return text + phrase.First(names, failuresNamed)
 }
 
 // weightOf is how much a kind counts beside others: a check least, and most what keeps instructions from being run at all.

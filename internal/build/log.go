@@ -2,13 +2,13 @@ package build
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/redact"
 	"github.com/seaworthyhq/seaworthy/internal/report"
 )
@@ -116,11 +116,7 @@ func (l *partialLine) told(hide redact.Redactor) string {
 	}
 	line := strings.ToValidUTF8(hide.Text(text), "\uFFFD")
 	if more > 0 {
-		unit := "bytes"
-		if more == 1 {
-			unit = "byte"
-		}
-		line += fmt.Sprintf(" … (%d %s more)", more, unit)
+		line += " … (" + phrase.Count(more, "byte") + " more)"
 	}
 	return line
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/report"
 )
 
@@ -77,14 +78,10 @@ func (s *targetSolve) listed(files leftOut) string {
 	for i, name := range names {
 		names[i] = s.named(name)
 	}
-	text := strings.Join(names, ", ")
-	switch {
-	case len(files) > maxReportFiles:
-		text += fmt.Sprintf(" and more than %d more", more-1)
-	case more > 0:
-		text += fmt.Sprintf(" and %d more", more)
+	if len(files) > maxReportFiles {
+		return fmt.Sprintf("%s and more than %d more", strings.Join(names, ", "), more-1)
 	}
-	return text
+	return phrase.More(names, more)
 }
 
 // named is the name of a file, or a text that has one, as it is told.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/patternmatcher"
 
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -200,7 +201,7 @@ func (d difference) text(w words) string {
 		case count == 1:
 			parts = append(parts, first[0]+" "+words[0])
 		case count > 1:
-			parts = append(parts, listed(first, count)+" "+words[1])
+			parts = append(parts, phrase.And(first, count-len(first))+" "+words[1])
 		}
 	}
 	say(f.modified, len(d.modified), w.modified)
@@ -218,13 +219,4 @@ func (d difference) text(w words) string {
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, "; ")
-}
-
-// listed is "a, b and c", or "a, b and 3 more" where the first are not all.
-func listed(first []string, count int) string {
-	if more := count - len(first); more > 0 {
-		return strings.Join(first, ", ") + " and " + strconv.Itoa(more) + " more"
-	}
-	last := len(first) - 1
-	return strings.Join(first[:last], ", ") + " and " + first[last]
 }

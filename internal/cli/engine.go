@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
@@ -185,7 +186,7 @@ func (s stopped) String() string {
 	case !s.Stopped:
 		return "no engine is running"
 	case s.Replicas > 0:
-		return "engine stopped; " + tui.Count(s.Replicas, "replica") + " left running"
+		return "engine stopped; " + phrase.Count(s.Replicas, "replica") + " left running"
 	}
 	return "engine stopped"
 }
@@ -229,7 +230,7 @@ func (a *app) engineStatus() *cobra.Command {
 			}
 			return a.result(info, func(out tui.Output) error {
 				out.Printf("engine %s, process %d, since %s\n", info.Version, info.PID, tui.Ago(info.Started, time.Now()))
-				out.Printf("root %s, edge process %d, %s running, new ones with %s\n", info.Root, info.Edge, tui.Count(info.Replicas, "replica"), info.Runtime)
+				out.Printf("root %s, edge process %d, %s running, new ones with %s\n", info.Root, info.Edge, phrase.Count(info.Replicas, "replica"), info.Runtime)
 				if info.NotCrun != "" {
 					out.Printf("crun is not used: %s\n", tui.Clean(info.NotCrun))
 				}

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
 
@@ -31,7 +32,7 @@ func (a *app) gc() *cobra.Command {
 			}
 			return a.result(done, func(out tui.Output) error {
 				return out.Printf("removed %s and %s, %s of build cache; %s freed\n",
-					tui.Count(len(done.Releases), "release"), tui.Count(done.Images, "image name"), tui.Bytes(done.BuildCache), tui.Bytes(done.Freed))
+					phrase.Count(len(done.Releases), "release"), phrase.Count(done.Images, "image name"), tui.Bytes(done.BuildCache), tui.Bytes(done.Freed))
 			})
 		},
 	}

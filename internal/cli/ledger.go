@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
@@ -142,7 +143,7 @@ func described(e api.LedgerEntry) (what, about string, tone tui.Tone) {
 	case "collected":
 		var ids []release.ID
 		if json.Unmarshal(e.Data, &ids) == nil {
-			about = tui.Count(len(ids), "release")
+			about = phrase.Count(len(ids), "release")
 		}
 	case "volumes-removed":
 		if names, _ := volumesIn(e); len(names) > 0 {
@@ -171,7 +172,7 @@ func failedIn(e api.LedgerEntry) string {
 	for _, s := range build.Steps {
 		text := strings.TrimPrefix(s.Key, "stage:")
 		if s.Tests.Failed > 0 {
-			text += fmt.Sprintf(" (%d of %s failed)", s.Tests.Failed, tui.Count(s.Tests.Total, "test"))
+			text += fmt.Sprintf(" (%d of %s failed)", s.Tests.Failed, phrase.Count(s.Tests.Total, "test"))
 		}
 		all = append(all, text)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/git"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -93,12 +94,7 @@ func dirtyError(env string, o release.Origin) error {
 // uncommitted says how much of what ships is in no commit, and what to do about it.
 func uncommitted(o release.Origin) (said, hint string) {
 	commit, keepOut := "git commit them", "keep what git ignores out of the build with .dockerignore"
-	count := func(n int, what string) string {
-		if n == 1 {
-			return "1 path " + what
-		}
-		return fmt.Sprintf("%d paths %s", n, what)
-	}
+	count := func(n int, what string) string { return phrase.Count(n, "path") + " " + what }
 	changed := len(o.Dirty) - o.Ignored
 	switch {
 	case o.Ignored == 0:

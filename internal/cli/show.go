@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
@@ -114,7 +115,7 @@ func writeChecks(out tui.Output, alike []release.Check) {
 	}
 	who, since := "check "+names[0], "a check since "
 	if len(alike) > 1 {
-		who, since = tui.Count(len(alike), "check"), "each a check since "
+		who, since = phrase.Count(len(alike), "check"), "each a check since "
 	}
 	c := alike[0]
 	tone, why := tui.Good, prefixed(", "+since, tui.Clean(c.Why))
@@ -133,7 +134,7 @@ func writeChecks(out tui.Output, alike []release.Check) {
 	}
 	out.Println(text + out.Paint(tui.Dim, why))
 	if len(alike) > 1 {
-		out.Println(out.Paint(tui.Dim, fmt.Sprintf("      %s and %d more", strings.Join(names[:fewChecks], ", "), len(names)-fewChecks)))
+		out.Println(out.Paint(tui.Dim, "      "+phrase.First(names, fewChecks)))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
 )
@@ -186,7 +187,7 @@ func withRestarts(s api.ServiceStatus) (string, tui.Tone) {
 	if tone == tui.Good {
 		tone = tui.Warning
 	}
-	return state + ", " + tui.Count(n, "restart"), tone
+	return state + ", " + phrase.Count(n, "restart"), tone
 }
 
 func stateOf(s api.ServiceStatus) (string, tui.Tone) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/project"
 )
 
@@ -123,7 +124,7 @@ func areBuilt(services []string) string {
 	if len(services) == 1 {
 		return services[0] + " is built"
 	}
-	return listed(services) + " are built"
+	return several(services) + " are built"
 }
 
 func imagesNeed(services []string) string {
@@ -131,17 +132,16 @@ func imagesNeed(services []string) string {
 	if services = slices.Compact(services); len(services) == 1 {
 		return "the image of " + services[0] + " needs"
 	}
-	return "the images of " + listed(services) + " need"
+	return "the images of " + several(services) + " need"
 }
 
-// listed are at least two names, the first ones where there are many.
-func listed(names []string) string {
+// several names services, the first ones where there are many.
+func several(services []string) string {
 	const most = 3
-	last := names[len(names)-1]
-	if len(names) > most {
-		names, last = names[:most], fmt.Sprintf("%d more", len(names)-most+1)
+	if more := len(services) - most; more > 0 {
+		return phrase.And(services[:most-1], more+1)
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + last
+	return phrase.And(services, 0)
 }
 
 // checkOf is a name for a check of a stage, which has to be another one.

@@ -14,6 +14,7 @@ import (
 
 	utf16 "golang.org/x/text/encoding/unicode"
 
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -137,19 +138,13 @@ func OneLine(name string) string {
 
 // String is "142 tests, 2 failed: TestParse, TestRead; 1 skipped".
 func (s Summary) String() string {
-	text := fmt.Sprintf("%d tests", s.Total)
-	if s.Total == 1 {
-		text = "1 test"
-	}
+	text := phrase.Count(s.Total, "test")
 	if s.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", s.Failed)
 	}
 	between := ", "
 	if len(s.Failures) > 0 {
-		text, between = text+": "+strings.Join(s.Failures, ", "), "; "
-	}
-	if more := s.Failed - len(s.Failures); more > 0 && len(s.Failures) > 0 {
-		text += fmt.Sprintf(" and %d more", more)
+		text, between = text+": "+phrase.More(s.Failures, s.Failed-len(s.Failures)), "; "
 	}
 	if s.Skipped > 0 {
 		text += fmt.Sprintf("%s%d skipped", between, s.Skipped)

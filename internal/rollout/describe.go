@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -31,7 +32,7 @@ func (p *planner) describe(c *change) Change {
 	if c.before != nil && c.want != nil {
 		policies := policyDifferences(*c.before, *c.want)
 		if d.Action == "unchanged" && len(policies) > 0 {
-			d.Action = "keep " + replicas(len(c.keep))
+			d.Action = "keep " + phrase.Count(len(c.keep), "replica")
 		}
 		d.Causes = append(d.Causes, policies...)
 	}
@@ -103,13 +104,13 @@ func (p *planner) action(c *change) string {
 	started := len(c.start)
 	switch {
 	case c.want == nil:
-		return "remove " + replicas(len(c.retire)) + p.whose("")
+		return "remove " + phrase.Count(len(c.retire), "replica") + p.whose("")
 	case c.oneShot() && started > 0:
 		return "run to its end"
 	case started == 0 && surplus > 0:
 		return fmt.Sprintf("scale %d → %d", len(c.keep)+surplus, c.want.Replicas)
 	case started == 0 && len(c.retire) > 0:
-		return "remove " + replicas(len(c.retire)) + p.whose(" left over")
+		return "remove " + phrase.Count(len(c.retire), "replica") + p.whose(" left over")
 	case started == 0:
 		return "unchanged"
 	case c.stops:
@@ -121,7 +122,7 @@ func (p *planner) action(c *change) string {
 	case len(c.keep) > 0 && c.before != nil && c.before.Replicas < c.want.Replicas:
 		return fmt.Sprintf("scale %d → %d", c.before.Replicas, c.want.Replicas)
 	}
-	return "start " + replicas(started)
+	return "start " + phrase.Count(started, "replica")
 }
 
 // whose says of replicas that go whose they are: on the way back they are the failed deployment's.
@@ -135,9 +136,9 @@ func (p *planner) whose(otherwise string) string {
 // exchange is "2 replicas", or "4 replicas by 2".
 func exchange(old, fresh int) string {
 	if old == fresh || old == 0 {
-		return replicas(fresh)
+		return phrase.Count(fresh, "replica")
 	}
-	return fmt.Sprintf("%s by %d", replicas(old), fresh)
+	return fmt.Sprintf("%s by %d", phrase.Count(old, "replica"), fresh)
 }
 
 // causes says why; nothing where the action says it all.
@@ -175,11 +176,4 @@ func ailment(r release.Replica) []string {
 		return []string{fmt.Sprintf("%s %d is unhealthy", r.Service, r.Index)}
 	}
 	return nil
-}
-
-func replicas(n int) string {
-	if n == 1 {
-		return "1 replica"
-	}
-	return fmt.Sprintf("%d replicas", n)
 }

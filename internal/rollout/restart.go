@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -96,7 +97,7 @@ func (r *restarter) service(name string, mine []release.Replica, before []string
 			before = r.replica(c, replica, before)
 		}
 	}
-	change := Change{Service: name, Action: "restart " + replicas(len(mine))}
+	change := Change{Service: name, Action: "restart " + phrase.Count(len(mine), "replica")}
 	if w, held := r.held[name]; held {
 		change.Interruption = fmt.Sprintf("requests to %s wait while it restarts, at most %s", name, people(w.forth))
 	}

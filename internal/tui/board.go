@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 )
 
 // maxDrawn is how many stages are drawn as a graph; of more, nobody follows the lines.
@@ -140,7 +141,7 @@ func (v *view) addOrigins(checks *picture) {
 				names = append(names, Clean(from.Name))
 			}
 		}
-		origins[i] = cut(listed(names, 2), maxOrigin)
+		origins[i] = cut(phrase.First(names, 2), maxOrigin)
 		width = max(width, ansi.StringWidth(origins[i]))
 	}
 	if width == 0 {

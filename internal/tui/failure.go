@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -22,7 +23,7 @@ func failureLog(o Output, s *step, err error) []string {
 	}
 	lines := []string{"", o.Paint(Strong, "log of "+Clean(s.Name))}
 	if lost := s.log.lost; lost > 0 {
-		lines = append(lines, o.Paint(Dim, "│ … "+Count(lost, "line")+" before"))
+		lines = append(lines, o.Paint(Dim, "│ … "+phrase.Count(lost, "line")+" before"))
 	}
 	for _, line := range head {
 		lines = append(lines, o.Paint(Dim, "│ ")+line)
@@ -93,7 +94,7 @@ func (p *plain) tellGoingOn() {
 		return
 	}
 	failed := p.view.where(func(s *step) bool { return s.Role == checkRole && s.state == event.Failed })
-	text := Count(len(failed), "check") + " failed; " + listed(names, 3)
+	text := phrase.Count(len(failed), "check") + " failed; " + phrase.First(names, 3)
 	if len(names) == 1 {
 		text += " goes on: Ctrl-C ends it"
 	} else {

@@ -58,11 +58,3 @@ func transfer(current, total int64) string {
 	}
 	return ""
 }
-
-// Count writes a number with its noun: "1 replica", "2 replicas".
-func Count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

@@ -3,6 +3,8 @@ package tui
 import (
 	"testing"
 	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 )
 
 func TestDurationsReadAsPeopleSayThem(t *testing.T) {
@@ -39,7 +41,7 @@ func TestTimesAreSeenFromNow(t *testing.T) {
 
 func TestCountsAgreeWithTheirNoun(t *testing.T) {
 	for n, want := range map[int]string{0: "0 paths", 1: "1 path", 2: "2 paths"} {
-		if got := Count(n, "path"); got != want {
+		if got := phrase.Count(n, "path"); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 )
 
 // How many lines of log a step shows while it runs, and once it has failed.
@@ -132,7 +133,7 @@ func (v *view) foot(o Output, steps []*step, now time.Time) []string {
 	}
 	text := "  working"
 	if all > 0 {
-		text = "  " + itoa(ended) + " of " + Count(all, nounOf(steps))
+		text = "  " + itoa(ended) + " of " + phrase.Count(all, nounOf(steps))
 	}
 	if failed > 0 {
 		text += ", " + itoa(failed) + " failed"

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 )
 
 // messageLines are a message and its hint, for people.
@@ -53,7 +54,7 @@ func (v *view) namesOf(keys []string) string {
 	for i, key := range keys {
 		names[i] = v.nameOf(key)
 	}
-	return listed(names, 4)
+	return phrase.First(names, 4)
 }
 
 // nameOf is what people call the step of that key.

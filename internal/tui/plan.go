@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 )
 
 // planLines are a plan, set apart: its title, what the project's history has had since, what happens to each service and why,
@@ -76,13 +77,13 @@ func sinceLines(o Output, s *event.Since) []string {
 	if s == nil || len(s.Commits)+len(s.Dirty)+s.Behind == 0 {
 		return nil
 	}
-	head := Count(len(s.Commits)+s.More, "commit")
+	head := phrase.Count(len(s.Commits)+s.More, "commit")
 	if n := len(s.Dirty); n > 0 {
-		head += ", " + Count(n, "path") + " not committed"
+		head += ", " + phrase.Count(n, "path") + " not committed"
 	}
 	lines := []string{"  " + o.Paint(Dim, "since "+Clean(short(s.Commit))+", which serves: "+head)}
 	if s.Behind > 0 {
-		lines = append(lines, "    "+o.Paint(Warning, "! "+Count(s.Behind, "commit")+" of what serves "+areNot(s.Behind)+" in this checkout"))
+		lines = append(lines, "    "+o.Paint(Warning, "! "+phrase.Count(s.Behind, "commit")+" of what serves "+areNot(s.Behind)+" in this checkout"))
 	}
 	for _, c := range s.Commits {
 		lines = append(lines, hanging(o, "    "+o.Paint(Dim, Clean(c.Hash))+" ", oneLine(c.Subject))...)
@@ -91,10 +92,10 @@ func sinceLines(o Output, s *event.Since) []string {
 		lines = append(lines, o.Paint(Dim, "    and "+itoa(s.More)+" more"))
 	}
 	if len(s.Changed) > 0 && len(s.Commits) > 0 { // without commits, they are those that are not committed
-		lines = append(lines, hanging(o, "    "+o.Paint(Dim, "changed: "), listed(cleaned(s.Changed), namesListed))...)
+		lines = append(lines, hanging(o, "    "+o.Paint(Dim, "changed: "), phrase.First(cleaned(s.Changed), namesListed))...)
 	}
 	if len(s.Dirty) > 0 {
-		lines = append(lines, hanging(o, "    "+o.Paint(Warning, "not committed: "), listed(cleaned(s.Dirty), namesListed))...)
+		lines = append(lines, hanging(o, "    "+o.Paint(Warning, "not committed: "), phrase.First(cleaned(s.Dirty), namesListed))...)
 	}
 	return lines
 }
@@ -194,7 +195,7 @@ func planOutcome(o Output, p event.Plan) string {
 		}
 	}
 	if len(said) == 0 {
-		said = []string{Count(len(p.Operations), "operation")}
+		said = []string{phrase.Count(len(p.Operations), "operation")}
 	}
 	return o.Paint(Strong, "plan:") + " " + strings.Join(said, ", ")
 }

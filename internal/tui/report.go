@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -16,7 +17,7 @@ const testsNamed = 5
 
 // reportText says what was kept of a check's files, and what is in them.
 func reportText(r event.Report) string {
-	text := "kept " + Count(r.Files, "file") + ", " + Bytes(r.Bytes) + ", in " + Clean(r.Path)
+	text := "kept " + phrase.Count(r.Files, "file") + ", " + Bytes(r.Bytes) + ", in " + Clean(r.Path)
 	if r.Files == 0 {
 		text = "nothing to keep in " + Clean(r.Path)
 	}
@@ -29,11 +30,7 @@ func reportText(r event.Report) string {
 // failuresText names tests that failed, the first of them.
 func failuresText(t release.Tests, failures []string) string {
 	named := cleaned(failures[:min(len(failures), testsNamed)])
-	text := strings.Join(named, ", ")
-	if more := max(len(failures), t.Failed) - len(named); more > 0 {
-		text += " and " + itoa(more) + " more"
-	}
-	return text
+	return phrase.More(named, max(len(failures), t.Failed)-len(named))
 }
 
 // reportLines say, below the stages, what was kept of each check; of very many that are well, in all.
@@ -43,7 +40,7 @@ func (v *view) reportLines(o Output, all bool) []string {
 	inAll := ""
 	if good := v.where(func(s *step) bool { return s.report != nil && well(s) }); !all && len(good) > pickedRows {
 		steps = slices.DeleteFunc(steps, well)
-		inAll = "  " + Count(len(good), "check") + "  " + reportText(sumOf(good))
+		inAll = "  " + phrase.Count(len(good), "check") + "  " + reportText(sumOf(good))
 	}
 	width := 0
 	for _, s := range steps {
@@ -79,7 +76,7 @@ func (v *view) lostReports(o Output, opts Options) []string {
 	if len(stopped) > 1 {
 		text = "none are kept, since they were stopped; what their folders have is of an earlier run"
 	}
-	return messageLines(o, opts, event.Message{Level: event.Warn, Text: "reports of " + listed(names, 3) + ": " + text})
+	return messageLines(o, opts, event.Message{Level: event.Warn, Text: "reports of " + phrase.First(names, 3) + ": " + text})
 }
 
 // sumOf is what was kept of checks that are well, in the folder that holds theirs.

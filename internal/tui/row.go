@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -124,7 +125,7 @@ func (v *view) row(s *step, now time.Time) row {
 	r := row{glyph: g.glyph, tone: g.tone, name: Clean(s.Name), role: Clean(s.Role), dim: true}
 	waits := ""
 	if names := v.waitsFor(s); len(names) > 0 && s.Role != rolloutRole {
-		waits = "waits for " + listed(names, 3)
+		waits = "waits for " + phrase.First(names, 3)
 	}
 	switch {
 	case s.state == event.Pending:
@@ -195,9 +196,9 @@ func (s *step) outcome() string {
 	case s.Role == rolloutRole || all == 0:
 		return Clean(s.Why)
 	case cached > 0:
-		return Count(all, "instruction") + ", " + itoa(cached) + " cached"
+		return phrase.Count(all, "instruction") + ", " + itoa(cached) + " cached"
 	}
-	return Count(all, "instruction")
+	return phrase.Count(all, "instruction")
 }
 
 func (s *step) failureLine() string {
@@ -220,7 +221,7 @@ func TestsText(t release.Tests, failures []string) string {
 	if len(failures) == 0 {
 		return testsText(t)
 	}
-	text := Count(t.Total, "test") + ", " + itoa(t.Failed) + " failed: " + failuresText(t, failures)
+	text := phrase.Count(t.Total, "test") + ", " + itoa(t.Failed) + " failed: " + failuresText(t, failures)
 	if t.Skipped > 0 {
 		text += "; " + itoa(t.Skipped) + " skipped"
 	}
@@ -237,7 +238,7 @@ func testsText(t release.Tests) string {
 
 // TestCounts counts tests: "142 tests, 2 failed, 1 skipped". What failed comes first, since the end may be cut.
 func TestCounts(t release.Tests) string {
-	text := Count(t.Total, "test")
+	text := phrase.Count(t.Total, "test")
 	if t.Failed > 0 {
 		text += ", " + itoa(t.Failed) + " failed"
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 )
 
 // listing lists the stages of the first graph; those that come later say nothing new of them.
@@ -56,7 +57,7 @@ func stageCounts(nodes []event.Node) string {
 	var said []string
 	for _, c := range []struct{ role, text string }{
 		{"image", itoa(counts["image"]) + " for images"},
-		{"check", Count(counts["check"], "check")},
+		{"check", phrase.Count(counts["check"], "check")},
 		{"lifecycle", itoa(counts["lifecycle"]) + " for later"},
 		{"not built", itoa(counts["not built"]) + " not built"},
 	} {
@@ -64,7 +65,7 @@ func stageCounts(nodes []event.Node) string {
 			said = append(said, c.text)
 		}
 	}
-	return listed(cleaned(stageFiles(nodes)), 3) + ": " + strings.Join(said, ", ")
+	return phrase.First(cleaned(stageFiles(nodes)), 3) + ": " + strings.Join(said, ", ")
 }
 
 // stageFiles are the Dockerfiles that stages are written in.
@@ -169,7 +170,7 @@ func takesFrom(n event.Node, names map[string]string, taken map[string]bool, mos
 	text := begins
 	for _, way := range []struct{ kind, verb string }{{"copy", "copies"}, {"mount", "mounts"}} {
 		if sources := takes[way.kind]; len(sources) > 0 {
-			text += "; " + way.verb + " " + listed(sources, most)
+			text += "; " + way.verb + " " + phrase.First(sources, most)
 		}
 	}
 	return text

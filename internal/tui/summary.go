@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -210,8 +211,8 @@ func foldedLine(o Output, steps []*step, c columns) string {
 	case empty:
 		g = glyphs[event.Cached]
 	}
-	line := o.Paint(g.tone, g.glyph) + " " + Count(len(steps), nounOf(steps)) + " " + foldWords[state]
-	return cut(line+o.Paint(Dim, ": "+listed(names, namesListed)), c.width)
+	line := o.Paint(g.tone, g.glyph) + " " + phrase.Count(len(steps), nounOf(steps)) + " " + foldWords[state]
+	return cut(line+o.Paint(Dim, ": "+phrase.First(names, namesListed)), c.width)
 }
 
 func instructionLines(o Output, s *step, beside string, c columns) []string {

@@ -137,12 +137,4 @@ func oneLine(text string) string {
 	return strings.Join(words, " ")
 }
 
-// listed joins names, the first few of them: "a, b, c and 4 more".
-func listed(names []string, limit int) string {
-	if len(names) <= limit {
-		return strings.Join(names, ", ")
-	}
-	return strings.Join(names[:limit], ", ") + " and " + itoa(len(names)-limit) + " more"
-}
-
 func itoa(n int) string { return strconv.Itoa(n) }
