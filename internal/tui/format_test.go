@@ -3,8 +3,6 @@ package tui
 import (
 	"testing"
 	"time"
-
-	"github.com/seaworthyhq/seaworthy/internal/phrase"
 )
 
 func TestDurationsReadAsPeopleSayThem(t *testing.T) {
@@ -36,13 +34,5 @@ func TestTimesAreSeenFromNow(t *testing.T) {
 	}
 	if got := Ago(time.Time{}, now); got != "never" {
 		t.Errorf("no time at all: %q", got)
-	}
-}
-
-func TestCountsAgreeWithTheirNoun(t *testing.T) {
-	for n, want := range map[int]string{0: "0 paths", 1: "1 path", 2: "2 paths"} {
-		if got := phrase.Count(n, "path"); got != want {
-			t.Errorf("%d: %q, want %q", n, got, want)
-		}
 	}
 }
