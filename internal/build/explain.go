@@ -27,7 +27,8 @@ type explainer struct {
 
 	mu         sync.Mutex // guards what is below
 	operations []operation
-	byVertex   map[digest.Digest]int // in operations
+	byVertex   map[digest.Digest]int   // in operations
+	byKey      map[digest.Digest][]int // in operations; what targets make of different parts of the context may be the same
 	claims     map[digest.Digest]*claim
 	began      map[digest.Digest]bool // vertices
 	waiting    []digest.Digest        // those of them that are yet to be explained, as they began
@@ -48,7 +49,7 @@ type root struct {
 func newExplainer(req *Request, p *progress, l *lists) *explainer {
 	e := &explainer{
 		req: req, progress: p, lists: l, wake: make(chan struct{}, 1),
-		byVertex: map[digest.Digest]int{}, claims: map[digest.Digest]*claim{}, began: map[digest.Digest]bool{},
+		byVertex: map[digest.Digest]int{}, byKey: map[digest.Digest][]int{}, claims: map[digest.Digest]*claim{}, began: map[digest.Digest]bool{},
 		ranKeys: map[digest.Digest]bool{}, told: map[root]bool{}, partly: map[string]bool{},
 	}
 	for _, v := range req.variants() {
@@ -155,7 +156,11 @@ func (e *explainer) learn(all []operation) {
 			continue
 		}
 		e.byVertex[op.vertex] = len(e.operations)
+		e.byKey[op.Key] = append(e.byKey[op.Key], len(e.operations))
 		e.operations = append(e.operations, op)
+		if e.ranKeys[op.Key] {
+			e.waiting = append(e.waiting, op.vertex)
+		}
 	}
 	if len(e.waiting) > 0 {
 		e.wakeUp()
@@ -245,11 +250,19 @@ func (e *explainer) cases() (all []cause.Case) {
 			continue // it is looked up in each build, and that says nothing
 		}
 		e.ranKeys[op.Key] = true
-		for _, step := range op.Stages {
-			if is := (root{step, op.Key}); !e.follows(step, op) && !e.told[is] {
-				e.told[is] = true
-				all = append(all, e.caseOf(step, op))
-			}
+		for _, same := range e.byKey[op.Key] { // the solver runs it once
+			all = append(all, e.casesOf(e.operations[same].Operation)...)
+		}
+	}
+	return all
+}
+
+// casesOf are those of an operation that runs, in each step that it is the first of to do so.
+func (e *explainer) casesOf(op cause.Operation) (all []cause.Case) {
+	for _, step := range op.Stages {
+		if is := (root{step, op.Key}); !e.follows(step, op) && !e.told[is] {
+			e.told[is] = true
+			all = append(all, e.caseOf(step, op))
 		}
 	}
 	return all

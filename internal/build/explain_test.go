@@ -214,3 +214,24 @@ func TestAStepThatRanSaysWhy(t *testing.T) {
 		})
 	}
 }
+
+// Where they take different parts of the context, their first instructions are an operation of each, and the solver runs one of them.
+func TestEachStageThatASharedInstructionIsOfSaysWhy(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{
+		"Dockerfile": "FROM busybox AS test\nCOPY a /a\nRUN cat /a\nCOPY b /b\nFROM busybox AS web\nCOPY a /a\nRUN cat /a\nCOPY c /c\n",
+		"a":          "1", "b": "b", "c": "c",
+	})
+	res, _ := y.build(t, y.request(t, dir, "test", "=web"))
+	write(t, filepath.Join(dir, "a"), "2")
+	req := y.request(t, dir, "test", "=web")
+	req.Before = recorded(nil, res)
+	_, rec := y.build(t, req)
+	want := map[string][]string{
+		"stage:test": {"files COPY a /a (Dockerfile:2): a changed"},
+		"stage:web":  {"files COPY a /a (Dockerfile:6): a changed"},
+	}
+	if diff := cmp.Diff(want, rec.reasons()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

@@ -33,15 +33,20 @@ func (r *running) report(ctx context.Context, err error) error {
 	r.mu.Unlock()
 	slices.SortStableFunc(failures, func(a, b failure) int { return cmp.Compare(r.lineOf(a), r.lineOf(b)) })
 	var told []*release.UserError
-	seen := map[string]bool{}
+	at := map[any]int{} // in told, by what failed
 	for _, f := range failures {
 		if f.stopped || errors.Is(f.err, context.Canceled) || errors.Is(f.err, ErrOther) {
 			continue // stopped because of another one
 		}
 		u := r.explain(f)
-		if key := u.Error() + u.Detail; !seen[key] {
-			seen[key] = true
+		what := r.subject(f, u)
+		i, again := at[what]
+		switch {
+		case !again:
+			at[what] = len(told)
 			told = append(told, u)
+		case len(u.Detail) > len(told[i].Detail):
+			told[i] = u
 		}
 	}
 	switch {
@@ -51,6 +56,19 @@ func (r *running) report(ctx context.Context, err error) error {
 		return r.stopped(ctx)
 	}
 	return fmt.Errorf("build: %w", err)
+}
+
+// subject tells failures of one thing from those of others: several targets may meet the same, each with a part of what there is
+// to say of it.
+func (r *running) subject(f failure, u *release.UserError) any {
+	vertex, failed := errors.AsType[*errdefs.VertexError](f.err)
+	if !failed {
+		return u.Error() + u.Detail
+	}
+	p := r.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.heard(digest.Digest(vertex.Digest)).of
 }
 
 // lineOf is where in the Dockerfile something failed.
@@ -148,7 +166,7 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	v := p.heard(dgst)
-	if v.image {
+	if v.forImage() {
 		u.Kind, u.Hint = release.KindBuild, correctBuild
 	}
 	key := f.target.Key

@@ -299,6 +299,22 @@ func TestEachOfTwoStagesThatFailAlikeIsNamed(t *testing.T) {
 	}
 }
 
+// The check and the image take different parts of the context, so that what fails is an operation of each.
+func TestWhatSeveralTargetsShareFailsOnce(t *testing.T) {
+	y := newYard(t)
+	req := y.request(t, project(t, map[string]string{
+		"Dockerfile": "FROM busybox AS lib\nCOPY a /a\nRUN echo broken; exit 7\nFROM lib AS test\nRUN true\nFROM lib AS web\nCOPY b /b\n",
+		"a":          "a", "b": "b",
+	}), "test", "=web")
+	u, _ := y.fail(t, req)
+	if u.Kind != release.KindBuild || u.Error() != "stage lib: RUN echo broken; exit 7 exited with code 7" {
+		t.Errorf("%s: %v", u.Kind, u)
+	}
+	if !strings.Contains(u.Detail, ">>> RUN echo broken") || strings.Count(u.Detail, "broken\n") != 1 {
+		t.Errorf("detail:\n%s", u.Detail)
+	}
+}
+
 func TestBaseImageThatIsNotThere(t *testing.T) {
 	y := newYard(t)
 	dir := project(t, map[string]string{"Dockerfile": "FROM nowhere.invalid/nothing:1 AS web\n"})

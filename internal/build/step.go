@@ -138,7 +138,7 @@ func (p *progress) use(dgst digest.Digest) (known, image bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	v := p.known(dgst)
-	return v != nil && v.of != nil, v != nil && v.image
+	return v != nil && v.of != nil, v != nil && v.forImage()
 }
 
 // begin is told of a process that starts, before the solver's status says so, and returns the stages that it belongs to.

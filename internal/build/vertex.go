@@ -23,7 +23,7 @@ type vertex struct {
 	of      *instruction
 	inputs  []digest.Digest
 	targets set    // the targets that need it, by index
-	image   bool   // an image needs it
+	image   bool   // a target that is an image needs it
 	source  string // what it brings in, where it does: a base image, the context, a URL
 	writes  bool   // an image; that is no work on what is in it
 
@@ -38,6 +38,12 @@ type vertex struct {
 	moved   map[string]*client.VertexStatus // transfers, by id
 	partial map[int]*partialLine            // the last, unfinished line of a stream
 	tail    []string
+}
+
+// forImage reports whether an image needs what the vertex is part of. Where targets need different parts of the context, that may be
+// by another vertex, with which the solver joins this one once it sees that both do the same.
+func (v *vertex) forImage() bool {
+	return v.image || v.of != nil && slices.ContainsFunc(v.of.vertices, func(of *vertex) bool { return of.image })
 }
 
 // take follows the solver's news and reports whether they are news to others.
