@@ -33,17 +33,17 @@ func (r *running) report(ctx context.Context, err error) error {
 	r.mu.Unlock()
 	slices.SortStableFunc(failures, func(a, b failure) int { return cmp.Compare(r.lineOf(a), r.lineOf(b)) })
 	var told []*release.UserError
-	at := map[any]int{} // in told, by what failed
+	at := map[subject]int{} // in told
 	for _, f := range failures {
 		if f.stopped || errors.Is(f.err, context.Canceled) || errors.Is(f.err, ErrOther) {
 			continue // stopped because of another one
 		}
 		u := r.explain(f)
-		what := r.subject(f, u)
-		i, again := at[what]
+		about := r.subject(f, u)
+		i, again := at[about]
 		switch {
 		case !again:
-			at[what] = len(told)
+			at[about] = len(told)
 			told = append(told, u)
 		case len(u.Detail) > len(told[i].Detail):
 			told[i] = u
@@ -56,19 +56,6 @@ func (r *running) report(ctx context.Context, err error) error {
 		return r.stopped(ctx)
 	}
 	return fmt.Errorf("build: %w", err)
-}
-
-// subject tells failures of one thing from those of others: several targets may meet the same, each with a part of what there is
-// to say of it.
-func (r *running) subject(f failure, u *release.UserError) any {
-	vertex, failed := errors.AsType[*errdefs.VertexError](f.err)
-	if !failed {
-		return u.Error() + u.Detail
-	}
-	p := r.progress
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.heard(digest.Digest(vertex.Digest)).of
 }
 
 // lineOf is where in the Dockerfile something failed.
@@ -230,23 +217,6 @@ func (r *running) explainBase(base *baseError, detail string) *release.UserError
 		u.Hint = "see that the registry of " + name + " can be reached from the engine, or " + mirror
 	}
 	return u
-}
-
-// excerpt shows the lines of the Dockerfile that an error is about, as they were given to us.
-func (r *running) excerpt(err error) string {
-	var b strings.Builder
-	seen := map[string]bool{}
-	for _, src := range errdefs.Sources(err) {
-		if src.Info != nil && r.req.Dockerfile != nil && src.Info.Filename == r.req.filename() {
-			src.Info.Data = r.req.Dockerfile
-		}
-		var one strings.Builder
-		if src.Print(&one) == nil && !seen[one.String()] {
-			seen[one.String()] = true
-			b.WriteString(one.String())
-		}
-	}
-	return b.String()
 }
 
 // layers are what BuildKit puts before a cause that says enough alone.

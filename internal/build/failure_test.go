@@ -315,6 +315,21 @@ func TestWhatSeveralTargetsShareFailsOnce(t *testing.T) {
 	}
 }
 
+func TestAnInstructionOfManyLinesIsToldInPart(t *testing.T) {
+	y := newYard(t)
+	u, _ := y.fail(t, y.request(t, project(t, map[string]string{
+		"Dockerfile": "FROM busybox AS web\nRUN <<END\n" + strings.Repeat("true\n", 1000) + "exit 7\nEND\nCMD [\"x\"]\n",
+	}), "=web"))
+	for _, part := range []string{">>> RUN <<END", "\n    … 969 lines\n", "1003 | >>> exit 7\n", "1005 |     CMD"} {
+		if !strings.Contains(u.Detail, part) {
+			t.Errorf("no %q", part)
+		}
+	}
+	if lines := strings.Count(u.Detail, "\n"); lines > 45 {
+		t.Errorf("%d lines:\n%s", lines, u.Detail)
+	}
+}
+
 func TestBaseImageThatIsNotThere(t *testing.T) {
 	y := newYard(t)
 	dir := project(t, map[string]string{"Dockerfile": "FROM nowhere.invalid/nothing:1 AS web\n"})

@@ -1,9 +1,13 @@
 package build
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -14,6 +18,23 @@ const (
 	correctCheck = "correct what it found, then run the same command again"
 	correctBuild = "correct it, then run the same command again: what was built before it is kept"
 )
+
+// subject is what a failure is about: several targets may meet the same, each with a part of what there is to say of it.
+type subject struct {
+	stage, text string
+	instruction *instruction
+}
+
+func (r *running) subject(f failure, u *release.UserError) subject {
+	vertex, failed := errors.AsType[*errdefs.VertexError](f.err)
+	if !failed {
+		return subject{text: u.Error() + u.Detail}
+	}
+	p := r.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return subject{stage: whatFailed(u), instruction: p.heard(digest.Digest(vertex.Digest)).of}
+}
 
 // failureOf is a failure with what it is of, and the checks that would have to be skipped for it to be none.
 type failureOf struct {
