@@ -12,46 +12,31 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 
-	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/moby/buildkit/cmd/buildkitd/config"
 	"github.com/moby/buildkit/frontend"
 	"github.com/moby/buildkit/frontend/gateway"
 	"github.com/moby/buildkit/session"
 	containerdsnapshot "github.com/moby/buildkit/snapshot/containerd"
 	"github.com/moby/buildkit/solver"
-	"github.com/moby/buildkit/solver/bboltcachestorage"
 	"github.com/moby/buildkit/solver/llbsolver"
 	"github.com/moby/buildkit/solver/llbsolver/history"
 	"github.com/moby/buildkit/util/db/boltutil"
 	"github.com/moby/buildkit/util/leaseutil"
-	"github.com/moby/buildkit/util/resolver"
-	"github.com/moby/buildkit/worker"
-	"github.com/moby/buildkit/worker/base"
+	bkworker "github.com/moby/buildkit/worker"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/store"
 )
 
 // Config says where a Builder works and what it may take.
 type Config struct {
 	// Root is the folder of BuildKit's own state: what is cached, and where RUN steps are set up.
-	Root  string
-	Store *store.Store
-	// Hosts finds the registries (and mirrors) of base images.
-	Hosts docker.RegistryHosts
-	// Network gives RUN steps their network; nil: the machine's.
-	Network NetworkProvider
-	DNS     DNS
-	// MaxParallelism is how many steps run at once; 0: one for each core, at least 4.
-	MaxParallelism int
-	// CgroupParent is the control group that all RUN steps run in; empty: DefaultCgroupParent of Root.
-	CgroupParent string
-	Limits       Limits
-	Cache        CachePolicy
+	Root   string
+	Store  *store.Store
+	Worker worker.Config
 	// WhyNot asks for an image once more that no registry has given, and returns a *release.UserError with what each has answered.
 	// Nil: what BuildKit knows is enough.
 	WhyNot func(ctx context.Context, ref string) error
@@ -61,19 +46,12 @@ type Config struct {
 
 func (c Config) settings() string { return cmp.Or(c.Settings, "the engine's settings") }
 
-func (c Config) parallelism() int64 {
-	if c.MaxParallelism > 0 {
-		return int64(c.MaxParallelism)
-	}
-	return int64(max(runtime.NumCPU(), 4))
-}
-
 // Builder builds. One is open per state root.
 type Builder struct {
 	cfg       Config
 	solver    *llbsolver.Solver
-	worker    *base.Worker
-	workers   *worker.Controller
+	worker    *worker.Worker
+	workers   *bkworker.Controller
 	sessions  *session.Manager
 	pins      *pins
 	lists     *lists
@@ -86,7 +64,6 @@ type Builder struct {
 	mu     sync.Mutex
 	builds map[string]*running // by id
 	active sync.WaitGroup      // builds
-	runs   sync.WaitGroup      // RUN steps; they outlast the build that was cancelled by the time it takes to kill them
 	closed bool
 
 	closing  sync.Once
@@ -95,62 +72,44 @@ type Builder struct {
 
 // Open opens the build state, or lays it out. What an engine that was killed left of RUN steps is removed first.
 func Open(ctx context.Context, cfg Config) (_ *Builder, err error) {
-	if cfg.CgroupParent == "" {
-		cfg.CgroupParent = DefaultCgroupParent(cfg.Root)
-	}
 	if err := os.MkdirAll(cfg.Root, 0o711); err != nil {
 		return nil, fmt.Errorf("make build root: %w", err)
 	}
-	if err := reap(ctx, cfg); err != nil {
-		return nil, fmt.Errorf("reap builds that were cut off: %w", err)
-	}
-	if err := cfg.Limits.apply(cfg.CgroupParent); err != nil {
-		return nil, noLimit(err)
-	}
-	resolver.DefaultPool.Clear() // one for the whole process: it may know another builder's Hosts
 	b := &Builder{cfg: cfg, builds: map[string]*running{}, alike: alike{all: map[digest.Digest]*alikeNode{}, running: map[*progress]int{}}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.release())
 		}
 	}()
+	release, err := cfg.Store.Hold()
+	if err != nil {
+		return nil, fmt.Errorf("open builder: %w", err)
+	}
+	defer release()
+	if b.worker, err = worker.Open(ctx, cfg.Root, cfg.Store, cfg.Worker, steps{b}); err != nil {
+		return nil, err
+	}
+	b.closers = append(b.closers, b.worker.Close)
 	if err := b.open(ctx); err != nil {
 		return nil, fmt.Errorf("open builder: %w", err)
 	}
 	return b, nil
 }
 
-func (b *Builder) open(ctx context.Context) error {
-	release, err := b.cfg.Store.Hold()
-	if err != nil {
-		return err
-	}
-	defer release()
+func (b *Builder) open(ctx context.Context) (err error) {
 	if b.pins, err = openPins(filepath.Join(b.cfg.Root, "bases")); err != nil {
 		return err
 	}
 	if b.lists, err = openLists(filepath.Join(b.cfg.Root, "inputs")); err != nil {
 		return err
 	}
-	if err := tieCache(b.cfg.Root, b.cfg.Store.Index()); err != nil {
-		return fmt.Errorf("tie cache to the store: %w", err)
-	}
-	if b.worker, err = newWorker(ctx, b.cfg, &b.runs); err != nil {
-		return err
-	}
-	b.closers = append(b.closers, b.worker.Close, func() error { return forgetHashes(b.worker.MetadataStore) })
-	b.workers = &worker.Controller{}
-	if err := b.workers.Add(stepWorker{b.worker, b}); err != nil {
+	b.workers = &bkworker.Controller{}
+	if err := b.workers.Add(b.worker); err != nil {
 		return err
 	}
 	if b.sessions, err = session.NewManager(); err != nil {
 		return err
 	}
-	cache, err := bboltcachestorage.NewStore(filepath.Join(b.cfg.Root, keysFile))
-	if err != nil {
-		return fmt.Errorf("open cache keys: %w", err)
-	}
-	b.closers = append(b.closers, cache.Close)
 	records, err := b.noHistory()
 	if err != nil {
 		return err
@@ -159,7 +118,7 @@ func (b *Builder) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.cacheKeys = solver.NewCacheManager(ctx, "local", cache, worker.NewCacheResultStorage(b.workers))
+	b.cacheKeys = solver.NewCacheManager(ctx, "local", b.worker.Keys, bkworker.NewCacheResultStorage(b.workers))
 	b.solver, err = llbsolver.New(llbsolver.Opt{
 		CacheManager:     b.cacheKeys,
 		Frontends:        map[string]frontend.Frontend{frontendName: (*stagesFrontend)(b), "gateway.v0": gw},
@@ -224,7 +183,7 @@ func (b *Builder) Close() error {
 	}
 	b.mu.Unlock()
 	b.active.Wait()
-	b.runs.Wait()
+	b.worker.Wait()
 	b.closing.Do(func() { b.closeErr = b.release() })
 	return b.closeErr
 }
@@ -237,7 +196,6 @@ func (b *Builder) release() error {
 	for i := len(b.closers) - 1; i >= 0; i-- {
 		errs = append(errs, b.closers[i]())
 	}
-	cgroup.RemoveUnused(b.cfg.CgroupParent)
 	return errors.Join(errs...)
 }
 

@@ -24,6 +24,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
 	"github.com/seaworthyhq/seaworthy/internal/build/session"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
 )
@@ -365,7 +366,7 @@ func (n *netless) Attach(_ context.Context, id string) (string, func() error, er
 func TestNetworkOfRUNIsAttachedAndReleased(t *testing.T) {
 	y := newYard(t)
 	network := &netless{}
-	second := &yard{store: y.store, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: y.store, Network: network})}
+	second := &yard{store: y.store, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: y.store, Worker: worker.Config{Network: network}})}
 	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN true\nRUN --network=none true\n"})
 	second.build(t, second.request(t, dir, "=web"))
 	if diff := cmp.Diff(network.attached, network.released); diff != "" || len(network.attached) != 1 {

@@ -15,6 +15,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -114,7 +115,7 @@ func (r *running) explain(f failure) *release.UserError {
 		r.explainVertex(u, f, digest.Digest(vertex.Digest))
 	case reached:
 		what := "check " + limit.stage
-		u.Err, u.Hint = &failureOf{fmt.Errorf("%s %w", what, limit), what, r.skips(f.target.Key)}, limit.hint()
+		u.Err, u.Hint = &failureOf{fmt.Errorf("%s %w", what, limit), what, r.skips(f.target.Key)}, limit.Hint()
 	default:
 		what := "stage " + f.target.Stage
 		u.Err = &failureOf{fmt.Errorf("%s: %w", what, plainly(f.err)), what, r.skips(f.target.Key)}
@@ -167,16 +168,17 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 	}
 	text := named(v.of.text)
 	if own, ok := errors.AsType[advising](f.err); ok {
-		u.Err, u.Hint = fmt.Errorf("%s: %s %w", what, text, own), own.hint()
+		u.Err, u.Hint = fmt.Errorf("%s: %s %w", what, text, own), own.Hint()
 	} else if exit, ok := errors.AsType[*gatewaypb.ExitError](f.err); ok {
 		u.Err = exitError(what, text, exit)
 	} else {
 		u.Err = fmt.Errorf("%s: %s: %w", what, text, plainly(f.err))
 	}
-	if limit, ok := errors.AsType[*limitError](f.err); ok {
-		u.Err, u.Hint = fmt.Errorf("%w: %s", u.Err, limit.reached), limit.hint(r.builder.cfg.settings())
+	if limit, ok := errors.AsType[*worker.LimitError](f.err); ok {
+		u.Err = fmt.Errorf("%w: %s", u.Err, limit.Reached)
+		u.Hint = fmt.Sprintf("let it do less at once, or raise %s in %s, then: seaworthy engine restart", limit.Setting, r.builder.cfg.settings())
 	}
-	_, unstarted := errors.AsType[*startError](f.err)
+	_, unstarted := errors.AsType[*worker.StartError](f.err)
 	if run := p.stage(key).run; run.Tests.Total > 0 && !unstarted { // else others ran them
 		u.Err = fmt.Errorf("%w: %s", u.Err, testsText(run))
 	}
@@ -189,7 +191,7 @@ func (r *running) explainVertex(u *release.UserError, f failure, dgst digest.Dig
 // advising is an error of our own about an instruction: what became of that, and what to do.
 type advising interface {
 	error
-	hint() string
+	Hint() string
 }
 
 func exitError(what, text string, exit *gatewaypb.ExitError) error {

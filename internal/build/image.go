@@ -6,12 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/containerd/v2/pkg/epoch"
-	"github.com/containerd/containerd/v2/pkg/namespaces"
-	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
@@ -19,12 +15,12 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/solver"
 	"github.com/moby/buildkit/solver/llbsolver/compat"
-	"github.com/moby/buildkit/worker"
+	bkworker "github.com/moby/buildkit/worker"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/release"
-	"github.com/seaworthyhq/seaworthy/internal/store"
 )
 
 // sourceLabel is on the record of an image that was built: what it was made of, so that the same is not made again.
@@ -35,7 +31,7 @@ const sourceLabel = "seaworthy.build/source"
 func (r *running) keep(ctx context.Context, target Target, metadata map[string][]byte, built solver.CachedResult, operations []cause.Operation) error {
 	src := &exporter.Source{Metadata: metadata}
 	if built != nil {
-		ref, ok := built.Sys().(*worker.WorkerRef)
+		ref, ok := built.Sys().(*bkworker.WorkerRef)
 		if !ok {
 			return fmt.Errorf("build of %s gave a %T", target.Stage, built.Sys())
 		}
@@ -49,7 +45,7 @@ func (r *running) keep(ctx context.Context, target Target, metadata map[string][
 	made := r.madeOf(src)
 	if img.Digest = r.builder.known(ctx, target.Name, made); img.Digest != "" {
 		img.Known = true
-	} else if img.Digest, err = r.export(withSource(ctx, made), target, src); err != nil {
+	} else if img.Digest, err = r.export(worker.WithLabels(ctx, map[string]string{sourceLabel: made}), target, src); err != nil {
 		return fmt.Errorf("make image of %s: %w", target.Stage, err)
 	}
 	r.mu.Lock()
@@ -138,46 +134,4 @@ func (b *Builder) localImage(ctx context.Context, ref string) *images.Image {
 		return nil // the solver will look again, and say what is wrong
 	}
 	return &img
-}
-
-type sourceKey struct{}
-
-func withSource(ctx context.Context, made string) context.Context {
-	return context.WithValue(ctx, sourceKey{}, made)
-}
-
-// namedImages are the store's image records as BuildKit's exporter uses them: in our namespace, stamped with the time it
-// is, not with the epoch of what is in the image, and labelled with what the image was made of.
-type namedImages struct{ images.Store }
-
-func (n namedImages) Get(ctx context.Context, name string) (images.Image, error) {
-	return n.Store.Get(inNamespace(ctx), name)
-}
-
-func (n namedImages) List(ctx context.Context, filters ...string) ([]images.Image, error) {
-	return n.Store.List(inNamespace(ctx), filters...)
-}
-
-func (n namedImages) Create(ctx context.Context, img images.Image) (images.Image, error) {
-	return n.Store.Create(inNamespace(ctx), label(ctx, img))
-}
-
-func (n namedImages) Update(ctx context.Context, img images.Image, paths ...string) (images.Image, error) {
-	return n.Store.Update(inNamespace(ctx), label(ctx, img), paths...)
-}
-
-func (n namedImages) Delete(context.Context, string, ...images.DeleteOpt) error {
-	return fmt.Errorf("delete image: builds do not: %w", errdefs.ErrPermissionDenied)
-}
-
-func inNamespace(ctx context.Context) context.Context {
-	now := time.Now()
-	return epoch.WithSourceDateEpoch(namespaces.WithNamespace(ctx, store.Namespace), &now)
-}
-
-func label(ctx context.Context, img images.Image) images.Image {
-	if made, ok := ctx.Value(sourceKey{}).(string); ok {
-		img.Labels = map[string]string{sourceLabel: made}
-	}
-	return img
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/containerd/cgroups/v3"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
 )
@@ -22,30 +23,30 @@ var memoryReached = func() string {
 
 func TestRUNThatReachesALimitSaysSo(t *testing.T) {
 	for name, tc := range map[string]struct {
-		limits        build.Limits
+		limits        worker.Limits
 		run           string
 		message, hint string
 	}{
 		"memory": {
-			limits:  build.Limits{MemoryBytes: 32 << 20, CPUs: 1},
+			limits:  worker.Limits{MemoryBytes: 32 << 20, CPUs: 1},
 			run:     "dd if=/dev/zero of=/dev/null bs=256M count=1",
 			message: "exited with code 137: " + memoryReached,
 			hint:    "build.memoryBytes",
 		},
 		"memory of a child": {
-			limits:  build.Limits{MemoryBytes: 32 << 20},
+			limits:  worker.Limits{MemoryBytes: 32 << 20},
 			run:     "dd if=/dev/zero of=/dev/null bs=256M count=1 || exit 3",
 			message: "exited with code 3: " + memoryReached,
 			hint:    "build.memoryBytes",
 		},
 		"processes": {
-			limits:  build.Limits{PIDs: 32},
+			limits:  worker.Limits{PIDs: 32},
 			run:     "bomb() { bomb | bomb; }; bomb",
 			message: ": it had reached the limit of 32 processes and threads",
 			hint:    "build.pids",
 		},
 		"none": {
-			limits:  build.Limits{MemoryBytes: 512 << 20, PIDs: 64},
+			limits:  worker.Limits{MemoryBytes: 512 << 20, PIDs: 64},
 			run:     "exit 137",
 			message: "RUN exit 137 exited with code 137",
 			hint:    "correct it",
@@ -55,7 +56,7 @@ func TestRUNThatReachesALimitSaysSo(t *testing.T) {
 			s := storetest.Open(t)
 			storetest.Busybox(t, s, storetest.Image{Ref: "docker.io/library/busybox:latest"})
 			root := t.TempDir()
-			y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: root, Store: s, Limits: tc.limits})}
+			y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: root, Store: s, Worker: worker.Config{Limits: tc.limits}})}
 			dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS web\nRUN " + tc.run + "\n"})
 			u, _ := y.fail(t, y.request(t, dir, "=web"))
 			if u.Kind != release.KindBuild || !strings.HasSuffix(u.Error(), tc.message) || !strings.Contains(u.Hint, tc.hint) {
@@ -72,7 +73,7 @@ func TestRUNThatReachesALimitSaysSo(t *testing.T) {
 func TestALimitThatAnotherRUNReachedIsNotTheReason(t *testing.T) {
 	s := storetest.Open(t)
 	storetest.Busybox(t, s, storetest.Image{Ref: "docker.io/library/busybox:latest"})
-	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Limits: build.Limits{MemoryBytes: 32 << 20}})}
+	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Worker: worker.Config{Limits: worker.Limits{MemoryBytes: 32 << 20}}})}
 	dir := project(t, map[string]string{"Dockerfile": `FROM busybox AS glutton
 RUN --mount=type=cache,target=/shared dd if=/dev/zero of=/dev/null bs=256M count=1; touch /shared/killed; sleep 600
 FROM busybox AS web
@@ -106,7 +107,7 @@ func noGroups(t *testing.T, root string) {
 func groups(t *testing.T, root, pattern string) (found []string) {
 	t.Helper()
 	for _, hierarchy := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
-		dirs, err := filepath.Glob(filepath.Join(hierarchy, build.DefaultCgroupParent(root), pattern, "cgroup.procs"))
+		dirs, err := filepath.Glob(filepath.Join(hierarchy, worker.DefaultCgroupParent(root), pattern, "cgroup.procs"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/redact"
@@ -18,14 +19,8 @@ const longestLine = 16 << 10
 
 func (p *progress) log(l *client.VertexLog) {
 	v := p.heard(l.Vertex)
-	if l.Stream != inPieces {
-		p.logData(v, l.Stream, l.Data)
-		return
-	}
-	for rest := pieces(l.Data); len(rest) > 0; {
-		stream, data, after := rest.next()
-		p.logData(v, int(stream), data)
-		rest = after
+	for stream, data := range worker.Written(l) {
+		p.logData(v, stream, data)
 	}
 }
 

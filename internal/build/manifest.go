@@ -22,7 +22,7 @@ import (
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/snapshot"
 	"github.com/moby/buildkit/solver/llbsolver/ops/opsutils"
-	"github.com/moby/buildkit/worker"
+	bkworker "github.com/moby/buildkit/worker"
 	"github.com/moby/patternmatcher"
 	"github.com/opencontainers/go-digest"
 
@@ -157,7 +157,7 @@ func (l *lists) sweep() error {
 
 // list adds the files that are taken from a folder.
 func list(ctx context.Context, t taken, sid string, l lister) (err error) {
-	ref, ok := t.folder.Sys().(*worker.WorkerRef)
+	ref, ok := t.folder.Sys().(*bkworker.WorkerRef)
 	if !ok {
 		return fmt.Errorf("a folder that is a %T", t.folder)
 	}

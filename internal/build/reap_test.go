@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/store"
 	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
@@ -174,7 +175,7 @@ func leftBehind(t testing.TB, root string) (left []string) {
 	for _, m := range mounts {
 		left = append(left, "mount "+m.Mountpoint)
 	}
-	parent := build.DefaultCgroupParent(filepath.Join(root, "build"))
+	parent := worker.DefaultCgroupParent(filepath.Join(root, "build"))
 	for _, pattern := range []string{
 		filepath.Join(root, "build/executor/*/config.json"),
 		filepath.Join("/sys/fs/cgroup", parent, "?*", "cgroup.procs"),

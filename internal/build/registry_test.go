@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
@@ -88,7 +89,7 @@ func TestBaseImagesOfARegistry(t *testing.T) {
 	h := newHarbour(t)
 	h.push(t, "library/base:1", "first\n")
 	s := storetest.Open(t)
-	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Hosts: h.hosts(t)})}
+	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Worker: worker.Config{Hosts: h.hosts(t)}})}
 	dir := project(t, map[string]string{"Dockerfile": "FROM base:1 AS web\nENV A=b\n"})
 
 	first, rec := y.build(t, y.request(t, dir, "=web"))
@@ -148,7 +149,7 @@ func TestImageThatCameIntoTheStoreLaterGoesBeforeThePin(t *testing.T) {
 func TestBaseImageThatTheRegistryLacks(t *testing.T) {
 	h := newHarbour(t)
 	s := storetest.Open(t)
-	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Hosts: h.hosts(t)})}
+	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Worker: worker.Config{Hosts: h.hosts(t)}})}
 	dir := project(t, map[string]string{"Dockerfile": "FROM lost:2 AS web\n"})
 	u, _ := y.fail(t, y.request(t, dir, "=web"))
 	if u.Kind != release.KindNotFound || !strings.Contains(u.Error(), "base image lost:2") || !strings.Contains(u.Hint, "lost:2") {
@@ -159,7 +160,7 @@ func TestBaseImageThatTheRegistryLacks(t *testing.T) {
 func TestBaseImageThatNobodyHasSaysWhatWasAsked(t *testing.T) {
 	h := newHarbour(t)
 	s := storetest.Open(t)
-	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Hosts: h.hosts(t), WhyNot: func(_ context.Context, ref string) error {
+	y := &yard{store: s, Builder: openBuilder(t, build.Config{Root: t.TempDir(), Store: s, Worker: worker.Config{Hosts: h.hosts(t)}, WhyNot: func(_ context.Context, ref string) error {
 		return &release.UserError{Kind: release.KindDenied, Err: errors.New("image " + ref + ": access denied"), Detail: "asked a: no\nasked b: no", Hint: "docker login"}
 	}})}
 	u, _ := y.fail(t, y.request(t, project(t, map[string]string{"Dockerfile": "FROM lost:2 AS web\n"}), "=web"))

@@ -16,7 +16,7 @@ import (
 	"github.com/moby/buildkit/solver/errdefs"
 	llberrdefs "github.com/moby/buildkit/solver/llbsolver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
-	"github.com/moby/buildkit/worker"
+	bkworker "github.com/moby/buildkit/worker"
 	"github.com/opencontainers/go-digest"
 
 	usersession "github.com/seaworthyhq/seaworthy/internal/build/session"
@@ -84,7 +84,7 @@ func refOf(result solver.Result) cache.ImmutableRef {
 	if result == nil {
 		return nil
 	}
-	if ref, ok := result.Sys().(*worker.WorkerRef); ok {
+	if ref, ok := result.Sys().(*bkworker.WorkerRef); ok {
 		return ref.ImmutableRef
 	}
 	return nil

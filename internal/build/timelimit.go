@@ -2,7 +2,6 @@ package build
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,10 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containerd/log"
-
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/event"
-	"github.com/seaworthyhq/seaworthy/internal/host/cgroup"
 )
 
 // clock is the time that a stage has, from its first instruction behind FROM. It runs while anything of the stage does: waiting, for
@@ -119,39 +116,9 @@ func (l clockList) runs() (ended func()) {
 // runs, as other builds come to wait for it.
 type patience func() (list clockList, unlimited bool)
 
-// watch kills all processes of a control group once the time is over, until stop is called, which says whether it was.
-func (p patience) watch(ctx context.Context, group string) (stop func() *clock) {
-	if p == nil {
-		return func() *clock { return nil }
-	}
-	ended := make(chan struct{})
-	var reached *clock
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		if reached = p.lose(ended); reached == nil {
-			return
-		}
-		for {
-			if err := cgroup.Kill(group); err != nil {
-				log.G(ctx).WithError(err).Warn("end a step whose time is over")
-			}
-			select {
-			case <-ended:
-				return
-			case <-time.After(100 * time.Millisecond): // it may just have been starting
-			}
-		}
-	})
-	return func() *clock {
-		close(ended)
-		watching.Wait()
-		return reached
-	}
-}
-
-// lose waits until all clocks are over, and returns the one with the most time; nil if the process ended before, or may take any
+// lose waits until all clocks are over, and blames the one with the most time; nil if the process ended before, or may take any
 // time.
-func (p patience) lose(ended <-chan struct{}) *clock {
+func (p patience) lose(ended <-chan struct{}) worker.TimeOver {
 	for {
 		list, unlimited := p()
 		running := slices.IndexFunc(list, func(k *clock) bool { return !k.isOver() })
@@ -159,7 +126,8 @@ func (p patience) lose(ended <-chan struct{}) *clock {
 		case unlimited || len(list) == 0:
 			return nil
 		case running < 0:
-			return slices.MaxFunc(list, func(a, b *clock) int { return cmp.Compare(a.limit, b.limit) })
+			longest := slices.MaxFunc(list, func(a, b *clock) int { return cmp.Compare(a.limit, b.limit) })
+			return func(err error) error { return longest.reached(err) }
 		}
 		select {
 		case <-list[running].over:
@@ -188,7 +156,8 @@ type timeLimitError struct {
 func (e *timeLimitError) Error() string { return fmt.Sprintf("ran longer than %v (timeout)", e.limit) }
 func (e *timeLimitError) Unwrap() error { return e.error }
 
-func (e *timeLimitError) hint() string {
+// Hint says what to do.
+func (e *timeLimitError) Hint() string {
 	return fmt.Sprintf("find out what it waits for, or give it more time: checks: {%s: {timeout: …}} in seaworthy.yaml", e.stage)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -74,7 +75,7 @@ func TestWhatACheckWaitsForAFreePlaceTakesNoneOfItsTime(t *testing.T) {
 	if err := y.Close(); err != nil {
 		t.Fatal(err)
 	}
-	y.Builder = openBuilder(t, build.Config{Root: y.root, Store: y.store, MaxParallelism: 1})
+	y.Builder = openBuilder(t, build.Config{Root: y.root, Store: y.store, Worker: worker.Config{MaxParallelism: 1}})
 	req := y.request(t, project(t, map[string]string{"Dockerfile": `FROM busybox AS test
 RUN echo one
 RUN echo two

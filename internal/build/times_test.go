@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/graph"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -75,7 +76,7 @@ func TestThatAStageWaitsForAFreePlaceIsTold(t *testing.T) {
 	if err := y.Close(); err != nil {
 		t.Fatal(err)
 	}
-	y.Builder = openBuilder(t, build.Config{Root: y.root, Store: y.store, MaxParallelism: 1})
+	y.Builder = openBuilder(t, build.Config{Root: y.root, Store: y.store, Worker: worker.Config{MaxParallelism: 1}})
 	res, _ := y.build(t, y.request(t, project(t, map[string]string{
 		"Dockerfile": "FROM busybox AS one\nRUN sleep 0.3; echo one\nFROM busybox AS two\nRUN sleep 0.3; echo two\n",
 	}), "one", "two"))

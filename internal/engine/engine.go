@@ -21,6 +21,7 @@ import (
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/edge"
 	"github.com/seaworthyhq/seaworthy/internal/host/machine"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
@@ -153,9 +154,8 @@ func (e *Engine) openBuilder(ctx context.Context) error {
 		return err
 	}
 	builder, err := build.Open(ctx, build.Config{
-		Root: filepath.Join(e.cfg.Root, "build"), Store: e.store, Hosts: e.registry.Hosts(),
-		Network: e.runtime.BuildNetwork(),
-		Limits:  limits,
+		Root: filepath.Join(e.cfg.Root, "build"), Store: e.store,
+		Worker: worker.Config{Hosts: e.registry.Hosts(), Network: e.runtime.BuildNetwork(), Limits: limits},
 		WhyNot: func(ctx context.Context, ref string) error {
 			_, err := e.registry.Resolve(ctx, ref)
 			return err

@@ -10,7 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"golang.org/x/sys/unix"
 
-	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/plainfile"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -44,8 +44,8 @@ type BuildSettings struct {
 
 // limits are the settings as the builder takes them. Without a limit of memory or processes, one RUN could take all of the
 // machine's, and what serves would stand still.
-func (b BuildSettings) limits() (build.Limits, error) {
-	l := build.Limits{MemoryBytes: max(b.MemoryBytes, 0), CPUs: b.CPUs, PIDs: max(cmp.Or(b.PIDs, 4096), 0)}
+func (b BuildSettings) limits() (worker.Limits, error) {
+	l := worker.Limits{MemoryBytes: max(b.MemoryBytes, 0), CPUs: b.CPUs, PIDs: max(cmp.Or(b.PIDs, 4096), 0)}
 	if b.MemoryBytes != 0 {
 		return l, nil
 	}

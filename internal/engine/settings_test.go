@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/seaworthyhq/seaworthy/internal/build"
+	"github.com/seaworthyhq/seaworthy/internal/build/worker"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
@@ -22,11 +22,11 @@ func TestBuildsNeverTakeAllThereIsUnlessTheyMay(t *testing.T) {
 	all := int64(machine.Totalram) * int64(machine.Unit)
 	for _, c := range []struct {
 		settings BuildSettings
-		want     build.Limits
+		want     worker.Limits
 	}{
-		{BuildSettings{}, build.Limits{MemoryBytes: all / 4 * 3, PIDs: 4096}},
-		{BuildSettings{MemoryBytes: 1 << 30, CPUs: 1.5, PIDs: 100}, build.Limits{MemoryBytes: 1 << 30, CPUs: 1.5, PIDs: 100}},
-		{BuildSettings{MemoryBytes: -1, PIDs: -1}, build.Limits{}},
+		{BuildSettings{}, worker.Limits{MemoryBytes: all / 4 * 3, PIDs: 4096}},
+		{BuildSettings{MemoryBytes: 1 << 30, CPUs: 1.5, PIDs: 100}, worker.Limits{MemoryBytes: 1 << 30, CPUs: 1.5, PIDs: 100}},
+		{BuildSettings{MemoryBytes: -1, PIDs: -1}, worker.Limits{}},
 	} {
 		got, err := c.settings.limits()
 		if err != nil || got != c.want {

@@ -1,4 +1,4 @@
-package build
+package worker
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
 )
 
 // taker is where output goes.
@@ -16,10 +17,8 @@ type taker struct {
 
 func (k *taker) take(ps pieces) {
 	k.parts++
-	for len(ps) > 0 {
-		_, data, rest := ps.next()
+	for _, data := range Written(&client.VertexLog{Stream: inPieces, Data: ps}) {
 		k.told.Write(data)
-		ps = rest
 	}
 }
 

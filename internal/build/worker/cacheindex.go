@@ -1,4 +1,4 @@
-package build
+package worker
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// What the build cache consists of, below Config.Root.
+// What the build cache consists of, below the root.
 const (
 	workerDir = "worker"   // what each record of the cache is, in snapshots of the store
 	keysFile  = "cache.db" // what each record is the result of

@@ -1,4 +1,4 @@
-package build
+package worker
 
 import (
 	"fmt"
@@ -19,7 +19,8 @@ func (e *layersError) Error() string {
 	return fmt.Sprintf("is on top of %d layers, which is more than the kernel mounts at once", e.below)
 }
 
-func (e *layersError) hint() string {
+// Hint says what to do.
+func (e *layersError) Hint() string {
 	return fmt.Sprintf("each RUN, COPY and ADD is a layer, those of the base included, and the kernel takes %d at most, and names of %d bytes: make "+
 		"fewer of them (RUN a && b), or take the result over into a new stage (COPY --from)", maxStack, os.Getpagesize())
 }

@@ -1,4 +1,4 @@
-package build
+package worker
 
 import (
 	"bytes"
@@ -43,20 +43,21 @@ func (o *output) explain(err error, ended bool) error {
 		o.last = heldBack{}
 	case unstarted && o.last.alone:
 		o.last = heldBack{}
-		return &startError{err, strings.TrimPrefix(why, "error during container init: ")}
+		return &StartError{err, strings.TrimPrefix(why, "error during container init: ")}
 	}
 	return err
 }
 
-// startError is why a process could not be started.
-type startError struct {
+// StartError is why a process could not be started.
+type StartError struct {
 	error
 	why string
 }
 
-func (e *startError) Error() string { return "could not be started: " + e.why }
-func (e *startError) Unwrap() error { return e.error }
+func (e *StartError) Error() string { return "could not be started: " + e.why }
+func (e *StartError) Unwrap() error { return e.error }
 
-func (e *startError) hint() string {
+// Hint says what to do.
+func (e *StartError) Hint() string {
 	return "see that the stage has the program, and all that it needs to run"
 }

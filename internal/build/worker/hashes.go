@@ -1,4 +1,4 @@
-package build
+package worker
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"github.com/moby/buildkit/cache/metadata"
 )
 
-// forgetHashes takes this builder's records out of BuildKit's content hashes. Those are one for the whole process, and
-// would answer the next builder on the same root from a database that is closed.
+// forgetHashes takes this worker's records out of BuildKit's content hashes. Those are one for the whole process, and
+// would answer the next one on the same root from a database that is closed.
 func forgetHashes(index *metadata.Store) error {
 	records, err := index.All()
 	if err != nil {

@@ -1,4 +1,4 @@
-package build
+package worker
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"reflect"
 	"sync"
 	"time"
@@ -15,8 +16,6 @@ import (
 	"github.com/moby/buildkit/identity"
 	progresswriter "github.com/moby/buildkit/util/progress"
 	"github.com/moby/buildkit/util/progress/logs"
-
-	"github.com/seaworthyhq/seaworthy/internal/report"
 )
 
 // BuildKit keeps all that steps write until the build ends, and each line is an event. So of what a step writes the beginning is
@@ -64,16 +63,14 @@ var logStream = func() reflect.Type {
 	return reflect.TypeOf(stdout)
 }()
 
-// limitOutput holds what a process writes to what is told of it, but for tests, which hears all of its standard output unless it is
-// nil. finish tells the end.
-func limitOutput(ctx context.Context, process *executor.ProcessInfo, tests *report.GoTest) (o *output, finish func()) {
+// limitOutput holds what a process writes to what is told of it, but for all, which hears all of its standard output unless it is nil.
+// finish tells the end.
+func limitOutput(ctx context.Context, process *executor.ProcessInfo, all io.Writer) (o *output, finish func()) {
 	to, _, _ := progresswriter.NewFromContext(ctx)
 	o = newOutput(func(ps pieces) {
 		_ = to.Write(identity.NewID(), client.VertexLog{Stream: inPieces, Data: ps}) // it fails where nobody listens any more
 	})
-	if tests != nil {
-		o.all = tests
-	}
+	o.all = all
 	for i, s := range []*io.WriteCloser{&process.Stdout, &process.Stderr} {
 		if reflect.TypeOf(*s) == logStream {
 			*s = &stream{Closer: *s, of: o, number: byte(i + 1)}
@@ -218,6 +215,23 @@ const stdout = 1
 
 // inPieces is the number of a stream that is a step's both, in pieces.
 const inPieces = 0
+
+// Written is what a log brings of each stream, in order.
+func Written(log *client.VertexLog) iter.Seq2[int, []byte] {
+	return func(yield func(stream int, data []byte) bool) {
+		if log.Stream != inPieces {
+			yield(log.Stream, log.Data)
+			return
+		}
+		for rest := pieces(log.Data); len(rest) > 0; {
+			number, data, after := rest.next()
+			if !yield(int(number), data) {
+				return
+			}
+			rest = after
+		}
+	}
+}
 
 const pieceHead = 5
 

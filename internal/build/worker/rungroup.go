@@ -1,4 +1,4 @@
-package build
+package worker
 
 import (
 	"errors"
@@ -57,9 +57,9 @@ func newRunGroup(parent, id string, limits Limits) (*runGroup, error) {
 func (g *runGroup) explain(err error) error {
 	switch {
 	case g.limits.MemoryBytes > 0 && g.ranOutOfMemory():
-		return &limitError{err, fmt.Sprintf(g.memoryReached(), g.limits.MemoryBytes>>20), "build.memoryBytes"}
+		return &LimitError{err, fmt.Sprintf(g.memoryReached(), g.limits.MemoryBytes>>20), "build.memoryBytes"}
 	case g.limits.PIDs > 0 && g.mostPIDs() >= g.limits.PIDs:
-		return &limitError{err, fmt.Sprintf("it had reached the limit of %d processes and threads", g.limits.PIDs), "build.pids"}
+		return &LimitError{err, fmt.Sprintf("it had reached the limit of %d processes and threads", g.limits.PIDs), "build.pids"}
 	}
 	return err
 }
@@ -130,16 +130,12 @@ func (g *runGroup) removed() bool {
 	return gone
 }
 
-// limitError is the failure of a RUN step that may come of a limit.
-type limitError struct {
+// LimitError is the failure of a RUN step that may come of a limit.
+type LimitError struct {
 	error
-	reached string
-	setting string // of the engine, that says the limit
+	Reached string // what was
+	Setting string // of the engine, that says the limit
 }
 
-func (e *limitError) Error() string { return fmt.Sprintf("%v: %s", e.error, e.reached) }
-func (e *limitError) Unwrap() error { return e.error }
-
-func (e *limitError) hint(settings string) string {
-	return fmt.Sprintf("let it do less at once, or raise %s in %s, then: seaworthy engine restart", e.setting, settings)
-}
+func (e *LimitError) Error() string { return fmt.Sprintf("%v: %s", e.error, e.Reached) }
+func (e *LimitError) Unwrap() error { return e.error }

@@ -1,4 +1,4 @@
-package build
+package worker
 
 import (
 	"context"
@@ -19,13 +19,13 @@ import (
 
 // reap removes what RUN steps leave behind when the engine is killed: processes, control groups, mounts and bundles.
 // Network namespaces are their provider's.
-func reap(ctx context.Context, cfg Config) error {
+func reap(ctx context.Context, root, storeRoot, group string) error {
 	// By control group, which holds the processes also where runc was cut off before it knew of them.
-	if err := cgroup.Kill(cfg.CgroupParent); err != nil {
+	if err := cgroup.Kill(group); err != nil {
 		return err
 	}
-	root := executorRoot(cfg.Root)
-	entries, err := os.ReadDir(root)
+	bundles := executorRoot(root)
+	entries, err := os.ReadDir(bundles)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -35,18 +35,18 @@ func reap(ctx context.Context, cfg Config) error {
 		}
 		// Forgets runc's own state. After a restart of the machine there is none, which is as well.
 		_ = exec.CommandContext(ctx, "runc", "delete", "--force", e.Name()).Run()
-		if err := unmountBelow(filepath.Join(root, e.Name())); err != nil {
+		if err := unmountBelow(filepath.Join(bundles, e.Name())); err != nil {
 			return err
 		}
-		if err := os.RemoveAll(filepath.Join(root, e.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(bundles, e.Name())); err != nil {
 			return err
 		}
 	}
-	cgroup.RemoveUnused(cfg.CgroupParent)
-	if err := unmountBelow(cfg.Root); err != nil {
+	cgroup.RemoveUnused(group)
+	if err := unmountBelow(root); err != nil {
 		return err
 	}
-	return unmountStrays(cfg.Store.Root())
+	return unmountStrays(storeRoot)
 }
 
 func unmountBelow(dir string) error {
