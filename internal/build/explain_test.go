@@ -235,3 +235,25 @@ func TestEachStageThatASharedInstructionIsOfSaysWhy(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+func TestAStageThatAnotherOneIsFromIsNamed(t *testing.T) {
+	y := newYard(t)
+	const dockerfile = "ARG WHICH=one\nFROM busybox AS one\nRUN echo 1\nFROM busybox AS two\nRUN echo 2\nFROM busybox AS three\nRUN echo 3\nFROM ${WHICH} AS web\nRUN echo web\n"
+	dir := project(t, map[string]string{"Dockerfile": dockerfile})
+	res, _ := y.build(t, y.request(t, dir, "two", "three", "=web"))
+	before := recorded(nil, res)
+	for change, want := range map[[2]string]string{
+		{"WHICH=one", "WHICH=two"}:           "argument RUN echo web (Dockerfile:9): build argument WHICH chose stage two instead of stage one",
+		{"FROM ${WHICH}", "FROM three"}:      "instruction RUN echo web (Dockerfile:9): it takes from stage three instead of stage one",
+		{"FROM ${WHICH}", "FROM busybox"}:    "base RUN echo web (Dockerfile:9): busybox:latest was not taken before",
+		{"RUN echo 1\n", "RUN echo other\n"}: "again RUN echo web (Dockerfile:9): stage one ran again",
+	} {
+		write(t, filepath.Join(dir, "Dockerfile"), strings.Replace(dockerfile, change[0], change[1], 1))
+		req := y.request(t, dir, "two", "three", "=web")
+		req.Before = before
+		_, rec := y.build(t, req)
+		if diff := cmp.Diff([]string{want}, rec.reasons()["stage:web"]); diff != "" {
+			t.Errorf("%s: -want +got\n%s", change[1], diff)
+		}
+	}
+}

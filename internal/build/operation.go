@@ -112,6 +112,7 @@ func (r *operationReader) operation(ctx context.Context, n node, steps []string)
 	op.Does = h.Digest()
 	op.How = how(does)
 	op.Uses = r.why.uses(r.target.Variant, does, text)
+	op.Chosen = r.why.chosen(r.target.Variant, steps)
 	op.Arguments = r.why.argumentsAmong(r.target.Variant, op.Uses)
 	var takes []taken
 	for i, in := range n.inputs {

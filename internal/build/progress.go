@@ -174,6 +174,7 @@ func (p *progress) await(ctx context.Context, told <-chan struct{}) {
 func (p *progress) update(s *client.SolveStatus) {
 	p.updates.Add(1)
 	defer p.updates.Add(1)
+	s.Vertexes = believed(s.Vertexes)
 	if p.newlyBegun(s) {
 		p.why.explain() // before it is told that it runs, where it is known by now
 	}

@@ -107,3 +107,20 @@ func TestABaseImageThatIsNotThereFailsTheStageThatNamesIt(t *testing.T) {
 		t.Errorf("the stage is %s", state)
 	}
 }
+
+// What the copy is of cannot be found while the RUN runs; the solver tells then that all is cached that goes into the copy.
+func TestAStageThatRunsIsNotCachedForWhatFailsBesideIt(t *testing.T) {
+	y := newYard(t)
+	req := y.request(t, project(t, map[string]string{
+		"Dockerfile": "FROM busybox AS base\nRUN true\nFROM base AS lib\nRUN sleep 0.5\nFROM lib AS web\nCOPY --from=base /nowhere /x\n",
+	}), "=web")
+	_, rec := y.fail(t, req)
+	for _, e := range rec.all() {
+		if e.Instruction != nil && e.Instruction.Text == "RUN sleep 0.5" && e.Instruction.State == event.Cached {
+			t.Errorf("told of what runs: %+v", e.Instruction)
+		}
+	}
+	if state := rec.steps()["stage:lib"]; state != event.Stopped {
+		t.Errorf("a stage that did not end is %s", state)
+	}
+}

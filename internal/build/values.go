@@ -15,12 +15,13 @@ import (
 type values struct {
 	arguments map[string]bool
 	told      map[string]string // what tells the values of one name, wherever it gets one, from others
+	chosen    map[int][]string  // names that a stage's FROM refers to, by its line
 }
 
 // read makes sense of the Dockerfile, with these arguments; where that cannot be done, there are fewer reasons.
 func (e *explainer) read(args map[string]string) values {
 	said := map[string][]string{}
-	w := values{arguments: map[string]bool{}, told: map[string]string{}}
+	w := values{arguments: map[string]bool{}, told: map[string]string{}, chosen: map[int][]string{}}
 	argument := func(all []instructions.KeyValuePairOptional) {
 		for _, a := range all {
 			w.arguments[a.Key] = true
@@ -36,6 +37,10 @@ func (e *explainer) read(args map[string]string) values {
 			argument(a.Args)
 		}
 		for _, s := range stages {
+			for _, found := range referred.FindAllStringSubmatch(s.BaseName, -1) {
+				line := s.Location[0].Start.Line
+				w.chosen[line] = append(w.chosen[line], found[1])
+			}
 			for _, c := range s.Commands {
 				switch c := c.(type) {
 				case *instructions.ArgCommand:
@@ -67,6 +72,24 @@ func (e *explainer) argumentsAmong(variant int, uses map[string]string) (names [
 	}
 	slices.Sort(names)
 	return names
+}
+
+// chosen tells the values that choose what stages are FROM, by name.
+func (e *explainer) chosen(variant int, steps []string) map[string]string {
+	var all map[string]string
+	v := e.values[variant]()
+	for _, s := range e.progress.written[variant] {
+		if !slices.Contains(steps, s.Key) {
+			continue
+		}
+		for _, name := range v.chosen[s.Line] {
+			if all == nil {
+				all = map[string]string{}
+			}
+			all[name] = v.told[name]
+		}
+	}
+	return all
 }
 
 var referred = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)

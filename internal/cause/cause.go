@@ -30,6 +30,8 @@ type Operation struct {
 	Uses map[string]string `json:"uses,omitempty"`
 	// Arguments are the names of those that are build arguments.
 	Arguments []string `json:"arguments,omitempty"`
+	// Chosen tells in the same way the values of arguments that choose what its stage is FROM.
+	Chosen map[string]string `json:"chosen,omitempty"`
 	// How tells in the same way how it runs: user, folder, network, …
 	How   map[string]string `json:"how,omitempty"`
 	Files digest.Digest     `json:"files,omitempty"` // the list of the files that it takes from folders of the user

@@ -219,7 +219,40 @@ func (c Case) input(in, was Operation) (own, found []release.Reason) {
 		all, before := earlier.changes()
 		return nil, append(all, before...)
 	}
+	if before, ok := c.instead(in, was); ok {
+		return []release.Reason{c.switched(in, was, before)}, nil
+	}
 	return []release.Reason{c.stage(release.ReasonStage, in, "differs from the last time")}, nil
+}
+
+// instead is what an operation took from the last time in place of a stage, if that was another stage or an image.
+func (c Case) instead(in, was Operation) (before Operation, ok bool) {
+	for _, key := range was.Inputs {
+		op, known := c.Before.Find(key)
+		if known && !slices.Contains(c.Op.Inputs, key) && !op.fetches() && !op.of(c.Step) && !slices.ContainsFunc(op.Stages, in.of) {
+			return op, true
+		}
+	}
+	return Operation{}, false
+}
+
+// switched is the reason of an operation that takes from another stage than the last time.
+func (c Case) switched(in, was, before Operation) release.Reason {
+	from, old := "stage "+c.Name(in.Stages[0]), ""
+	if before.image() {
+		old, _ = before.imageOf()
+	} else {
+		old = "stage " + c.Name(before.Stages[0])
+	}
+	names := slices.DeleteFunc(differing(c.Op.Chosen, was.Chosen), func(name string) bool {
+		return c.Op.Chosen[name] == "" || was.Chosen[name] == "" // one of them does not ask for it
+	})
+	if len(names) > 0 {
+		return c.because(release.ReasonArgument, fmt.Sprintf("build argument %s chose %s instead of %s", strings.Join(names, " and "), from, old), names...)
+	}
+	r := c.because(release.ReasonInstruction, fmt.Sprintf("it takes from %s instead of %s", from, old))
+	r.Was, r.Is = old, from
+	return r
 }
 
 // moved is the reason of an operation that follows another one than the last time, though that was there, too.
