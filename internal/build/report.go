@@ -37,6 +37,9 @@ func (s *targetSolve) collect(built solver.CachedResult, failed error) {
 	}
 	ref := s.left(built, failed)
 	tests := s.progress.tests(s.target.Key)
+	if failed == nil {
+		tests = s.remembered(ref, tests)
+	}
 	if len(s.target.Reports) > 0 {
 		found, err := s.keepReports(ref)
 		if err != nil && s.life.Err() == nil {
@@ -47,7 +50,6 @@ func (s *targetSolve) collect(built solver.CachedResult, failed error) {
 		}
 	}
 	if failed == nil {
-		tests = s.remembered(ref, tests)
 		s.tellOfPassed(tests)
 	}
 	s.progress.testsOf(s.target.Key, tests)
@@ -149,9 +151,10 @@ func (s *targetSolve) mounted(ref cache.ImmutableRef) (root *os.Root, done func(
 // the cache writes nothing.
 const testsKey = "seaworthy.tests"
 
-// remembered are the tests of a check that passed, also where that was in an earlier build.
+// remembered are the tests that a check which passed told of on its standard output, also where that was in an earlier build. One
+// that adds nothing to the stage that it is FROM has that one's result, and told nothing.
 func (s *targetSolve) remembered(ref cache.ImmutableRef, tests report.Summary) report.Summary {
-	if ref == nil {
+	if ref == nil || !s.progress.makesResult(s.target.Key) {
 		return tests
 	}
 	if tests.Total > 0 {
@@ -222,6 +225,14 @@ func (p *progress) collected(key string, err error) {
 	if p.advance(s); isTimeLimit(err) && !ofVertex && !s.state.Ended() {
 		p.emitStep(s, event.Failed, err.Error())
 	}
+}
+
+// makesResult reports whether what a target comes to is made by an instruction of its own.
+func (p *progress) makesResult(key string) bool {
+	p.mu.Lock()
+	result := p.results[key]
+	p.mu.Unlock()
+	return p.isOf(result, key)
 }
 
 // isOf reports whether a vertex is an instruction of a stage.

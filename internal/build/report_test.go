@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -301,6 +302,24 @@ func TestTestsOnStandardOutputCount(t *testing.T) {
 	u, _ := y.fail(t, y.checking(t, dir, nil, "test"))
 	if !strings.Contains(u.Error(), "exited with code 1: 2 tests, 1 failed: TestB") {
 		t.Error(u)
+	}
+}
+
+func TestTestsAreThoseOfTheCheckThatToldOfThem(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{
+		"Dockerfile": "FROM busybox AS told\n" + fmt.Sprintf(goTest, "skip") + "\nFROM told AS same\nENV A=1\nFROM busybox AS filed\nCOPY junit.xml /r/\nFROM filed AS bare\n",
+		"junit.xml":  failing,
+	})
+	for range 2 { // the second time, all comes from cache
+		res, _ := y.build(t, y.checking(t, dir, map[string][]string{"filed": {"/r"}}, "told", "same", "filed", "bare"))
+		got := map[string]int{}
+		for _, check := range []string{"told", "same", "filed", "bare"} {
+			got[check] = run(t, res, check).Tests.Total
+		}
+		if diff := cmp.Diff(map[string]int{"told": 2, "same": 0, "filed": 2, "bare": 0}, got); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
 	}
 }
 
