@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
@@ -40,42 +38,11 @@ func Stream[Request any](f func(context.Context, Request, event.Sink) error) htt
 		}
 		defer giveBack(r)
 		w.Header().Set("Content-Type", "application/x-ndjson")
-		out := &eventWriter{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+		out := newEventWriter(w, http.NewResponseController(w).Flush)
 		defer out.end()
 		err := f(r.Context(), req, out)
 		out.Emit(event.Event{Type: event.TypeEnd, End: &event.End{Error: event.NewError(err)}})
 	})
-}
-
-// eventWriter writes events as lines, each at once. What goes on after the answer has ended tells nobody.
-type eventWriter struct {
-	mu    sync.Mutex // guards what is below
-	enc   *json.Encoder
-	flush func() error
-	ended bool
-}
-
-func (w *eventWriter) end() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ended = true
-}
-
-func (w *eventWriter) Emit(e event.Event) {
-	if e.Version == 0 {
-		e.Version = event.Version
-	}
-	if e.Time.IsZero() {
-		e.Time = time.Now()
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended {
-		return
-	}
-	if w.enc.Encode(e) == nil {
-		_ = w.flush()
-	}
 }
 
 // WithVersion has each answer of a handler say which version of the engine it is from.
