@@ -13,6 +13,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/graph"
 	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/store/storetest"
 )
 
 // run is what became of a stage.
@@ -67,6 +68,24 @@ COPY --from=builder /made /
 	for _, s := range again.Steps {
 		if s.State != string(event.Cached) || s.Waited > 0 {
 			t.Errorf("built again: %+v", s)
+		}
+	}
+}
+
+// What an image is that is here already is found once more when something is copied into it.
+func TestTheCriticalPathGoesToTheBuilderWhateverTheFinalStageIsFrom(t *testing.T) {
+	y := newYard(t)
+	storetest.Busybox(t, y.store, storetest.Image{Ref: "docker.io/library/slim:latest", Files: []storetest.File{{Name: "etc/slim", Content: []byte("slim")}}})
+	for _, text := range []string{"one", "two"} {
+		res, _ := y.build(t, y.request(t, project(t, map[string]string{
+			"Dockerfile": "FROM busybox AS builder\nRUN sleep 0.3; echo " + text + " > /made\nFROM slim AS web\nCOPY --from=builder /made /\n",
+		}), "=web"))
+		var legs []string
+		for _, l := range graph.CriticalPath(res.Spans) {
+			legs = append(legs, l.Step)
+		}
+		if n := len(legs); n < 2 || legs[n-2] != "stage:builder" || legs[n-1] != "stage:web" {
+			t.Errorf("the path is %v", legs)
 		}
 	}
 }

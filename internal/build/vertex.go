@@ -88,8 +88,12 @@ func (v *vertex) onlyLooked() bool {
 	return v.looks == 1
 }
 
-// clock notes when it was worked on. What fetches is so more than once.
+// clock notes when it was worked on. What fetches is so more than once. That its result was found is no work: what takes from it has
+// that found when it is ready itself, and did not wait for it.
 func (v *vertex) clock(got *client.Vertex) {
+	if got.Cached {
+		return
+	}
 	i := slices.IndexFunc(v.spells, func(s release.Spell) bool { return s.Started.Equal(*got.Started) })
 	if i < 0 {
 		i = len(v.spells)
