@@ -26,7 +26,7 @@ func (v *view) stageSummary(o Output, opts Options, now time.Time) []string {
 	if opts.Mode != Plain { // there, it was told when it was kept
 		lines = append(lines, v.reportLines(o, opts.Verbose)...)
 	}
-	return append(lines, v.pathLines(o)...)
+	return append(lines, v.pathLines(o, opts)...)
 }
 
 // stageRows are the rows of stages beside their graph, or where several of them share a row, below each other. Of very many, those
@@ -123,12 +123,12 @@ func reasonsOf(steps []*step) [][]release.Reason {
 }
 
 // pathLines say what the end of a build waited for, if anything ran.
-func (v *view) pathLines(o Output) []string {
+func (v *view) pathLines(o Output, opts Options) []string {
 	ran := slices.ContainsFunc(v.stages(), func(s *step) bool { return s.state == event.Done || s.state == event.Failed })
 	if v.times == nil || !ran {
 		return nil
 	}
-	path := PathLine(*v.times)
+	path := PathLine(*v.times, opts.Verbose)
 	if path == "" {
 		return nil
 	}

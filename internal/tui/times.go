@@ -19,7 +19,7 @@ func WriteTimes(out Output, times release.Times, all bool) error {
 	if err := table.Write(out); err != nil {
 		return err
 	}
-	lines := []string{PathLine(times)}
+	lines := []string{PathLine(times, all)}
 	if allAreFirst(reasonsOfRuns(times.Steps)) {
 		lines = append([]string{out.Paint(Dim, allFirst)}, lines...)
 	}

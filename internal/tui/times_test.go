@@ -2,6 +2,7 @@ package tui
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,5 +83,31 @@ func TestTimesOfWhatWasCachedSayNothingOfAPath(t *testing.T) {
 	}
 	if want := "step   role   state\nweb    image  cached\ndebug  check  nothing to run\n"; b.String() != want {
 		t.Errorf("%q", b.String())
+	}
+}
+
+func TestAPathOfManyLegsNamesThoseThatTheTimeWentTo(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	times := release.Times{Took: 5 * time.Second}
+	for i := range 150 {
+		key, took := "s"+itoa(i), 10*time.Millisecond
+		switch i {
+		case 0, 70, 72:
+			took = time.Second
+		}
+		times.Steps = append(times.Steps, release.StepRun{Key: key, Name: key})
+		times.Path = append(times.Path, release.Leg{Step: key, Spell: release.Spell{Started: at, Ended: at.Add(took)}})
+		at = at.Add(took)
+	}
+	want := "critical path of 5.0 s: s0 1.0 s → 69 others 690 ms → s70 1.0 s → s71 10 ms → s72 1.0 s → 77 others 770 ms"
+	if diff := cmp.Diff(want, PathLine(times, false)); diff != "" {
+		t.Error(diff)
+	}
+	if all := PathLine(times, true); strings.Count(all, "→") != 149 {
+		t.Error(all)
+	}
+	times.Path = times.Path[1:9] // few: all are named
+	if few := PathLine(times, false); strings.Count(few, "→") != 7 {
+		t.Error(few)
 	}
 }
