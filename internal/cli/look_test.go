@@ -285,12 +285,12 @@ func TestWhyLeadsBackToWhereItBegan(t *testing.T) {
   COPY --from (Dockerfile:9): stage later ran again
     later has run again since, 1 minute ago; why it ran then is no longer recorded
   from cache last 1 minute ago
-`, written(t, func(out tui.Output) error { return writeWhy(out, found, now) }))
+`, written(t, func(out tui.Output) error { return writeWhy(out, found, now, false) }))
 
 	unknown := []api.StepInfo{{Key: "stage:web", Name: "web", Cached: now.Add(-time.Minute)}}
 	differs(t, `web came from cache; that it ran is not recorded
   from cache last 1 minute ago
-`, written(t, func(out tui.Output) error { return writeWhy(out, unknown, now) }))
+`, written(t, func(out tui.Output) error { return writeWhy(out, unknown, now, false) }))
 
 	differs(t, `stage   ran           took   result  from cache    why it ran
 web     1 hour ago    2.0 s  done    1 minute ago  COPY --from (Dockerfile:9): stage assets ran again
@@ -299,9 +299,63 @@ later   1 minute ago  1.0 s  failed                asked
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
 }
 
+func TestWhyOfALongChainShowsItsEnds(t *testing.T) {
+	var chain []api.StepInfo
+	for i := 149; i >= 0; i-- {
+		key := func(i int) string { return fmt.Sprint("stage:s", i) }
+		at := now.Add(time.Duration(i) - 150 - time.Hour)
+		s := api.StepInfo{Key: key(i), Name: fmt.Sprint("s", i), Run: &release.StepRun{State: "done", Started: at, Ended: at}}
+		if i > 0 {
+			s.Run.Because = []release.Reason{{Kind: release.ReasonAgain, Text: fmt.Sprintf("COPY (Dockerfile:%d): stage s%d ran again", i, i-1), Names: []string{key(i - 1)}}}
+		}
+		if i == 0 || i == 70 {
+			s.Run.Because = append(s.Run.Because, release.Reason{Kind: release.ReasonFiles, Text: "f changed"})
+		}
+		chain = append(chain, s)
+	}
+	differs(t, `s149 ran 1 hour ago, in <1 ms: done
+  COPY (Dockerfile:149): stage s148 ran again
+    s148 ran 1 hour ago, in <1 ms: done
+      COPY (Dockerfile:148): stage s147 ran again
+  … 146 stages between: --verbose shows all
+  s70 ran 1 hour ago, in <1 ms: done
+    COPY (Dockerfile:70): stage s69 ran again
+    f changed
+  s0 ran 1 hour ago, in <1 ms: done
+    f changed
+`, written(t, func(out tui.Output) error { return writeWhy(out, chain, now, false) }))
+
+	all := strings.Split(written(t, func(out tui.Output) error { return writeWhy(out, chain, now, true) }), "\n")
+	if len(all) != 302 {
+		t.Errorf("%d lines of all", len(all))
+	}
+	for _, line := range all {
+		if in := len(line) - len(strings.TrimLeft(line, " ")); in > 26 {
+			t.Errorf("a line stands %d further in: %s", in, line)
+		}
+	}
+}
+
+func TestWhyOfAStageThatTakesFromManyShowsSomeOfThem(t *testing.T) {
+	at := &release.StepRun{State: "done", Started: now.Add(-time.Hour), Ended: now.Add(-time.Hour), Because: []release.Reason{{Kind: release.ReasonFiles, Text: "f changed"}}}
+	wide := []api.StepInfo{{Key: "stage:web", Name: "web", Run: &release.StepRun{State: "done", Started: now, Ended: now}}}
+	for i := range 300 {
+		key := fmt.Sprint("stage:w", i)
+		wide = append(wide, api.StepInfo{Key: key, Name: fmt.Sprint("w", i), Run: at})
+		wide[0].Run.Because = append(wide[0].Run.Because, release.Reason{Kind: release.ReasonAgain, Text: key + " ran again", Names: []string{key}})
+	}
+	wide[0].Run.Because = append(wide[0].Run.Because, release.Reason{Kind: release.ReasonFiles, Text: "g changed"})
+	text := written(t, func(out tui.Output) error { return writeWhy(out, wide, now, false) })
+	for _, want := range []string{"  g changed\n", "  … 295 more reasons: ", "  … 289 more stages that it began with: "} {
+		if !strings.Contains(text, want) || strings.Count(text, "\n") > 40 {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}
+
 func TestWhyOfAStageThatIsNotBuiltSaysSo(t *testing.T) {
 	found := []api.StepInfo{{Key: "stage:dev", Name: "dev", Skipped: "its name says it is for developers"}}
-	differs(t, "dev is not built: its name says it is for developers\n", written(t, func(out tui.Output) error { return writeWhy(out, found, now) }))
+	differs(t, "dev is not built: its name says it is for developers\n", written(t, func(out tui.Output) error { return writeWhy(out, found, now, false) }))
 	differs(t, `stage  ran      took  result  from cache  why it ran
 dev    skipped                            its name says it is for developers
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))

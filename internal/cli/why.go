@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +42,7 @@ func (a *app) why() *cobra.Command {
 				if len(args) == 0 {
 					return writeSteps(out, env, found, time.Now())
 				}
-				return writeWhy(out, found, time.Now())
+				return writeWhy(out, found, time.Now(), a.verbose)
 			})
 		},
 	}
@@ -75,111 +74,6 @@ func writeSteps(out tui.Output, env release.Environment, found []api.StepInfo, n
 		table.Add(tui.Text(s.Name), ran, tui.Text(took), result, tui.Text(cached), tui.Text(why))
 	}
 	return table.Write(out)
-}
-
-// writeWhy explains the first of the stages, and below it those that made it run.
-func writeWhy(out tui.Output, found []api.StepInfo, now time.Time) error {
-	w := whyWriter{Output: out, found: found, now: now, seen: map[string]bool{}}
-	w.write(found[0], "", time.Time{})
-	return w.err
-}
-
-type whyWriter struct {
-	tui.Output
-	found []api.StepInfo
-	now   time.Time
-	seen  map[string]bool // steps by key
-	err   error
-}
-
-func (w *whyWriter) line(indent, text string) {
-	if w.err == nil {
-		w.err = w.Println(indent + text)
-	}
-}
-
-// write explains a stage as of the moment at which it made another one run; zero: of now.
-func (w *whyWriter) write(s api.StepInfo, indent string, asOf time.Time) {
-	name := w.Paint(tui.Strong, tui.Clean(s.Name))
-	inside := indent + "  "
-	switch {
-	case w.seen[s.Key]:
-		w.line(indent, name+w.Paint(tui.Dim, " as above"))
-		return
-	case s.Skipped != "":
-		w.seen[s.Key] = true
-		w.line(indent, name+" is not built: "+tui.Clean(s.Skipped))
-		return
-	case s.Run != nil && s.Run.Empty:
-		w.empty(*s.Run, indent, asOf)
-		return
-	case s.Run == nil:
-		w.line(indent, name+" came from cache; that it ran is not recorded")
-	case !asOf.IsZero() && s.Run.Started.After(asOf):
-		w.line(indent, name+" has run again since, "+tui.Ago(s.Run.Started, w.now)+"; why it ran then is no longer recorded")
-		return
-	default:
-		w.line(indent, name+" ran "+tui.Ago(s.Run.Started, w.now)+", in "+tui.Duration(s.Run.Took())+": "+
-			w.Paint(toneOfStep(s.Run.State), s.Run.State))
-	}
-	w.seen[s.Key] = true
-	if s.Run != nil {
-		w.because(*s.Run, inside)
-		w.outcome(*s.Run, inside)
-	}
-	if !s.Cached.IsZero() && indent == "" {
-		w.line(inside, w.Paint(tui.Dim, "from cache last "+tui.Ago(s.Cached, w.now)))
-	}
-}
-
-func (w *whyWriter) because(run release.StepRun, indent string) {
-	if len(run.Because) == 0 {
-		w.line(indent, w.Paint(tui.Dim, "why is not recorded"))
-	}
-	for _, r := range run.Because {
-		w.line(indent, tui.Clean(r.Text))
-		if r.Kind.OfStage() {
-			w.each(w.named(r.Names), indent+"  ", run.Ended)
-		}
-	}
-}
-
-// empty explains a stage for which nothing is made by what it is FROM.
-func (w *whyWriter) empty(run release.StepRun, indent string, asOf time.Time) {
-	w.seen[run.Key] = true
-	from := w.named(run.After)
-	text := w.Paint(tui.Strong, tui.Clean(run.Name)) + " runs nothing"
-	for _, s := range from {
-		text += ": it is what " + tui.Clean(s.Name) + " is"
-	}
-	w.line(indent, text)
-	w.each(from, indent+"  ", asOf)
-}
-
-// named are those of the stages that have one of the keys.
-func (w *whyWriter) named(keys []string) (all []api.StepInfo) {
-	for _, key := range keys {
-		if i := slices.IndexFunc(w.found, func(s api.StepInfo) bool { return s.Key == key }); i >= 0 {
-			all = append(all, w.found[i])
-		}
-	}
-	return all
-}
-
-func (w *whyWriter) each(all []api.StepInfo, indent string, asOf time.Time) {
-	for _, s := range all {
-		w.write(s, indent, asOf)
-	}
-}
-
-// outcome says what a check found and how a step failed.
-func (w *whyWriter) outcome(run release.StepRun, indent string) {
-	if run.Tests.Total > 0 {
-		w.line(indent, w.Paint(tui.Dim, tui.TestsText(run.Tests, run.Failures)))
-	}
-	if run.Error != "" {
-		w.line(indent, tui.Clean(run.Error))
-	}
 }
 
 func toneOfStep(state string) tui.Tone {

@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
+	"github.com/seaworthyhq/seaworthy/internal/release"
+	"github.com/seaworthyhq/seaworthy/internal/tui"
+)
+
+// writeWhy explains the first of the stages, and below it those that made it run. Of many, unless all are asked for, it shows those
+// that made it run itself, and those that it began with.
+func writeWhy(out tui.Output, found []api.StepInfo, now time.Time, all bool) error {
+	w := whyWriter{Output: out, found: found, now: now, brief: !all && len(found) > fewExplained, seen: map[string]bool{}}
+	w.write(found[0], 0, time.Time{})
+	w.began()
+	return w.err
+}
+
+const (
+	// fewExplained is how many stages are all explained, each within the one that it made run.
+	fewExplained = 8
+	// nearExplained is how many of more are explained of those that made the first one run itself, and how many reasons each has.
+	nearExplained = 6
+	// mostIndented is how far in a line may stand: what lies deeper does not stand deeper.
+	mostIndented = 12
+)
+
+type whyWriter struct {
+	tui.Output
+	found  []api.StepInfo
+	now    time.Time
+	brief  bool
+	seen   map[string]bool // steps by key
+	near   int             // how many are explained of those that made the first one run itself
+	beyond []visit         // what is not explained yet, where that is brief
+	err    error
+}
+
+// visit is a stage as of the moment at which it made another one run; zero: of now.
+type visit struct {
+	api.StepInfo
+	asOf time.Time
+}
+
+// later reports whether what is recorded of the stage is of a later time.
+func (v visit) later() bool {
+	return v.Run != nil && !v.Run.Empty && !v.asOf.IsZero() && v.Run.Started.After(v.asOf)
+}
+
+func (w *whyWriter) line(depth int, text string) {
+	if depth > mostIndented {
+		depth = mostIndented + depth%2 // what is said of a stage still stands further in than its name
+	}
+	if w.err == nil {
+		w.err = w.Println(strings.Repeat("  ", depth) + text)
+	}
+}
+
+// write explains a stage as of the moment at which it made another one run; zero: of now.
+func (w *whyWriter) write(s api.StepInfo, depth int, asOf time.Time) {
+	name := w.Paint(tui.Strong, tui.Clean(s.Name))
+	switch {
+	case w.seen[s.Key]:
+		w.line(depth, name+w.Paint(tui.Dim, " as above"))
+		return
+	case s.Skipped != "":
+		w.seen[s.Key] = true
+		w.line(depth, name+" is not built: "+tui.Clean(s.Skipped))
+		return
+	case s.Run != nil && s.Run.Empty:
+		w.empty(*s.Run, depth, asOf)
+		return
+	case s.Run == nil:
+		w.line(depth, name+" came from cache; that it ran is not recorded")
+	case visit{s, asOf}.later():
+		w.line(depth, name+" has run again since, "+tui.Ago(s.Run.Started, w.now)+"; why it ran then is no longer recorded")
+		return
+	default:
+		w.line(depth, name+" ran "+tui.Ago(s.Run.Started, w.now)+", in "+tui.Duration(s.Run.Took())+": "+
+			w.Paint(toneOfStep(s.Run.State), s.Run.State))
+	}
+	w.seen[s.Key] = true
+	if s.Run != nil {
+		w.because(*s.Run, depth+1)
+		w.outcome(*s.Run, depth+1)
+	}
+	if !s.Cached.IsZero() && depth == 0 {
+		w.line(depth+1, w.Paint(tui.Dim, "from cache last "+tui.Ago(s.Cached, w.now)))
+	}
+}
+
+func (w *whyWriter) because(run release.StepRun, depth int) {
+	if len(run.Because) == 0 {
+		w.line(depth, w.Paint(tui.Dim, "why is not recorded"))
+	}
+	shown, more := run.Because, []release.Reason(nil)
+	if w.brief && len(shown) > nearExplained {
+		shown = ownFirst(shown)
+		shown, more = shown[:nearExplained], shown[nearExplained:]
+	}
+	for _, r := range shown {
+		w.line(depth, tui.Clean(r.Text))
+		if r.Kind.OfStage() {
+			w.each(w.visits(r.Names, run.Ended), depth+1)
+		}
+	}
+	for _, r := range more {
+		if r.Kind.OfStage() {
+			w.beyond = append(w.beyond, w.visits(r.Names, run.Ended)...)
+		}
+	}
+	if len(more) > 0 {
+		w.rest(depth, phrase.Count(len(more), "more reason"))
+	}
+}
+
+// ownFirst are the reasons, those that lie in other stages last.
+func ownFirst(because []release.Reason) []release.Reason {
+	ofStage := func(r release.Reason) bool { return r.Kind.OfStage() }
+	own := func(r release.Reason) bool { return !ofStage(r) }
+	return append(slices.DeleteFunc(slices.Clone(because), ofStage), slices.DeleteFunc(slices.Clone(because), own)...)
+}
+
+// rest says that there is more.
+func (w *whyWriter) rest(depth int, what string) {
+	w.line(depth, w.Paint(tui.Dim, "… "+what+": --verbose shows all"))
+}
+
+// empty explains a stage for which nothing is made by what it is FROM.
+func (w *whyWriter) empty(run release.StepRun, depth int, asOf time.Time) {
+	w.seen[run.Key] = true
+	from := w.visits(run.After, asOf)
+	text := w.Paint(tui.Strong, tui.Clean(run.Name)) + " runs nothing"
+	for _, s := range from {
+		text += ": it is what " + tui.Clean(s.Name) + " is"
+	}
+	w.line(depth, text)
+	w.each(from, depth+1)
+}
+
+// visits are those of the stages that have one of the keys.
+func (w *whyWriter) visits(keys []string, asOf time.Time) (all []visit) {
+	for _, key := range keys {
+		if i := slices.IndexFunc(w.found, func(s api.StepInfo) bool { return s.Key == key }); i >= 0 {
+			all = append(all, visit{w.found[i], asOf})
+		}
+	}
+	return all
+}
+
+// each explains stages where they made another one run. Where that is brief, those that are further away wait.
+func (w *whyWriter) each(all []visit, depth int) {
+	for _, v := range all {
+		if w.brief && (depth > 2 || w.near >= nearExplained) {
+			w.beyond = append(w.beyond, v)
+			continue
+		}
+		w.near++
+		w.write(v.StepInfo, depth, v.asOf)
+	}
+}
+
+// began explains, of the stages that are not explained yet, those that it began with, and those that ran for something of their own
+// besides.
+func (w *whyWriter) began() {
+	var first, besides []visit
+	between := map[string]bool{}
+	for i := 0; i < len(w.beyond); i++ { // grows
+		v := w.beyond[i]
+		if w.seen[v.Key] || between[v.Key] {
+			continue
+		}
+		between[v.Key] = true
+		next := w.before(v)
+		switch {
+		case len(next) == 0:
+			first = append(first, v)
+		case slices.ContainsFunc(v.Run.Because, func(r release.Reason) bool { return !r.Kind.OfStage() }):
+			besides = append(besides, v)
+		}
+		w.beyond = append(w.beyond, next...)
+	}
+	shown := besides[:min(len(besides), nearExplained/2)]
+	if n := len(between) - len(first) - len(shown); n > 0 {
+		text := phrase.Count(n, "stage") + " between"
+		if more := len(besides) - len(shown); more > 0 {
+			text += ", " + strconv.Itoa(more) + " of them for something of their own too"
+		}
+		w.rest(1, text)
+	}
+	shown = append(shown[:len(shown):len(shown)], first[:min(len(first), nearExplained)]...)
+	for _, v := range shown {
+		w.write(v.StepInfo, 1, v.asOf)
+	}
+	if more := len(first) - nearExplained; more > 0 {
+		w.rest(1, phrase.Count(more, "more stage")+" that it began with")
+	}
+}
+
+// before are the stages that explain why a stage ran, or what it is; none where it explains itself, or nothing does.
+func (w *whyWriter) before(v visit) (all []visit) {
+	switch {
+	case v.Run == nil, v.Skipped != "", v.later():
+	case v.Run.Empty:
+		return w.visits(v.Run.After, v.asOf)
+	default:
+		for _, r := range v.Run.Because {
+			if r.Kind.OfStage() {
+				all = append(all, w.visits(r.Names, v.Run.Ended)...)
+			}
+		}
+	}
+	return all
+}
+
+// outcome says what a check found and how a step failed.
+func (w *whyWriter) outcome(run release.StepRun, depth int) {
+	if run.Tests.Total > 0 {
+		w.line(depth, w.Paint(tui.Dim, tui.TestsText(run.Tests, run.Failures)))
+	}
+	if run.Error != "" {
+		w.line(depth, tui.Clean(run.Error))
+	}
+}
