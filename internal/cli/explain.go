@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/tui"
@@ -80,6 +81,9 @@ func (w *whyWriter) write(s api.StepInfo, depth int, asOf time.Time) {
 	case visit{s, asOf}.later():
 		w.line(depth, name+" has run again since, "+tui.Ago(s.Run.Started, w.now)+"; why it ran then is no longer recorded")
 		return
+	case asOf.IsZero() && recovered(s):
+		w.line(depth, name+" came from cache "+tui.Ago(s.Cached, w.now)+"; it ran last "+tui.Ago(s.Run.Started, w.now)+", in "+
+			tui.Duration(s.Run.Took())+": "+w.Paint(toneOfStep(s.Run.State), s.Run.State))
 	default:
 		w.line(depth, name+" ran "+tui.Ago(s.Run.Started, w.now)+", in "+tui.Duration(s.Run.Took())+": "+
 			w.Paint(toneOfStep(s.Run.State), s.Run.State))
@@ -89,7 +93,7 @@ func (w *whyWriter) write(s api.StepInfo, depth int, asOf time.Time) {
 		w.because(*s.Run, depth+1)
 		w.outcome(*s.Run, depth+1)
 	}
-	if !s.Cached.IsZero() && depth == 0 {
+	if !s.Cached.IsZero() && depth == 0 && !recovered(s) {
 		w.line(depth+1, w.Paint(tui.Dim, "from cache last "+tui.Ago(s.Cached, w.now)))
 	}
 }
@@ -226,4 +230,9 @@ func (w *whyWriter) outcome(run release.StepRun, depth int) {
 	if run.Error != "" {
 		w.line(depth, tui.Clean(run.Error))
 	}
+}
+
+// recovered reports whether a step that did not end well when it ran has come from cache since.
+func recovered(s api.StepInfo) bool {
+	return s.Run != nil && s.Run.State != string(event.Done) && s.Cached.After(s.Run.Ended)
 }

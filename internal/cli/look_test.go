@@ -299,6 +299,23 @@ later   1 minute ago  1.0 s  failed                asked
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
 }
 
+func TestWhyOfAStageThatFailedAndCameFromCacheSinceSaysBoth(t *testing.T) {
+	found := []api.StepInfo{{
+		Key: "stage:test", Name: "test", Cached: now.Add(-time.Minute),
+		Run: &release.StepRun{
+			State: "failed", Started: now.Add(-time.Hour), Ended: now.Add(-time.Hour + time.Second), Error: "exit code 1",
+			Because: []release.Reason{{Kind: release.ReasonFiles, Text: "a changed"}},
+		},
+	}}
+	differs(t, `test came from cache 1 minute ago; it ran last 1 hour ago, in 1.0 s: failed
+  a changed
+  exit code 1
+`, written(t, func(out tui.Output) error { return writeWhy(out, found, now, false) }))
+	differs(t, `stage  ran         took   result                 from cache    why it ran
+test   1 hour ago  1.0 s  cached; failed before  1 minute ago  a changed
+`, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
+}
+
 func TestWhyOfALongChainShowsItsEnds(t *testing.T) {
 	var chain []api.StepInfo
 	for i := 149; i >= 0; i-- {
