@@ -129,6 +129,9 @@ type StepInfo struct {
 	Name   string           `json:"name"`            // for people
 	Run    *release.StepRun `json:"run,omitempty"`   // the last time that something of it ran, and why; none: that is not recorded
 	Cached time.Time        `json:"cached,omitzero"` // when all of it came from cache last
+	// Other: what came from cache has other inputs than what ran. It was made before that, by another project, or by a build that was
+	// killed.
+	Other bool `json:"other,omitempty"`
 	// Skipped is why it was not built the last time that the project was.
 	Skipped string `json:"skipped,omitempty"`
 }

@@ -181,6 +181,15 @@ func (m Made) Same(other Made) bool {
 		slices.EqualFunc(m.Operations, other.Operations, same)
 }
 
+// Digest is another one for a step that is made of anything else.
+func (m Made) Digest() digest.Digest {
+	h := digest.Canonical.Digester()
+	for _, op := range m.Operations {
+		_, _ = h.Hash().Write([]byte(op.Key + "\n")) // of a hash: it cannot fail
+	}
+	return h.Digest()
+}
+
 // Find is the operation with a key.
 func (m Made) Find(key digest.Digest) (Operation, bool) {
 	i := slices.IndexFunc(m.Operations, func(op Operation) bool { return op.Key == key })

@@ -17,7 +17,7 @@ import (
 // that made it run itself, and those that it began with.
 func writeWhy(out tui.Output, found []api.StepInfo, now time.Time, all bool) error {
 	w := whyWriter{Output: out, found: found, now: now, brief: !all && len(found) > fewExplained, seen: map[string]bool{}}
-	w.write(found[0], 0, time.Time{})
+	w.write(visit{StepInfo: found[0], cached: cachedSince(found[0])}, 0)
 	w.began()
 	return w.err
 }
@@ -45,7 +45,8 @@ type whyWriter struct {
 // visit is a stage as of the moment at which it made another one run; zero: of now.
 type visit struct {
 	api.StepInfo
-	asOf time.Time
+	asOf   time.Time
+	cached bool // it came from cache then
 }
 
 // later reports whether what is recorded of the stage is of a later time.
@@ -62,8 +63,8 @@ func (w *whyWriter) line(depth int, text string) {
 	}
 }
 
-// write explains a stage as of the moment at which it made another one run; zero: of now.
-func (w *whyWriter) write(s api.StepInfo, depth int, asOf time.Time) {
+// write explains a stage.
+func (w *whyWriter) write(s visit, depth int) {
 	name := w.Paint(tui.Strong, tui.Clean(s.Name))
 	switch {
 	case w.seen[s.Key]:
@@ -74,28 +75,42 @@ func (w *whyWriter) write(s api.StepInfo, depth int, asOf time.Time) {
 		w.line(depth, name+" is not built: "+tui.Clean(s.Skipped))
 		return
 	case s.Run != nil && s.Run.Empty:
-		w.empty(*s.Run, depth, asOf)
+		w.empty(s, depth)
 		return
 	case s.Run == nil:
 		w.line(depth, name+" came from cache; that it ran is not recorded")
-	case visit{s, asOf}.later():
+	case s.later():
 		w.line(depth, name+" has run again since, "+tui.Ago(s.Run.Started, w.now)+"; why it ran then is no longer recorded")
 		return
-	case asOf.IsZero() && recovered(s):
-		w.line(depth, name+" came from cache "+tui.Ago(s.Cached, w.now)+"; it ran last "+tui.Ago(s.Run.Started, w.now)+", in "+
-			tui.Duration(s.Run.Took())+": "+w.Paint(toneOfStep(s.Run.State), s.Run.State))
 	default:
-		w.line(depth, name+" ran "+tui.Ago(s.Run.Started, w.now)+", in "+tui.Duration(s.Run.Took())+": "+
-			w.Paint(toneOfStep(s.Run.State), s.Run.State))
+		w.line(depth, name+w.ran(s)+": "+w.Paint(toneOfStep(s.Run.State), s.Run.State))
 	}
 	w.seen[s.Key] = true
 	if s.Run != nil {
 		w.because(*s.Run, depth+1)
 		w.outcome(*s.Run, depth+1)
 	}
-	if !s.Cached.IsZero() && depth == 0 && !recovered(s) {
+	if !s.Cached.IsZero() && depth == 0 {
 		w.line(depth+1, w.Paint(tui.Dim, "from cache last "+tui.Ago(s.Cached, w.now)))
 	}
+}
+
+// ran says when a stage ran, and what it was since.
+func (w *whyWriter) ran(s visit) string {
+	when := tui.Ago(s.Run.Started, w.now) + ", in " + tui.Duration(s.Run.Took())
+	if !s.cached {
+		return " ran " + when
+	}
+	if s.Other {
+		when += ", with other inputs"
+	}
+	return " came from cache; it ran last " + when
+}
+
+// cachedSince reports whether a stage has come from cache since it ran, and what was recorded then does not hold of it: it did not end
+// well, or was made of something else.
+func cachedSince(s api.StepInfo) bool {
+	return s.Other || s.Run != nil && s.Run.State != string(event.Done) && s.Cached.After(s.Run.Ended)
 }
 
 func (w *whyWriter) because(run release.StepRun, depth int) {
@@ -110,12 +125,12 @@ func (w *whyWriter) because(run release.StepRun, depth int) {
 	for _, r := range shown {
 		w.line(depth, tui.Clean(r.Text))
 		if r.Kind.OfStage() {
-			w.each(w.visits(r.Names, run.Ended), depth+1)
+			w.each(w.causes(r, run), depth+1)
 		}
 	}
 	for _, r := range more {
 		if r.Kind.OfStage() {
-			w.beyond = append(w.beyond, w.visits(r.Names, run.Ended)...)
+			w.beyond = append(w.beyond, w.causes(r, run)...)
 		}
 	}
 	if len(more) > 0 {
@@ -136,25 +151,34 @@ func (w *whyWriter) rest(depth int, what string) {
 }
 
 // empty explains a stage for which nothing is made by what it is FROM.
-func (w *whyWriter) empty(run release.StepRun, depth int, asOf time.Time) {
-	w.seen[run.Key] = true
-	from := w.visits(run.After, asOf)
-	text := w.Paint(tui.Strong, tui.Clean(run.Name)) + " runs nothing"
-	for _, s := range from {
-		text += ": it is what " + tui.Clean(s.Name) + " is"
+func (w *whyWriter) empty(s visit, depth int) {
+	w.seen[s.Key] = true
+	from := w.visits(s.Run.After, s)
+	text := w.Paint(tui.Strong, tui.Clean(s.Name)) + " runs nothing"
+	for _, f := range from {
+		text += ": it is what " + tui.Clean(f.Name) + " is"
 	}
 	w.line(depth, text)
 	w.each(from, depth+1)
 }
 
-// visits are those of the stages that have one of the keys.
-func (w *whyWriter) visits(keys []string, asOf time.Time) (all []visit) {
+// visits are those of the stages that have one of the keys, each as of then.
+func (w *whyWriter) visits(keys []string, then visit) (all []visit) {
 	for _, key := range keys {
 		if i := slices.IndexFunc(w.found, func(s api.StepInfo) bool { return s.Key == key }); i >= 0 {
-			all = append(all, visit{w.found[i], asOf})
+			v := visit{StepInfo: w.found[i], asOf: then.asOf, cached: then.cached}
+			if v.asOf.IsZero() {
+				v.cached = cachedSince(v.StepInfo)
+			}
+			all = append(all, v)
 		}
 	}
 	return all
+}
+
+// causes are the stages that a reason names, as they were when it made a stage run.
+func (w *whyWriter) causes(r release.Reason, run release.StepRun) []visit {
+	return w.visits(r.Names, visit{asOf: run.Ended, cached: r.Kind == release.ReasonStage})
 }
 
 // each explains stages where they made another one run. Where that is brief, those that are further away wait.
@@ -165,7 +189,7 @@ func (w *whyWriter) each(all []visit, depth int) {
 			continue
 		}
 		w.near++
-		w.write(v.StepInfo, depth, v.asOf)
+		w.write(v, depth)
 	}
 }
 
@@ -199,7 +223,7 @@ func (w *whyWriter) began() {
 	}
 	shown = append(shown[:len(shown):len(shown)], first[:min(len(first), nearExplained)]...)
 	for _, v := range shown {
-		w.write(v.StepInfo, 1, v.asOf)
+		w.write(v, 1)
 	}
 	if more := len(first) - nearExplained; more > 0 {
 		w.rest(1, phrase.Count(more, "more stage")+" that it began with")
@@ -211,11 +235,11 @@ func (w *whyWriter) before(v visit) (all []visit) {
 	switch {
 	case v.Run == nil, v.Skipped != "", v.later():
 	case v.Run.Empty:
-		return w.visits(v.Run.After, v.asOf)
+		return w.visits(v.Run.After, v)
 	default:
 		for _, r := range v.Run.Because {
 			if r.Kind.OfStage() {
-				all = append(all, w.visits(r.Names, v.Run.Ended)...)
+				all = append(all, w.causes(r, *v.Run)...)
 			}
 		}
 	}
@@ -230,9 +254,4 @@ func (w *whyWriter) outcome(run release.StepRun, depth int) {
 	if run.Error != "" {
 		w.line(depth, tui.Clean(run.Error))
 	}
-}
-
-// recovered reports whether a step that did not end well when it ran has come from cache since.
-func recovered(s api.StepInfo) bool {
-	return s.Run != nil && s.Run.State != string(event.Done) && s.Cached.After(s.Run.Ended)
 }

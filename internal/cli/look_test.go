@@ -307,13 +307,33 @@ func TestWhyOfAStageThatFailedAndCameFromCacheSinceSaysBoth(t *testing.T) {
 			Because: []release.Reason{{Kind: release.ReasonFiles, Text: "a changed"}},
 		},
 	}}
-	differs(t, `test came from cache 1 minute ago; it ran last 1 hour ago, in 1.0 s: failed
+	differs(t, `test came from cache; it ran last 1 hour ago, in 1.0 s: failed
   a changed
   exit code 1
+  from cache last 1 minute ago
 `, written(t, func(out tui.Output) error { return writeWhy(out, found, now, false) }))
 	differs(t, `stage  ran         took   result                 from cache    why it ran
 test   1 hour ago  1.0 s  cached; failed before  1 minute ago  a changed
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
+}
+
+func TestWhyOfAStageThatAnUnrecordedBuildMadeDoesNotPassOffAnotherRun(t *testing.T) {
+	ran := &release.StepRun{State: "done", Started: now.Add(-time.Hour), Ended: now.Add(-time.Hour), Because: []release.Reason{{Kind: release.ReasonFiles, Text: "a changed"}}}
+	found := []api.StepInfo{
+		{Key: "stage:web", Name: "web", Run: &release.StepRun{State: "done", Started: now, Ended: now, Because: []release.Reason{{
+			Kind: release.ReasonStage, Text: "stage base differs from the last time", Names: []string{"stage:base"},
+		}}}},
+		{Key: "stage:base", Name: "base", Run: ran, Cached: now, Other: true},
+	}
+	differs(t, `web ran now, in <1 ms: done
+  stage base differs from the last time
+    base came from cache; it ran last 1 hour ago, in <1 ms, with other inputs: done
+      a changed
+`, written(t, func(out tui.Output) error { return writeWhy(out, found, now, false) }))
+	differs(t, `base came from cache; it ran last 1 hour ago, in <1 ms, with other inputs: done
+  a changed
+  from cache last now
+`, written(t, func(out tui.Output) error { return writeWhy(out, found[1:], now, false) }))
 }
 
 func TestWhyOfALongChainShowsItsEnds(t *testing.T) {

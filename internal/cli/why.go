@@ -64,7 +64,7 @@ func writeSteps(out tui.Output, env release.Environment, found []api.StepInfo, n
 			ran = tui.Dim.Cell(tui.NothingToRun)
 		default:
 			ran, took, result = tui.Text(tui.Ago(s.Run.Started, now)), tui.Duration(s.Run.Took()), toneOfStep(s.Run.State).Cell(s.Run.State)
-			if recovered(s) {
+			if cachedSince(s) {
 				result = tui.Dim.Cell("cached; " + s.Run.State + " before")
 			}
 			if len(s.Run.Because) > 0 {

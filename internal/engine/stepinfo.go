@@ -45,6 +45,7 @@ func infoOf(known map[string]state.Step, cached map[string]time.Time) func(key s
 		out := api.StepInfo{Key: key, Name: nameOfStep(key, step), Cached: cached[key], Skipped: step.Skipped}
 		if step.Run.Key != "" {
 			out.Run = &step.Run
+			out.Other = step.Ran != "" && step.Ran != step.Made.Digest() && out.Cached.After(step.Run.Ended)
 		}
 		return out
 	}

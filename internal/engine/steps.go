@@ -91,12 +91,12 @@ func (s *steps) note(db *state.DB, project string, out *pipeline.Output) (news b
 			continue
 		}
 		if step.Run.Empty { // it no longer is
-			step.Run = release.StepRun{}
+			step.Run, step.Ran = release.StepRun{}, ""
 		}
 		made = made.After(step.Made)
 		switch {
 		case run.State != string(event.Cached):
-			step.Run = run
+			step.Run, step.Ran = run, made.Digest()
 		case made.Same(step.Made):
 			p.fromCache(run.Key)
 			continue

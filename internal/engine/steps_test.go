@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/event"
@@ -41,7 +42,7 @@ func TestAnEmptyStageIsRecorded(t *testing.T) {
 		{"at first", empty("stage:base"), nil, true, state.Step{Run: empty("stage:base")}},
 		{"again", empty("stage:base"), nil, false, state.Step{Run: empty("stage:base")}},
 		{"from another one", empty("stage:web"), nil, true, state.Step{Run: empty("stage:web")}},
-		{"it has something to run", ran, map[string]cause.Made{key: does}, true, state.Step{Run: ran, Made: does}},
+		{"it has something to run", ran, map[string]cause.Made{key: does}, true, state.Step{Run: ran, Made: does, Ran: does.Digest()}},
 		{"it no longer has", empty("stage:base"), nil, true, state.Step{Run: empty("stage:base")}},
 		{"it has again, in the cache", cached, map[string]cause.Made{key: does}, true, state.Step{Made: does}},
 	} {
@@ -60,6 +61,46 @@ func TestAnEmptyStageIsRecorded(t *testing.T) {
 		}
 		if diff := cmp.Diff(row.want, known[key]); diff != "" {
 			t.Errorf("%s: -want +got\n%s", row.when, diff)
+		}
+	}
+}
+
+// A build that was killed records nothing. What it made comes from cache later, with other inputs than what is recorded.
+func TestWhatCameFromCacheWithOtherInputsIsNotWhatRan(t *testing.T) {
+	db, err := state.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	const key = "stage:base"
+	of := func(file string, line int) map[string]cause.Made {
+		return map[string]cause.Made{key: {Operations: []cause.Operation{{Key: digest.FromString(file), Line: line, Stages: []string{key}}}}}
+	}
+	run := func(state string) release.StepRun {
+		return release.StepRun{Key: key, Name: "base", State: state, Started: time.Now(), Ended: time.Now()}
+	}
+	var all steps
+	for _, row := range []struct {
+		when  string
+		state string
+		made  map[string]cause.Made
+		other bool
+	}{
+		{"it ran", "done", of("a", 2), false},
+		{"it is as it was, a line further down", "cached", of("a", 3), false},
+		{"it was made by a build that was killed", "cached", of("b", 3), true},
+		{"it is as it was", "cached", of("a", 3), false},
+		{"it ran again", "done", of("c", 3), false},
+	} {
+		if _, err := all.note(db, "shop", &pipeline.Output{Steps: []release.StepRun{run(row.state)}, Made: row.made}); err != nil {
+			t.Fatal(err)
+		}
+		known, cached, err := all.recorded(db, "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info := infoOf(known, cached)(key); info.Other != row.other {
+			t.Errorf("%s: other is %v", row.when, info.Other)
 		}
 	}
 }

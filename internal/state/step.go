@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 )
@@ -14,6 +16,8 @@ import (
 type Step struct {
 	Run  release.StepRun `json:"run"`  // the last time that something of it ran; no key: that is not recorded
 	Made cause.Made      `json:"made"` // what it was made of when it was built last
+	// Ran is the digest of what it was made of when it ran.
+	Ran digest.Digest `json:"ran,omitempty"`
 	// Skipped is why it was not built the last time that the project was; empty: it was to be.
 	Skipped string `json:"skipped,omitempty"`
 	Gone    bool   `json:"gone,omitempty"` // the project had no such stage then
