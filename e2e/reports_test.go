@@ -145,3 +145,22 @@ func TestChecksOfTwoServicesGoOnBesideEachOther(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// The exit code alone decides, of each check: also of one that another check is FROM.
+func TestACheckThatPassesWithFailedTestsIsWarnedAboutWhereverItStands(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, map[string]string{"Dockerfile": `FROM busybox AS test
+RUN echo '{"Action":"pass","Package":"p","Test":"TestA"}'; echo '{"Action":"fail","Package":"p","Test":"TestB"}'
+FROM test AS covered
+RUN true
+FROM busybox
+CMD ["true"]
+`})
+	const warning = "check test passed although it reports 2 tests, 1 failed: TestB"
+	if out := s.run(0, "build", "--plain"); !strings.Contains(out, warning) {
+		t.Errorf("built:\n%s", out)
+	}
+	if out := s.run(0, "build", "--plain"); !strings.Contains(out, "check test passed although it reports 2 tests, 1 failed") || strings.Contains(out, "check covered passed") {
+		t.Errorf("from cache:\n%s", out)
+	}
+}

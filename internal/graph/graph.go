@@ -56,6 +56,7 @@ type Node struct {
 	Timeout release.Duration  `json:"timeout,omitzero"`
 	asked   bool              // seaworthy.yaml says to run it
 	rule    project.CheckRule // what it says at all
+	runs    bool              // building it does something
 	place   place             // where it is written
 }
 
@@ -105,7 +106,7 @@ func (g *Graph) addStage(p *project.Project, d *project.Dockerfile, s *project.S
 	g.index[s.Key] = len(g.Nodes)
 	g.Nodes = append(g.Nodes, Node{
 		Key: s.Key, Name: s.Name, Prefix: s.Prefix, Dockerfile: d.Key, File: d.File, Target: s.Target, Line: s.Line, EndLine: s.End,
-		rule: p.Rule(s), place: at,
+		rule: p.Rule(s), runs: s.Config.Runs, place: at,
 	})
 	for _, e := range append([]project.Edge{s.From}, s.Copies...) {
 		if e.Stage != "" || e.Image != "" || e.Context != "" {
@@ -159,8 +160,8 @@ func (g *Graph) reach(key string, into map[string]bool) {
 	}
 }
 
-// Targets is the smallest set of stages that has to be asked for: what services are built from, and the checks that none
-// of the other targets has in it or that have reports, which nobody else would bring. Images come first.
+// Targets are the stages that have to be asked for: what services are built from, and all checks that run something, since only of
+// what was asked for all is known that it leaves, reports and tests. Images come first.
 func (g *Graph) Targets() []Target {
 	var images, checks []Target
 	for _, n := range g.Nodes {
@@ -169,7 +170,7 @@ func (g *Graph) Targets() []Target {
 		}
 	}
 	for _, n := range g.Nodes {
-		if n.Built && n.Role != Image && (len(n.Reports) > 0 || g.isLeaf(&n)) {
+		if n.Built && n.Role != Image && (n.runs || len(n.Reports) > 0 || g.isLeaf(&n)) {
 			checks = append(checks, n.target(false))
 		}
 	}

@@ -100,6 +100,8 @@ stage:lint: check: vet needs it
 stage:vet: check: no image needs it
 stage:web: image: app is built from it
 ask for image "web" stage:web
+ask for check "lint-tools" stage:lint-tools
+ask for check "lint" stage:lint
 ask for check "vet" stage:vet
 `},
 		"developers' stages and what only they need": {`
@@ -135,6 +137,7 @@ stage:dev: check: seaworthy.yaml says to run it
 stage:bench: check, not built: skipped by seaworthy.yaml
 stage:web: image: app is built from it
 ask for image "web" stage:web
+ask for check "shared" stage:shared
 ask for check "dev" stage:dev
 web cannot be skipped: app is built from it
 `},
@@ -161,8 +164,10 @@ stage:devtools: check: dev needs it
 stage:dev: check: seaworthy.yaml says to run it
 stage:web: image: app is built from it
 ask for image "web" stage:web
+ask for check "tools" stage:tools
 ask for check "test" stage:test
 ask for check "lint" stage:lint
+ask for check "devtools" stage:devtools
 ask for check "dev" stage:dev
 `},
 		"a check that proves nothing": {`
@@ -296,6 +301,8 @@ stage:api/test-both: check: no image needs it
 stage:worker/test-both: check: no image needs it
 ask for image "api" stage:api/api
 ask for image "worker" stage:worker/worker
+ask for check "api" stage:worker/api
+ask for check "worker" stage:api/worker
 ask for check "test-worker" stage:worker/test-worker
 ask for check "test-both" stage:api/test-both
 ask for check "test-both" stage:worker/test-both

@@ -20,7 +20,9 @@ FROM tools AS unit
 RUN unit
 FROM tools AS lint
 RUN lint
-FROM unit AS slow
+FROM unit AS named
+ENV A=1
+FROM named AS slow
 RUN slow
 FROM scratch
 COPY --from=builder /x /x
@@ -30,7 +32,7 @@ checks:
   builder: {reports: /reports}
 `
 
-func TestACheckWithReportsIsAskedForItself(t *testing.T) {
+func TestEachCheckThatRunsSomethingIsAskedFor(t *testing.T) {
 	g := graph.New(load(t, chain))
 	var checks []graph.Target
 	for _, target := range g.Targets() {
@@ -39,6 +41,7 @@ func TestACheckWithReportsIsAskedForItself(t *testing.T) {
 		}
 	}
 	want := []graph.Target{
+		{Key: "stage:tools", Target: "tools"},
 		{Key: "stage:unit", Target: "unit", Reports: []string{"/reports"}, ReportsDir: ".seaworthy/reports/unit"},
 		{Key: "stage:lint", Target: "lint"},
 		{Key: "stage:slow", Target: "slow"},
