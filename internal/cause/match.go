@@ -50,9 +50,7 @@ func (c Case) rewritten() release.Reason {
 		}
 	}
 	if next := place + at - common; next < len(before) && !slices.Contains(now, before[next]) {
-		r := c.because(release.ReasonInstruction, "it was "+FirstLine(before[next]))
-		r.Was, r.Is = FirstLine(before[next]), FirstLine(c.Op.Text)
-		return r
+		return c.edited(before[next])
 	}
 	return c.because(release.ReasonInstruction, "it is new")
 }

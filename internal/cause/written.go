@@ -14,13 +14,15 @@ func (o Operation) Written() string {
 	return text
 }
 
+// listed is how many bytes of a line a list shows at most.
+const listed = 80
+
 // FirstLine is what a list shows of an instruction.
 func FirstLine(text string) string {
-	const limit = 80
 	line, _, more := strings.Cut(text, "\n")
 	line = strings.TrimSuffix(line, " \\")
-	if len(line) > limit {
-		line, more = strings.ToValidUTF8(line[:limit], ""), true
+	if len(line) > listed {
+		line, more = strings.ToValidUTF8(line[:listed], ""), true
 	}
 	if more {
 		line += " …"
