@@ -4,29 +4,24 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/opencontainers/go-digest"
-
 	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/release"
 )
 
-// operationReasons say where what made two images begins to differ, in each branch: what follows differs because of that. What
-// ran although nothing of it differs ran because the cache was not used or has lost it; that can make another image as well,
+// operationReasons say where what made two images differs, by what is another thing there; what follows differs because of that.
+// What ran although nothing of it differs ran because the cache was not used or has lost it; that can make another image as well,
 // since files that are made anew have new times.
 func (r imageReasons) operationReasons(known between, moved []string) []string {
-	if known.was == nil || known.is == nil {
+	was, is := r.aligned(known.was, known.is), known.is.operations
+	if len(was) == 0 || len(is) == 0 {
 		return nil
 	}
-	was, is := cause.Keys(known.was), cause.Keys(known.is)
-	var reasons []string
-	for _, op := range cause.Roots(known.is, func(op cause.Operation) bool { return !was[op.Key] }) {
-		if !isBase(op, moved) {
-			reasons = append(reasons, r.changed(known, op)...)
-		}
-	}
-	again := cause.Roots(known.is, func(op cause.Operation) bool { return was[op.Key] && ranIn(known.ran, op) })
+	reasons := r.differences(cause.Between{Was: was, Is: is, Files: r.files, Name: r.nameOf}, moved)
+	had, has := cause.Keys(was), cause.Keys(is)
+	again := cause.Roots(is, func(op cause.Operation) bool { return had[op.Key] && ranIn(known.ran, op) })
 	for _, op := range again {
-		if fetchesAnew(known.is, op) {
+		if fetchesAnew(is, op) {
 			reasons = append(reasons, "fetched again: "+r.written(op))
 			continue
 		}
@@ -35,35 +30,77 @@ func (r imageReasons) operationReasons(known between, moved []string) []string {
 	if len(reasons) > 0 || len(moved) > 0 {
 		return reasons
 	}
-	for _, op := range cause.Roots(known.was, func(op cause.Operation) bool { return !is[op.Key] }) {
+	for _, op := range cause.Roots(was, func(op cause.Operation) bool { return !has[op.Key] }) {
 		reasons = append(reasons, "no longer there: "+r.written(op))
 	}
 	return reasons
 }
 
-// changed says what of an operation is another thing, as far as that is known.
-func (r imageReasons) changed(known between, op cause.Operation) (reasons []string) {
-	if len(op.Stages) > 0 && op.Source == "" {
-		step := op.Stages[0]
-		c := cause.Case{
-			Op: op.In(step), Step: step, Now: cause.Of(step, known.is), Before: cause.Of(step, known.was),
-			Ran: func(digest.Digest) bool { return false }, Files: r.files, Name: r.nameOf,
+// differences are those for which there is no other line: another base has one.
+func (r imageReasons) differences(b cause.Between, moved []string) (reasons []string) {
+	for _, d := range b.Differences() {
+		texts := []string{}
+		for _, because := range d.Reasons {
+			switch {
+			case because.Kind == release.ReasonBase && slices.Contains(moved, familiar(because.Names[0])):
+			case d.Step == "":
+				texts = append(texts, because.Text)
+			default:
+				texts = append(texts, r.nameOf(d.Step)+": "+because.Text)
+			}
 		}
-		for _, because := range c.Changes() {
-			reasons = append(reasons, r.nameOf(step)+": "+because.Text)
+		if len(d.Reasons) == 0 && !takesBase(b.Is, d.Op, moved) {
+			texts = append(texts, r.written(d.Op))
 		}
-	}
-	if len(reasons) == 0 {
-		return []string{r.written(op)}
+		for _, text := range texts {
+			if !slices.Contains(reasons, text) {
+				reasons = append(reasons, text)
+			}
+		}
 	}
 	return reasons
 }
 
-// isBase reports whether the operation brings in one of these base images.
-func isBase(op cause.Operation, refs []string) bool {
-	ref, is := strings.CutPrefix(op.Source, cause.ImageSource)
-	ref, _, _ = strings.Cut(ref, "@")
-	return is && slices.Contains(refs, familiar(ref))
+// aligned are the operations that made the first image, with their stages by the keys that these have now: other services and
+// other stages before them change those.
+func (r imageReasons) aligned(was, is made) []cause.Operation {
+	now := map[string]string{} // keys, by the name of the stage
+	for _, op := range is.operations {
+		for _, step := range op.Stages {
+			now[stageOf(step)] = step
+		}
+	}
+	all := cause.Made{Operations: was.operations}
+	then := map[string]bool{}
+	for _, op := range was.operations {
+		for _, step := range op.Stages {
+			then[step] = true
+		}
+	}
+	for step := range then {
+		key, known := now[stageOf(step)]
+		if !known && step == was.step && r.project.Stage(step) == nil { // it has another name, or another number
+			key, known = is.step, !then[is.step]
+		}
+		if known && key != step {
+			all = all.As(key, step)
+		}
+	}
+	return all.Operations
+}
+
+// stageOf is the name of a step's stage, without the services that it is for.
+func stageOf(step string) string {
+	return step[max(strings.LastIndexAny(step, "/:")+1, 0):]
+}
+
+// takesBase reports whether one of these base images goes into an operation.
+func takesBase(ops []cause.Operation, op cause.Operation, refs []string) bool {
+	return slices.ContainsFunc(ops, func(in cause.Operation) bool {
+		ref, is := strings.CutPrefix(in.Source, cause.ImageSource)
+		ref, _, _ = strings.Cut(ref, "@")
+		return is && slices.Contains(op.Inputs, in.Key) && slices.Contains(refs, familiar(ref))
+	})
 }
 
 // fetchesAnew reports whether the operation takes something from elsewhere, which may have changed there.

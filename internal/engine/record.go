@@ -52,13 +52,13 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 	}
 	var rec state.Record
 	var known bool
-	kept := func() {}
+	made, kept := recipeOf(&req.Project, out), func() {}
 	err := e.db.Update(func(tx state.Tx) (err error) {
 		if rec, known, err = tx.PutRelease(out.Release, req.Origin); err != nil {
 			return err
 		}
-		if !known {
-			if err := tx.KeepMaking(id, out.Operations); err != nil {
+		if !known || !e.makings.isKept(id, made) {
+			if err := tx.KeepMaking(id, made); err != nil {
 				return err
 			}
 		}
@@ -81,6 +81,7 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 		return rec, err
 	}
 	kept()
+	e.makings.keeps(id, made)
 	sink.Emit(event.Event{Type: event.TypeRelease, Release: &event.Release{ID: id, Known: known, Origin: req.Origin}})
 	return rec, nil
 }

@@ -32,7 +32,7 @@ func (e *Engine) up(ctx context.Context, req api.UpRequest, sink event.Sink) err
 	defer func() { _ = e.images.forget(context.WithoutCancel(ctx), prefix) }() // swept at the next start otherwise
 	built := e.builds.begin(fmt.Sprintf("%s: build by %s", env, req.Origin.Actor))
 	defer built()
-	noting, made := e.makings.note(req.Project.Name, sink)
+	noting, made := e.makings.note(&req.Project, sink)
 	out, err := e.pipeline.Make(ctx, pipeline.Input{
 		Project: &req.Project, Sessions: req.Sessions, Ignores: req.Ignores, Pull: req.Pull, NoCache: req.NoCache,
 		Pins: known.Pins, ImageName: name, Before: e.stepsBefore(req.Project.Name),

@@ -27,7 +27,7 @@ func (e *Engine) explaining(ctx context.Context, known state.Environment, now re
 	reasons := imageReasons{makings: &e.makings, project: p, now: now.Bases, read: func(d release.Digest) (ocispec.Image, error) {
 		img, err := e.store.Image(ctx, d)
 		return img.Config, err
-	}, kept: func() (made map[release.Digest][]cause.Operation) {
+	}, kept: func() (made recipe) {
 		_ = e.db.View(func(tx state.Tx) error { return tx.Making(was.Release, &made) }) // nor without this
 		return made
 	}, files: e.builder.Files}
@@ -62,8 +62,8 @@ type imageReasons struct {
 	before  []release.Base // of the release that serves
 	now     []release.Base
 	read    func(release.Digest) (ocispec.Image, error)
-	kept    func() map[release.Digest][]cause.Operation // that made the release that serves
-	files   func(digest.Digest) cause.Files             // of a list
+	kept    func() recipe                   // of the release that serves
+	files   func(digest.Digest) cause.Files // of a list
 }
 
 func (r imageReasons) of(was, is release.Service) []string {
@@ -75,9 +75,10 @@ func (r imageReasons) of(was, is release.Service) []string {
 		return nil
 	}
 	reasons, moved := r.baseReasons(r.basesOf(service.Build.Stage))
-	known := r.makings.between(r.project.Name, was.Image.Digest, is.Image.Digest)
-	if known.was == nil { // it was made before this engine started
-		known.was = r.kept()[was.Image.Digest]
+	name := serviceIn(r.project.Environment.Name, is.Name)
+	known := r.makings.between(r.project.Name, name, was.Image.Digest, is.Image.Digest)
+	if known.was.operations == nil { // it was made before this engine started
+		known.was = r.kept().of(name)
 	}
 	if known.older && len(reasons) == 0 {
 		return []string{"as it was made before"}

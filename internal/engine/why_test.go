@@ -129,19 +129,19 @@ func TestReasonsOfAnImage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var m makings
 			for _, one := range row.makings {
-				sink, made := m.note("shop", event.Discard)
+				sink, made := m.note(&shop, event.Discard)
 				for _, op := range one.made {
 					if slices.Contains(one.ran, op.Line) {
 						sink.Emit(event.Event{Instruction: &event.Instruction{Line: op.Line, File: op.File, Text: op.Text, State: event.Done}})
 					}
 				}
 				made(&pipeline.Output{
-					Release:    release.Release{Environments: map[string]release.Config{"local": {Services: []release.Service{built(one.image)}}}},
-					Operations: map[release.Digest][]cause.Operation{release.Digest(one.image): one.made},
+					Release:    release.Release{Environments: map[string]release.Config{"": {Services: []release.Service{built(one.image)}}}},
+					Operations: map[string][]cause.Operation{"stage:final": one.made},
 				})
 			}
-			kept := func() map[release.Digest][]cause.Operation {
-				return map[release.Digest][]cause.Operation{release.Digest(row.was): row.kept}
+			kept := func() recipe {
+				return recipe{Steps: map[string]string{"/web": "stage:final"}, Operations: map[string][]cause.Operation{"stage:final": row.kept}}
 			}
 			got := imageReasons{makings: &m, project: &shop, read: layers, kept: kept}.of(built(row.was), built(row.is))
 			if diff := cmp.Diff(row.want, got); diff != "" {
@@ -154,7 +154,7 @@ func TestReasonsOfAnImage(t *testing.T) {
 func TestAnotherBaseIsAReason(t *testing.T) {
 	r := imageReasons{
 		makings: &makings{}, project: &shop, read: func(release.Digest) (ocispec.Image, error) { return ocispec.Image{}, errors.New("gone") },
-		kept:   func() map[release.Digest][]cause.Operation { return nil },
+		kept:   func() recipe { return recipe{} },
 		before: []release.Base{{Ref: "golang:1.26", Digest: "a"}, {Ref: "nginx:1", Digest: "a"}},
 		now:    []release.Base{{Ref: "golang:1.26", Digest: "b"}, {Ref: "nginx:1", Digest: "b"}}, // of another Dockerfile
 	}
@@ -193,4 +193,46 @@ func layers(image release.Digest) (ocispec.Image, error) {
 			{CreatedBy: "COPY base /"}, {CreatedBy: "ENV A=b", EmptyLayer: true}, {CreatedBy: "COPY " + string(image) + " / # buildkit"},
 		},
 	}, nil
+}
+
+// Two services may have the same image, made by stages of their own: one is not explained by what made that of the other.
+func TestReasonsOfAnImageThatTwoServicesHad(t *testing.T) {
+	shop := project.Project{Name: "shop"}
+	for _, name := range []string{"api", "web"} {
+		key := "stage:" + name + "/final"
+		shop.Environment.Services = append(shop.Environment.Services, project.Service{
+			Service: release.Service{Name: name, Image: release.Image{Stage: "final"}}, Build: &project.BuildRef{Stage: key},
+		})
+		shop.Dockerfiles = append(shop.Dockerfiles, &project.Dockerfile{Stages: []project.Stage{{Key: key, Name: "final", Line: 1}}})
+	}
+	var m makings
+	note := func(web string, made map[string][]cause.Operation) {
+		image := func(name, digest string) release.Service {
+			return release.Service{Name: name, Image: release.Image{Digest: release.Digest(digest), Stage: "final"}}
+		}
+		_, noted := m.note(&shop, event.Discard)
+		noted(&pipeline.Output{
+			Release:    release.Release{Environments: map[string]release.Config{"": {Services: []release.Service{image("api", "one"), image("web", web)}}}},
+			Operations: made,
+		})
+	}
+	api := ops("a api/final 2 RUN one")
+	note("one", map[string][]cause.Operation{"stage:api/final": api, "stage:web/final": ops("a web/final 2 RUN one")})
+	note("two", map[string][]cause.Operation{"stage:api/final": api, "stage:web/final": ops("b web/final 2 RUN two")})
+	is := built("two")
+	got := imageReasons{makings: &m, project: &shop, read: layers, kept: func() recipe { return recipe{} }}.of(built("one"), is)
+	if diff := cmp.Diff([]string{"final: RUN two (Dockerfile:2): it was RUN one"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// Services that come and go change what stages are called, and a stage in between the number of one without a name.
+func TestReasonsOfAnImageOfAStageWithAnotherKey(t *testing.T) {
+	r := imageReasons{project: &project.Project{}}
+	was := made{"stage:stage-1", ops("a builder 2 RUN one", "b stage-1 4 COPY --from=builder /app /app < a", "c stage-1 5 RUN x < b")}
+	is := made{"stage:web/stage-2", ops("a web/builder 2 RUN one", "b web/stage-2 7 COPY --from=builder /app /app < a", "c2 web/stage-2 8 RUN y < b")}
+	got := r.operationReasons(between{was: was, is: is}, nil)
+	if diff := cmp.Diff([]string{"web/stage-2: RUN y (Dockerfile:8): it was RUN x"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
 }

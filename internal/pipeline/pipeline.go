@@ -59,8 +59,8 @@ type Output struct {
 	Release release.Release
 	Pins    map[string]release.Image // of the references that the project uses
 	Checks  []release.Check          // that gate it, in the order of the Dockerfiles
-	// Operations made the images that were built.
-	Operations map[release.Digest][]cause.Operation
+	// Operations made the images that were built, by step: the images of several may be the same.
+	Operations map[string][]cause.Operation
 	Steps      []release.StepRun // in the order of the graph
 	Stages     []event.Node      // of the graph, also those that are not built or were not come to
 	// Made is what there is to record of what stages were made of, by step.
@@ -187,7 +187,7 @@ type making struct {
 
 	mu         sync.Mutex // guards what is below
 	built      map[string]build.Image
-	operations map[release.Digest][]cause.Operation
+	operations map[string][]cause.Operation
 	bases      []release.Base
 	pins       map[string]release.Image
 	configs    map[release.Digest]dockerspec.DockerOCIImage
@@ -201,7 +201,7 @@ func newMaking(p *Pipeline, in Input) *making {
 	return &making{
 		pipeline: p, in: in,
 		built:      map[string]build.Image{},
-		operations: map[release.Digest][]cause.Operation{},
+		operations: map[string][]cause.Operation{},
 		pins:       map[string]release.Image{},
 		configs:    map[release.Digest]dockerspec.DockerOCIImage{},
 		steps:      map[string]release.StepRun{},
@@ -235,7 +235,7 @@ func (m *making) build(ctx context.Context, req build.Request, stop func(), sink
 	}
 	for key, img := range result.Images {
 		m.built[key] = img
-		m.operations[img.Digest] = img.Operations
+		m.operations[key] = img.Operations
 		m.configs[img.Digest] = img.Config
 	}
 	m.bases = append(m.bases, result.Bases...)
