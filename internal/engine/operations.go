@@ -10,28 +10,32 @@ import (
 )
 
 // operationReasons say where what made two images differs, by what is another thing there; what follows differs because of that.
-// What ran although nothing of it differs ran because the cache was not used or has lost it; that can make another image as well,
-// since files that are made anew have new times.
 func (r imageReasons) operationReasons(known between, moved []string) []string {
 	was, is := r.aligned(known.was, known.is), known.is.operations
 	if len(was) == 0 || len(is) == 0 {
 		return nil
 	}
 	reasons := r.differences(cause.Between{Was: was, Is: is, Files: r.files, Name: r.nameOf}, moved)
-	had, has := cause.Keys(was), cause.Keys(is)
-	again := cause.Roots(is, func(op cause.Operation) bool { return had[op.Key] && ranIn(known.ran, op) })
-	for _, op := range again {
-		if fetchesAnew(is, op) {
+	if reasons = append(reasons, r.again(known)...); len(reasons) > 0 || len(moved) > 0 {
+		return reasons
+	}
+	has := cause.Keys(is)
+	for _, op := range cause.Roots(was, func(op cause.Operation) bool { return !has[op.Key] }) {
+		reasons = append(reasons, "no longer there: "+r.written(op))
+	}
+	return reasons
+}
+
+// again is what ran although nothing of it differs, because the cache was not used or has lost it. That can make another image as
+// well, since files that are made anew have new times.
+func (r imageReasons) again(known between) (reasons []string) {
+	had := cause.Keys(known.was.operations)
+	for _, op := range cause.Roots(known.is.operations, func(op cause.Operation) bool { return had[op.Key] && ranIn(known.ran, op) }) {
+		if fetchesAnew(known.is.operations, op) {
 			reasons = append(reasons, "fetched again: "+r.written(op))
 			continue
 		}
 		reasons = append(reasons, "ran again without cache: "+r.written(op))
-	}
-	if len(reasons) > 0 || len(moved) > 0 {
-		return reasons
-	}
-	for _, op := range cause.Roots(was, func(op cause.Operation) bool { return !has[op.Key] }) {
-		reasons = append(reasons, "no longer there: "+r.written(op))
 	}
 	return reasons
 }

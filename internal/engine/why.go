@@ -30,7 +30,10 @@ func (e *Engine) explaining(ctx context.Context, known state.Environment, now re
 	}, kept: func() (made recipe) {
 		_ = e.db.View(func(tx state.Tx) error { return tx.Making(was.Release, &made) }) // nor without this
 		return made
-	}, files: e.builder.Files}
+	}, files: e.builder.Files, same: func(was, is release.Digest) bool {
+		same, err := e.store.SameButTimes(ctx, was, is)
+		return same && err == nil
+	}}
 	_ = e.db.View(func(tx state.Tx) error { // without the record, which may have been collected, there are fewer reasons
 		rec, err := tx.Release(was.Release)
 		reasons.before = rec.Release.Bases
@@ -62,8 +65,9 @@ type imageReasons struct {
 	before  []release.Base // of the release that serves
 	now     []release.Base
 	read    func(release.Digest) (ocispec.Image, error)
-	kept    func() recipe                   // of the release that serves
-	files   func(digest.Digest) cause.Files // of a list
+	kept    func() recipe                     // of the release that serves
+	files   func(digest.Digest) cause.Files   // of a list
+	same    func(was, is release.Digest) bool // images that differ in nothing but times
 }
 
 func (r imageReasons) of(was, is release.Service) []string {
@@ -82,6 +86,9 @@ func (r imageReasons) of(was, is release.Service) []string {
 	}
 	if known.older && len(reasons) == 0 {
 		return []string{"as it was made before"}
+	}
+	if r.same(was.Image.Digest, is.Image.Digest) {
+		return append([]string{"made anew, with the same content: only times are others"}, r.again(known)...)
 	}
 	if reasons = append(reasons, r.operationReasons(known, moved)...); len(reasons) > 0 {
 		return reasons

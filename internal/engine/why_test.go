@@ -143,7 +143,7 @@ func TestReasonsOfAnImage(t *testing.T) {
 			kept := func() recipe {
 				return recipe{Steps: map[string]string{"/web": "stage:final"}, Operations: map[string][]cause.Operation{"stage:final": row.kept}}
 			}
-			got := imageReasons{makings: &m, project: &shop, read: layers, kept: kept}.of(built(row.was), built(row.is))
+			got := imageReasons{makings: &m, project: &shop, read: layers, same: neverSame, kept: kept}.of(built(row.was), built(row.is))
 			if diff := cmp.Diff(row.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -153,7 +153,7 @@ func TestReasonsOfAnImage(t *testing.T) {
 
 func TestAnotherBaseIsAReason(t *testing.T) {
 	r := imageReasons{
-		makings: &makings{}, project: &shop, read: func(release.Digest) (ocispec.Image, error) { return ocispec.Image{}, errors.New("gone") },
+		same: neverSame, makings: &makings{}, project: &shop, read: func(release.Digest) (ocispec.Image, error) { return ocispec.Image{}, errors.New("gone") },
 		kept:   func() recipe { return recipe{} },
 		before: []release.Base{{Ref: "golang:1.26", Digest: "a"}, {Ref: "nginx:1", Digest: "a"}},
 		now:    []release.Base{{Ref: "golang:1.26", Digest: "b"}, {Ref: "nginx:1", Digest: "b"}}, // of another Dockerfile
@@ -220,7 +220,7 @@ func TestReasonsOfAnImageThatTwoServicesHad(t *testing.T) {
 	note("one", map[string][]cause.Operation{"stage:api/final": api, "stage:web/final": ops("a web/final 2 RUN one")})
 	note("two", map[string][]cause.Operation{"stage:api/final": api, "stage:web/final": ops("b web/final 2 RUN two")})
 	is := built("two")
-	got := imageReasons{makings: &m, project: &shop, read: layers, kept: func() recipe { return recipe{} }}.of(built("one"), is)
+	got := imageReasons{makings: &m, project: &shop, read: layers, same: neverSame, kept: func() recipe { return recipe{} }}.of(built("one"), is)
 	if diff := cmp.Diff([]string{"final: RUN two (Dockerfile:2): it was RUN one"}, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -233,6 +233,27 @@ func TestReasonsOfAnImageOfAStageWithAnotherKey(t *testing.T) {
 	is := made{"stage:web/stage-2", ops("a web/builder 2 RUN one", "b web/stage-2 7 COPY --from=builder /app /app < a", "c2 web/stage-2 8 RUN y < b")}
 	got := r.operationReasons(between{was: was, is: is}, nil)
 	if diff := cmp.Diff([]string{"web/stage-2: RUN y (Dockerfile:8): it was RUN x"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// neverSame is of images that differ in more than times.
+func neverSame(_, _ release.Digest) bool { return false }
+
+// What is another thing is no reason where the image has the same content for all that.
+func TestAnImageThatWasMadeAnewIsNotBlamedOnWhatMadeNoDifference(t *testing.T) {
+	var m makings
+	for _, image := range []string{"one", "two"} {
+		_, note := m.note(&shop, event.Discard)
+		note(&pipeline.Output{
+			Release:    release.Release{Environments: map[string]release.Config{"": {Services: []release.Service{built(image)}}}},
+			Operations: map[string][]cause.Operation{"stage:final": ops(image + " final 2 COPY . .")},
+		})
+	}
+	same := func(was, is release.Digest) bool { return was == "one" && is == "two" }
+	r := imageReasons{makings: &m, project: &shop, same: same, kept: func() recipe { return recipe{} }}
+	want := []string{"made anew, with the same content: only times are others"}
+	if diff := cmp.Diff(want, r.of(built("one"), built("two"))); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

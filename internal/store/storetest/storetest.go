@@ -45,6 +45,7 @@ type File struct {
 	Content []byte
 	Dir     bool
 	Link    string // target of a symbolic link
+	Time    time.Time
 }
 
 // Image is what a test image is made of.
@@ -150,7 +151,7 @@ func tarball(t testing.TB, files []File) []byte {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	for _, f := range files {
-		h := &tar.Header{Name: filepath.Clean(f.Name), Mode: f.Mode, Uid: f.UID, Gid: f.GID, Size: int64(len(f.Content)), Typeflag: tar.TypeReg}
+		h := &tar.Header{Name: filepath.Clean(f.Name), Mode: f.Mode, Uid: f.UID, Gid: f.GID, Size: int64(len(f.Content)), Typeflag: tar.TypeReg, ModTime: f.Time}
 		switch {
 		case f.Dir:
 			h.Typeflag, h.Name = tar.TypeDir, h.Name+"/"
