@@ -23,10 +23,12 @@ func (e *Engine) recordFailure(env release.Environment, out *pipeline.Output, re
 		!slices.Contains([]api.Goal{api.GoalUp, api.GoalRelease}, req.Goal) {
 		return nil
 	}
-	entry := ledger.FailedBuild{Origin: req.Origin, Error: shortened(build.InFull(u))}
+	entry := ledger.FailedBuild{Origin: req.Origin, Took: out.Took, Error: shortened(build.InFull(u))}
 	for _, step := range out.Steps {
 		if step.State == string(event.Failed) {
-			entry.Steps = append(entry.Steps, ledger.FailedStep{Key: step.Key, Tests: step.Tests, Failures: step.Failures})
+			entry.Steps = append(entry.Steps, ledger.FailedStep{
+				Key: step.Key, Because: step.Because, Took: step.Took(), Tests: step.Tests, Failures: step.Failures,
+			})
 		}
 	}
 	return e.db.Update(func(tx state.Tx) error {
@@ -62,8 +64,8 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 				return err
 			}
 		}
-		if !known || ran(out.Steps) {
-			if err := tx.KeepTimes(id, out.Times()); err != nil {
+		if times, news := e.steps.times(env.Project, id, known, out); news {
+			if err := tx.KeepTimes(id, times); err != nil {
 				return err
 			}
 		}
@@ -81,14 +83,10 @@ func (e *Engine) record(ctx context.Context, env release.Environment, out *pipel
 		return rec, err
 	}
 	kept()
+	e.steps.timesKept(env.Project, id)
 	e.makings.keeps(id, made)
 	sink.Emit(event.Event{Type: event.TypeRelease, Release: &event.Release{ID: id, Known: known, Origin: req.Origin}})
 	return rec, nil
-}
-
-// ran reports whether any step had to do something. Where none had, what is kept says more of a release than that.
-func ran(steps []release.StepRun) bool {
-	return slices.ContainsFunc(steps, func(s release.StepRun) bool { return s.State == string(event.Done) })
 }
 
 // isRecorded reports whether what is made for a request becomes a release.

@@ -28,7 +28,9 @@ type projectSteps struct {
 	cached         map[string]time.Time
 	changed        map[string]int // of known, to the number of the change that has yet to be written
 	changes        int
-	cachings, kept int // how often cached was changed, and when it was written
+	cachings, kept int         // how often cached was changed, and when it was written
+	work, written  *state.Work // written is what is recorded
+	workOf         release.ID  // the release with which the times of work are kept, as far as is remembered
 }
 
 // of returns the steps of a project, read if need be. The lock is held.
@@ -41,7 +43,11 @@ func (s *steps) of(db *state.DB, project string) (*projectSteps, error) {
 		if p.known, err = tx.Steps(project); err != nil {
 			return err
 		}
-		p.cached, err = tx.StepsCached(project)
+		if p.cached, err = tx.StepsCached(project); err != nil {
+			return err
+		}
+		work, err := tx.Work(project)
+		p.work, p.written = &work, &work
 		return err
 	})
 	if err != nil {
@@ -106,7 +112,10 @@ func (s *steps) note(db *state.DB, project string, out *pipeline.Output) (news b
 		step.Made = made
 		p.put(run.Key, step)
 	}
-	return len(p.changed) > 0, nil
+	if out.Release.Project != "" && ran(out.Steps) { // and it ended well
+		p.work, p.workOf = workOf(out), ""
+	}
+	return p.news(), nil
 }
 
 // compare takes in which stages the project has, if that is known, and which of them are not built.
@@ -134,6 +143,9 @@ func (p *projectSteps) compare(stages []event.Node) {
 		}
 	}
 }
+
+// news reports whether there is anything to write at once.
+func (p *projectSteps) news() bool { return len(p.changed) > 0 || p.work != p.written }
 
 func (p *projectSteps) put(key string, step state.Step) {
 	p.known[key] = step
@@ -164,7 +176,12 @@ func (s *steps) save(tx state.Tx, project string) (kept func(), err error) {
 			return nil, err
 		}
 	}
-	written, cachings := maps.Clone(p.changed), p.cachings
+	if p.work != p.written {
+		if err := tx.PutWork(project, *p.work); err != nil {
+			return nil, err
+		}
+	}
+	written, cachings, work := maps.Clone(p.changed), p.cachings, p.work
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -173,7 +190,7 @@ func (s *steps) save(tx state.Tx, project string) (kept func(), err error) {
 				delete(p.changed, key)
 			}
 		}
-		p.kept = cachings
+		p.kept, p.written = cachings, work
 	}, nil
 }
 
@@ -217,7 +234,7 @@ func (e *Engine) keepAllSteps() {
 	e.steps.mu.Lock()
 	var unwritten []string
 	for project, p := range e.steps.all {
-		if p.cachings != p.kept || len(p.changed) > 0 {
+		if p.cachings != p.kept || p.news() {
 			unwritten = append(unwritten, project)
 		}
 	}

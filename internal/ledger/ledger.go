@@ -50,14 +50,17 @@ type Volumes struct {
 type FailedBuild struct {
 	Origin release.Origin `json:"origin"` // what was to be released
 	Steps  []FailedStep   `json:"steps"`  // that failed
+	Took   time.Duration  `json:"took"`   // in nanoseconds
 	Error  string         `json:"error"`
 }
 
 // FailedStep is a step of a build that failed.
 type FailedStep struct {
-	Key      string        `json:"key"`
-	Tests    release.Tests `json:"tests,omitzero"`
-	Failures []string      `json:"failures,omitempty"` // names of tests that failed, the first ones
+	Key      string           `json:"key"`
+	Because  []release.Reason `json:"because,omitempty"` // why it did not come from cache
+	Took     time.Duration    `json:"took"`              // in nanoseconds
+	Tests    release.Tests    `json:"tests,omitzero"`
+	Failures []string         `json:"failures,omitempty"` // names of tests that failed, the first ones
 }
 
 // Entry is one record of the ledger.

@@ -132,7 +132,7 @@ func (m *making) runs(g *graph.Graph) []release.StepRun {
 		}
 	}
 	for _, ref := range references(m.in.Project) {
-		if run, ok := m.steps[pullKey(ref)]; ok {
+		if run, ok := m.steps[PullKey(ref)]; ok {
 			run.Name, run.Role = ref, string(graph.Image)
 			all = append(all, run)
 		}
@@ -157,7 +157,7 @@ func checks(g *graph.Graph, runs map[string]release.StepRun) []release.Check {
 func announce(g *graph.Graph, p *project.Project, sink event.Sink) {
 	shown := g.Event()
 	for _, ref := range references(p) {
-		shown.Steps = append(shown.Steps, event.Node{Key: pullKey(ref), Name: ref, Role: "image", Why: "a service runs it"})
+		shown.Steps = append(shown.Steps, event.Node{Key: PullKey(ref), Name: ref, Role: "image", Why: "a service runs it"})
 	}
 	sink.Emit(event.Event{Type: event.TypeGraph, Graph: shown})
 	for _, w := range g.Warnings {

@@ -18,12 +18,12 @@ func worked(run release.StepRun) bool {
 	return run.State == string(event.Done) || run.State == string(event.Failed)
 }
 
-// pullKey is the key of the step that brings an image in.
-func pullKey(ref string) string { return "pull:" + ref }
+// PullKey is the key of the step that brings an image in.
+func PullKey(ref string) string { return "pull:" + ref }
 
 // pulling returns a sink that notes what becomes of a pull, and what to call when it has ended.
 func (m *making) pulling(ref string, sink event.Sink) (event.Sink, func()) {
-	run := release.StepRun{Key: pullKey(ref), Started: time.Now()}
+	run := release.StepRun{Key: PullKey(ref), Started: time.Now()}
 	run.Queued = run.Started
 	layers := map[string]int64{}
 	var mu sync.Mutex

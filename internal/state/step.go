@@ -31,8 +31,8 @@ func (t Tx) Steps(project string) (map[string]Step, error) {
 	prefix := stepKey(project, "")
 	c := t.tx.Bucket(bucketSteps).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if len(k) == len(prefix) {
-			continue // StepsCached
+		if len(k) == len(prefix) || bytes.Equal(k, workOf(project)) {
+			continue // StepsCached, Work
 		}
 		var s Step
 		if err := json.Unmarshal(v, &s); err != nil {
