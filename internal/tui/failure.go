@@ -39,7 +39,9 @@ const unfinishedShown = 3
 
 // unfinishedLogs are the ends of the logs of stages that were interrupted: what one that hangs has said last may be why it was.
 func (v *view) unfinishedLogs(o Output) []string {
-	steps := v.where(func(s *step) bool { return s.state == event.Started && s.Role != rolloutRole && len(s.log.lines) > 0 })
+	steps := v.where(func(s *step) bool {
+		return (s.state == event.Started || s.halted() != nil) && s.Role != rolloutRole && len(s.log.lines) > 0
+	})
 	var lines []string
 	for _, s := range steps[:min(len(steps), unfinishedShown)] {
 		lines = append(lines, "", o.Paint(Strong, "end of the log of "+Clean(s.Name)))

@@ -3,6 +3,7 @@ package tui
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,6 +147,8 @@ func (v *view) row(s *step, now time.Time) row {
 		}
 	case s.state == event.Failed:
 		r.what, r.took = s.failureLine(), Duration(s.took)
+	case s.halted() != nil:
+		r.what, r.why, r.took = "stopped: "+withoutOptions(oneLine(s.halted().Text)), s.reason(), Duration(s.took)
 	case s.state == event.Stopped:
 		r.what = "stopped"
 	case s.state == event.Cached:
@@ -154,6 +157,19 @@ func (v *view) row(s *step, now time.Time) row {
 		r.what, r.why, r.took = s.outcome(), s.reason(), Duration(s.took)
 	}
 	return r
+}
+
+// halted is the instruction that ran when a step was stopped; nil: none did, or it was not.
+func (s *step) halted() *instruction {
+	if s.state != event.Stopped {
+		return nil
+	}
+	for _, in := range slices.Backward(s.instructions) {
+		if in.State == event.Stopped && in.Took > 0 {
+			return in
+		}
+	}
+	return nil
 }
 
 // progress says what a running step is at.

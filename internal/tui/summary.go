@@ -151,6 +151,8 @@ var foldWords = map[event.State]string{
 const (
 	// begun is how a stage stands that has begun and was at nothing when all ended: it waited.
 	begun event.State = "begun"
+	// halted is how a stage stands that was stopped while it was at something: it has a row of its own, which says at what.
+	halted event.State = "halted"
 	// empty is how a stage stands for which nothing had to be made.
 	empty event.State = "empty"
 )
@@ -160,6 +162,8 @@ func (s *step) settled() event.State {
 	switch {
 	case s.empty:
 		return empty
+	case s.halted() != nil:
+		return halted
 	case s.state != event.Started || s.Role == rolloutRole || s.works():
 		return s.state
 	case !slices.ContainsFunc(s.instructions, func(in *instruction) bool { return in.State != event.Pending && !in.onlyFetches() }):

@@ -128,3 +128,33 @@ func TestStagesWithNothingToRunDoNotComeFromCache(t *testing.T) {
 		t.Errorf("it says\n%s", got)
 	}
 }
+
+func TestAStageThatWasStoppedSaysAtWhatAndEndsWithItsLog(t *testing.T) {
+	v := newView(time.Now())
+	for _, name := range []string{"test", "lint", "later"} {
+		key := "stage:" + name
+		v.apply(event.Event{Graph: &event.Graph{Steps: []event.Node{{Key: key, Name: name, Role: checkRole}}}}, time.Now())
+		in := event.Instruction{Digest: key, Steps: []string{key}, Line: 3, Text: "RUN --mount=type=cache,target=/c make " + name, State: event.Stopped}
+		if name != "later" { // which was not come to
+			in.Took = time.Second
+			v.apply(event.Event{Log: &event.Log{Steps: []string{key}, Line: name + " hangs"}}, time.Now())
+		}
+		v.apply(event.Event{Instruction: &in}, time.Now())
+		v.apply(event.Event{Step: &event.Step{Key: key, State: event.Stopped, Took: in.Took}}, time.Now())
+	}
+	want := `■ test   check  stopped: RUN make test                                                                   1.0 s
+■ lint   check  stopped: RUN make lint                                                                   1.0 s
+■ later  check  stopped`
+	if diff := cmp.Diff(want, strings.Join(v.stageRows(Output{}, Options{}, v.stages(), time.Now()), "\n")); diff != "" {
+		t.Error(diff)
+	}
+	want = `
+end of the log of test
+│ test hangs
+
+end of the log of lint
+│ lint hangs`
+	if diff := cmp.Diff(want, strings.Join(v.unfinishedLogs(Output{}), "\n")); diff != "" {
+		t.Error(diff)
+	}
+}
