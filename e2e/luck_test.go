@@ -274,6 +274,8 @@ func TestInterruptedBuildRecordsNothing(t *testing.T) {
 	c := s.buildUnderWay()
 	c.signal(syscall.SIGINT)
 	c.signal(syscall.SIGINT) // as timeout does: to the process and to its group
+	c.until("it says what became of the stage", func(e event.Event) bool { return e.Step != nil && e.Step.State == event.Stopped })
+	c.until("it says what took how long", func(e event.Event) bool { return e.Times != nil })
 	r := c.ends(130)
 	if !strings.Contains(r.out+r.err, "run the same command again") {
 		t.Errorf("it does not say what to do next:\n%s%s", r.out, r.err)

@@ -100,10 +100,16 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-// stream sends in and hands each event of the answer to sink. The error is the one that the stream ended with.
+// stream sends in and hands each event of the answer to sink. The error is the one that the stream ended with. Where ctx ends before,
+// the engine ends what it can, and for a moment what it still says of that is handed on.
 func (c *Client) stream(ctx context.Context, path string, in any, sink event.Sink) error {
-	resp, err := c.send(ctx, http.MethodPost, path, in)
+	call, end := parting(ctx)
+	defer end()
+	resp, err := c.send(call, http.MethodPost, path, in)
 	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return err
 	}
 	defer resp.Body.Close()

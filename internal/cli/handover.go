@@ -63,7 +63,8 @@ func serveContexts(ctx context.Context, client *api.Client, p *project.Project) 
 		return nil, nil, nil, err
 	}
 	for _, g := range groups {
-		s, err := session.Serve(ctx, client.DialSession, g.sources)
+		// It serves to the end of the call, which who has ended it still waits for.
+		s, err := session.Serve(context.WithoutCancel(ctx), client.DialSession, g.sources)
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("serve context of %s: %w", g.dockerfiles[0].File, err)
 		}
