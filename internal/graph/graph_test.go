@@ -95,7 +95,7 @@ FROM lint-tools AS vet
 COPY --from=lint /ok /ok
 FROM scratch AS web
 COPY x /x
-`, `stage:lint-tools: check: lint needs it
+`, `stage:lint-tools: check: lint and vet need it
 stage:lint: check: vet needs it
 stage:vet: check: no image needs it
 stage:web: image: app is built from it
@@ -139,7 +139,43 @@ stage:web: image: app is built from it
 ask for image "web" stage:web
 ask for check "shared" stage:shared
 ask for check "dev" stage:dev
+the check shared is built: dev needs it, although seaworthy.yaml says to skip it
 web cannot be skipped: app is built from it
+`},
+		"all that a stage is built for is named": {`
+-- seaworthy.yaml --
+checks: {tools: skip}
+-- Dockerfile --
+FROM golang AS tools
+RUN install
+FROM tools AS test
+RUN go test
+FROM tools AS dev
+RUN install more
+FROM tools AS test2
+COPY --from=tools /x /x
+RUN go vet
+FROM golang AS idle
+RUN install
+FROM idle AS dev2
+RUN go run
+FROM idle AS debug
+RUN go run
+FROM scratch AS web
+COPY x /x
+`, `stage:tools: check: test and test2 need it, although seaworthy.yaml says to skip it
+stage:test: check: no image needs it
+stage:dev: other, not built: its name says it is for developers
+stage:test2: check: no image needs it
+stage:idle: other, not built: only dev2 and debug need it, which are not built
+stage:dev2: other, not built: its name says it is for developers
+stage:debug: other, not built: its name says it is for developers
+stage:web: image: app is built from it
+ask for image "web" stage:web
+ask for check "tools" stage:tools
+ask for check "test" stage:test
+ask for check "test2" stage:test2
+the check tools is built: test and test2 need it, although seaworthy.yaml says to skip it
 `},
 		"seaworthy.yaml is no reason for what would be so without it": {`
 -- seaworthy.yaml --
@@ -157,7 +193,7 @@ FROM devtools AS dev
 RUN go vet
 FROM scratch AS web
 COPY x /x
-`, `stage:tools: check: test needs it
+`, `stage:tools: check: test and lint need it
 stage:test: check: no image needs it
 stage:lint: check: no image needs it
 stage:devtools: check: dev needs it

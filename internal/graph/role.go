@@ -66,8 +66,8 @@ func (r *roles) role(n *Node) (role Role, why string) {
 	}
 	switch n.rule.Say {
 	case project.CheckSkip:
-		if by := r.builtDependent(n); by != "" {
-			return Check, fmt.Sprintf("%s needs it, although seaworthy.yaml says to skip it", by)
+		if by := r.dependents(n, true); len(by) > 0 {
+			return Check, need(by) + " it, although seaworthy.yaml says to skip it"
 		}
 		n.Skipped = true
 		return Check, "skipped by seaworthy.yaml"
@@ -86,20 +86,26 @@ func (r *roles) unsaid(n *Node) (Role, string) {
 	return r.leaf(n)
 }
 
-func (r *roles) builtDependent(n *Node) string {
+// dependents names what takes from a stage, of what is built or of what is not.
+func (r *roles) dependents(n *Node, built bool) (names []string) {
 	for _, key := range r.neededBy[n.Key] {
-		if other := r.Node(key); other.Built {
-			return other.nameBeside(n)
+		if other := r.Node(key); other.Built == built {
+			names = append(names, other.nameBeside(n))
 		}
 	}
-	return ""
+	return names
 }
 
 func (r *roles) follow(n *Node) (Role, string) {
-	if by := r.builtDependent(n); by != "" {
-		return Check, fmt.Sprintf("%s needs it", by)
+	if by := r.dependents(n, true); len(by) > 0 {
+		return Check, need(by) + " it"
 	}
-	return Other, fmt.Sprintf("only %s needs it, which is not built", r.Node(r.neededBy[n.Key][0]).nameBeside(n))
+	by := r.dependents(n, false)
+	are := "are"
+	if len(by) == 1 {
+		are = "is"
+	}
+	return Other, fmt.Sprintf("only %s it, which %s not built", need(by), are)
 }
 
 func (r *roles) leaf(n *Node) (Role, string) {
@@ -135,13 +141,21 @@ func imagesNeed(services []string) string {
 	return "the images of " + several(services) + " need"
 }
 
-// several names services, the first ones where there are many.
-func several(services []string) string {
-	const most = 3
-	if more := len(services) - most; more > 0 {
-		return phrase.And(services[:most-1], more+1)
+// need says that these stages do, of what they take from.
+func need(stages []string) string {
+	if len(stages) == 1 {
+		return stages[0] + " needs"
 	}
-	return phrase.And(services, 0)
+	return several(stages) + " need"
+}
+
+// several names services or stages, the first ones where there are many.
+func several(names []string) string {
+	const most = 3
+	if more := len(names) - most; more > 0 {
+		return phrase.And(names[:most-1], more+1)
+	}
+	return phrase.And(names, 0)
 }
 
 // checkOf is a name for a check of a stage, which has to be another one.
@@ -166,6 +180,9 @@ func (g *Graph) warn(p *project.Project) {
 				n.Idle = true
 				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("the check %s runs nothing while it is built, so it proves nothing", n.FullName()),
 					fmt.Sprintf("let RUN do the work instead of CMD, or write checks: {%s: skip} into %s", n.FullName(), project.SettingsFile)))
+			case n.Role == Check && n.Built && n.rule.Say == project.CheckSkip:
+				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("the check %s is built: %s", n.FullName(), n.Why),
+					fmt.Sprintf("skip %s, too, or remove %s from checks in %s", phrase.And(g.Skips(n.Key), 0), n.FullName(), project.SettingsFile)))
 			case n.Role == Image && n.rule.Say == project.CheckSkip:
 				g.Warnings = append(g.Warnings, warning(s.Line, fmt.Sprintf("%s cannot be skipped: %s", n.FullName(), n.Why), "remove it from checks in "+project.SettingsFile))
 			case n.Role == Image && len(n.rule.Reports) > 0:
