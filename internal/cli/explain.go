@@ -19,6 +19,9 @@ func writeWhy(out tui.Output, found []api.StepInfo, now time.Time, all bool) err
 	w := whyWriter{Output: out, found: found, now: now, brief: !all && len(found) > fewExplained, seen: map[string]bool{}}
 	w.write(visit{StepInfo: found[0], cached: cachedSince(found[0])}, 0)
 	w.began()
+	if s := found[0]; !s.Cached.IsZero() && s.Skipped == "" && (s.Run == nil || !s.Run.Empty) {
+		w.line(1, w.Paint(tui.Dim, "from cache last "+tui.Ago(s.Cached, w.now)))
+	}
 	return w.err
 }
 
@@ -89,9 +92,6 @@ func (w *whyWriter) write(s visit, depth int) {
 	if s.Run != nil {
 		w.because(*s.Run, depth+1)
 		w.outcome(*s.Run, depth+1)
-	}
-	if !s.Cached.IsZero() && depth == 0 {
-		w.line(depth+1, w.Paint(tui.Dim, "from cache last "+tui.Ago(s.Cached, w.now)))
 	}
 }
 

@@ -350,6 +350,7 @@ func TestWhyOfALongChainShowsItsEnds(t *testing.T) {
 		}
 		chain = append(chain, s)
 	}
+	chain[0].Cached = now.Add(-time.Minute)
 	differs(t, `s149 ran 1 hour ago, in <1 ms: done
   COPY (Dockerfile:149): stage s148 ran again
     s148 ran 1 hour ago, in <1 ms: done
@@ -360,10 +361,11 @@ func TestWhyOfALongChainShowsItsEnds(t *testing.T) {
     f changed
   s0 ran 1 hour ago, in <1 ms: done
     f changed
+  from cache last 1 minute ago
 `, written(t, func(out tui.Output) error { return writeWhy(out, chain, now, false) }))
 
 	all := strings.Split(written(t, func(out tui.Output) error { return writeWhy(out, chain, now, true) }), "\n")
-	if len(all) != 302 {
+	if len(all) != 303 {
 		t.Errorf("%d lines of all", len(all))
 	}
 	for _, line := range all {
