@@ -134,6 +134,8 @@ type StepInfo struct {
 	Other bool `json:"other,omitempty"`
 	// Skipped is why it was not built the last time that the project was.
 	Skipped string `json:"skipped,omitempty"`
+	// Missed is why the last build, which was to build it, did not come to it: "test failed".
+	Missed string `json:"missed,omitempty"`
 }
 
 // ExportInfo is what an environment runs of a release, or would run.

@@ -80,6 +80,10 @@ func (w *whyWriter) write(s visit, depth int) {
 	case s.Run != nil && s.Run.Empty:
 		w.empty(s, depth)
 		return
+	case s.Run == nil && s.Missed != "":
+		w.seen[s.Key] = true
+		w.line(depth, name+" was not come to: "+tui.Clean(s.Missed))
+		return
 	case s.Run == nil:
 		w.line(depth, name+" came from cache; that it ran is not recorded")
 	case s.later():
@@ -92,6 +96,9 @@ func (w *whyWriter) write(s visit, depth int) {
 	if s.Run != nil {
 		w.because(*s.Run, depth+1)
 		w.outcome(*s.Run, depth+1)
+	}
+	if s.Missed != "" && depth == 0 {
+		w.line(depth+1, "the last build did not come to it: "+tui.Clean(s.Missed))
 	}
 }
 

@@ -438,3 +438,19 @@ func TestChecksOfWhichTheSameIsToBeSaidShareALine(t *testing.T) {
 		t.Errorf("of all 10 checks %d lines tell", lines)
 	}
 }
+
+func TestWhyOfAStageThatWasNotComeToSaysSo(t *testing.T) {
+	found := []api.StepInfo{
+		{Key: "stage:e2e", Name: "e2e", Missed: "test failed"},
+		{Key: "stage:lint", Name: "lint", Missed: "test failed", Run: &release.StepRun{Key: "stage:lint", State: "done", Started: now, Ended: now}},
+	}
+	differs(t, "e2e was not come to: test failed\n", written(t, func(out tui.Output) error { return writeWhy(out, found, now, false) }))
+	differs(t, `lint ran now, in <1 ms: done
+  why is not recorded
+  the last build did not come to it: test failed
+`, written(t, func(out tui.Output) error { return writeWhy(out, found[1:], now, false) }))
+	differs(t, `stage  ran          took   result                    from cache  why it ran
+e2e    not come to                                               test failed
+lint   now          <1 ms  not come to; done before
+`, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
+}

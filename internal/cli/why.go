@@ -59,12 +59,16 @@ func writeSteps(out tui.Output, env release.Environment, found []api.StepInfo, n
 		switch {
 		case s.Skipped != "":
 			ran, why = tui.Dim.Cell("skipped"), s.Skipped
+		case s.Missed != "" && s.Run == nil:
+			ran, why = tui.Dim.Cell("not come to"), s.Missed
 		case s.Run == nil:
 		case s.Run.Empty:
 			ran = tui.Dim.Cell(tui.NothingToRun)
 		default:
 			ran, took, result = tui.Text(tui.Ago(s.Run.Started, now)), tui.Duration(s.Run.Took()), toneOfStep(s.Run.State).Cell(s.Run.State)
-			if cachedSince(s) {
+			if s.Missed != "" {
+				result = tui.Dim.Cell("not come to; " + s.Run.State + " before")
+			} else if cachedSince(s) {
 				result = tui.Dim.Cell("cached; " + s.Run.State + " before")
 			}
 			if len(s.Run.Because) > 0 {

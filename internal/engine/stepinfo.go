@@ -8,7 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moby/buildkit/util/suggest"
+
 	"github.com/seaworthyhq/seaworthy/internal/api"
+	"github.com/seaworthyhq/seaworthy/internal/cause"
+	"github.com/seaworthyhq/seaworthy/internal/event"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/state"
 )
@@ -23,7 +27,7 @@ func (e *Engine) why(env release.Environment, name string) ([]api.StepInfo, erro
 	info := infoOf(known, cached)
 	if name == "" {
 		all := []api.StepInfo{}
-		for _, key := range slices.Sorted(maps.Keys(known)) {
+		for _, key := range slices.SortedFunc(maps.Keys(known), naturally) {
 			if !known[key].Gone {
 				all = append(all, info(key))
 			}
@@ -42,13 +46,30 @@ func (e *Engine) why(env release.Environment, name string) ([]api.StepInfo, erro
 func infoOf(known map[string]state.Step, cached map[string]time.Time) func(key string) api.StepInfo {
 	return func(key string) api.StepInfo {
 		step := known[key]
-		out := api.StepInfo{Key: key, Name: nameOfStep(key, step), Cached: cached[key], Skipped: step.Skipped}
-		if step.Run.Key != "" {
+		out := api.StepInfo{Key: key, Name: nameOfStep(key, step), Cached: cached[key], Skipped: step.Skipped, Missed: step.Missed}
+		switch {
+		case step.Ran != step.Made.Digest() && fetchesOnly(step.Made, key):
+			out.Run = &release.StepRun{Key: key, Name: out.Name, State: string(event.Cached), Empty: true}
+		case step.Run.Key != "":
 			out.Run = &step.Run
 			out.Other = step.Ran != "" && step.Ran != step.Made.Digest() && out.Cached.After(step.Run.Ended)
 		}
 		return out
 	}
+}
+
+// fetchesOnly reports whether a step is known to do nothing but to bring in what it is made of.
+func fetchesOnly(m cause.Made, key string) bool {
+	own := false
+	for _, op := range m.Operations {
+		if slices.Contains(op.Stages, key) {
+			own = true
+			if op.Source == "" {
+				return false
+			}
+		}
+	}
+	return own
 }
 
 // stepsCalled are the steps with a name, or else those that have it behind their services, or behind one of them: "api+web/test".
@@ -137,9 +158,35 @@ func notOneStep(env release.Environment, name string, found []string, known map[
 			names = append(names, nameOfStep(key, step))
 		}
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, naturally)
+	hint := "these are: " + strings.Join(slices.Compact(names), ", ")
+	if meant, ok := suggest.Search(name, names, false); ok {
+		hint = fmt.Sprintf("did you mean %q? %s", meant, hint)
+	}
 	return &release.UserError{
-		Kind: release.KindNotFound, Err: fmt.Errorf("no build of a stage %q of %s is recorded", name, env.Project),
-		Hint: "these are: " + strings.Join(slices.Compact(names), ", "),
+		Kind: release.KindNotFound, Err: fmt.Errorf("no build of a stage %q of %s is recorded", name, env.Project), Hint: hint,
 	}
 }
+
+// naturally orders names as people do: part-9 before part-10.
+func naturally(a, b string) int {
+	for a != "" && b != "" {
+		x, y := digits(a), digits(b)
+		if x == 0 || y == 0 {
+			if a[0] != b[0] {
+				return cmp.Compare(a[0], b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		one, other := strings.TrimLeft(a[:x], "0"), strings.TrimLeft(b[:y], "0")
+		if c := cmp.Or(cmp.Compare(len(one), len(other)), cmp.Compare(one, other)); c != 0 {
+			return c
+		}
+		a, b = a[x:], b[y:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digits is how many a text begins with.
+func digits(text string) int { return len(text) - len(strings.TrimLeft(text, "0123456789")) }

@@ -10,6 +10,7 @@ import (
 	"github.com/seaworthyhq/seaworthy/internal/api"
 	"github.com/seaworthyhq/seaworthy/internal/cause"
 	"github.com/seaworthyhq/seaworthy/internal/event"
+	"github.com/seaworthyhq/seaworthy/internal/phrase"
 	"github.com/seaworthyhq/seaworthy/internal/pipeline"
 	"github.com/seaworthyhq/seaworthy/internal/release"
 	"github.com/seaworthyhq/seaworthy/internal/state"
@@ -84,6 +85,7 @@ func (s *steps) note(db *state.DB, project string, out *pipeline.Output) (news b
 		return false, err
 	}
 	p.compare(out.Stages)
+	p.missing(out)
 	for _, run := range out.Steps {
 		step := p.known[run.Key]
 		if run.Empty {
@@ -141,6 +143,37 @@ func (p *projectSteps) compare(stages []event.Node) {
 			step.Gone = true
 			p.put(key, step)
 		}
+	}
+}
+
+// missing takes in which stages a build that did not end well has not come to.
+func (p *projectSteps) missing(out *pipeline.Output) {
+	came := map[string]bool{}
+	var failed []string
+	for _, run := range out.Steps {
+		_, built := out.Made[run.Key]
+		came[run.Key] = built || run.State != string(event.Stopped)
+		if run.State == string(event.Failed) {
+			failed = append(failed, run.Name)
+		}
+	}
+	why := "it was stopped"
+	if len(failed) > 0 {
+		why = phrase.First(failed, 3) + " failed"
+	}
+	for _, n := range out.Stages {
+		step, missed := p.known[n.Key], why
+		if came[n.Key] || n.Skip || out.Release.Project != "" {
+			missed = ""
+		}
+		if step.Missed == missed {
+			continue
+		}
+		if step.Missed = missed; step.Run.Empty { // that may no longer be
+			step.Run = release.StepRun{}
+		}
+		step.Run.Name = n.Name
+		p.put(n.Key, step)
 	}
 }
 

@@ -173,3 +173,86 @@ func TestWhyListsTheStagesThatTheProjectHas(t *testing.T) {
 		}
 	}
 }
+
+// What a build was to build and did not come to is recorded with why, until a build comes to it.
+func TestAStageThatWasNotComeToIsRecorded(t *testing.T) {
+	db, err := state.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	stages := []event.Node{{Key: "stage:test", Name: "test"}, {Key: "stage:e2e", Name: "e2e"}, {Key: "stage:dev", Name: "dev", Skip: true, Why: "for developers"}}
+	does := map[string]cause.Made{"stage:e2e": {Operations: []cause.Operation{{Text: "RUN x", Stages: []string{"stage:e2e"}}}}}
+	run := func(name string, state event.State) release.StepRun {
+		return release.StepRun{Key: "stage:" + name, Name: name, State: string(state)}
+	}
+	empty := run("e2e", event.Cached)
+	empty.Empty = true
+	well := release.Release{Project: "shop"}
+	type e2e struct {
+		Missed, State string
+		Empty         bool
+	}
+	var all steps
+	for _, row := range []struct {
+		when string
+		out  pipeline.Output
+		want e2e
+	}{
+		{"another one failed before", pipeline.Output{Steps: []release.StepRun{run("test", event.Failed), run("e2e", event.Stopped)}}, e2e{Missed: "test failed"}},
+		{"nothing was heard of it", pipeline.Output{Steps: []release.StepRun{run("test", event.Stopped)}}, e2e{Missed: "it was stopped"}},
+		{"it had nothing to run", pipeline.Output{Steps: []release.StepRun{run("test", event.Done), empty}, Release: well}, e2e{State: "cached", Empty: true}},
+		{"it has, and was not come to", pipeline.Output{Steps: []release.StepRun{run("test", event.Failed), run("e2e", event.Stopped)}}, e2e{Missed: "test failed"}},
+		{"it was stopped itself", pipeline.Output{Steps: []release.StepRun{run("test", event.Failed), run("e2e", event.Stopped)}, Made: does}, e2e{State: "stopped"}},
+		{"it was not come to again", pipeline.Output{Steps: []release.StepRun{run("test", event.Failed)}}, e2e{Missed: "test failed", State: "stopped"}},
+		{"all is well", pipeline.Output{Steps: []release.StepRun{run("test", event.Done), run("e2e", event.Done)}, Made: does, Release: well}, e2e{State: "done"}},
+	} {
+		row.out.Stages = stages
+		if _, err := all.note(db, "shop", &row.out); err != nil {
+			t.Fatal(err)
+		}
+		known, cached, err := all.recorded(db, "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, got := infoOf(known, cached)("stage:e2e"), e2e{}
+		if got.Missed = info.Missed; info.Run != nil {
+			got.State, got.Empty = info.Run.State, info.Run.Empty
+		}
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", row.when, diff)
+		}
+		if known["stage:dev"].Missed != "" {
+			t.Errorf("%s: what is not built was not come to", row.when)
+		}
+	}
+}
+
+func TestStagesAreListedInTheOrderOfTheirNumbers(t *testing.T) {
+	names := []string{"part-103", "part", "part-9", "b", "part-010", "part-10b", "part-2x1", "part-2"}
+	slices.SortStableFunc(names, naturally)
+	if want := []string{"b", "part", "part-2", "part-2x1", "part-9", "part-010", "part-10b", "part-103"}; !slices.Equal(names, want) {
+		t.Errorf("%q, not %q", names, want)
+	}
+}
+
+func TestAStageThatOnlyFetchesHasNothingToRun(t *testing.T) {
+	fetches := cause.Operation{Source: "docker-image://busybox", Stages: []string{"stage:web"}}
+	fetched := cause.Made{Operations: []cause.Operation{fetches}}
+	ran := release.StepRun{Key: "stage:web", State: "done"}
+	for _, row := range []struct {
+		of    state.Step
+		empty bool
+	}{
+		{state.Step{Made: fetched}, true},
+		{state.Step{Made: fetched, Run: ran, Ran: "of more than that"}, true},
+		{state.Step{Made: fetched, Run: ran, Ran: fetched.Digest()}, false},
+		{state.Step{Made: cause.Made{Operations: []cause.Operation{fetches, {Text: "RUN x", Stages: []string{"stage:web"}}}}}, false},
+		{state.Step{}, false},
+	} {
+		known := map[string]state.Step{"stage:web": row.of}
+		if info := infoOf(known, nil)("stage:web"); (info.Run != nil && info.Run.Empty) != row.empty {
+			t.Errorf("of %+v: %+v", row.of, info.Run)
+		}
+	}
+}

@@ -20,7 +20,9 @@ type Step struct {
 	Ran digest.Digest `json:"ran,omitempty"`
 	// Skipped is why it was not built the last time that the project was; empty: it was to be.
 	Skipped string `json:"skipped,omitempty"`
-	Gone    bool   `json:"gone,omitempty"` // the project had no such stage then
+	// Missed is why the last build did not come to it; empty: it did.
+	Missed string `json:"missed,omitempty"`
+	Gone   bool   `json:"gone,omitempty"` // the project had no such stage then
 }
 
 func stepKey(project, key string) []byte { return []byte(project + "\x00" + key) }
