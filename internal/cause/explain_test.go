@@ -277,6 +277,27 @@ func TestFilesAreCountedWhereTheyAreNotNamed(t *testing.T) {
 	}
 }
 
+// Each command of git may change what it keeps for itself: that hides nothing else.
+func TestWhatGitKeepsForItselfIsNamedLast(t *testing.T) {
+	lists := map[digest.Digest]Files{
+		"was": {".git/index": "1", ".git/HEAD": "1", "main.go": "1"}, "is": {".git/index": "2", ".git/HEAD": "2", "main.go": "1", "mail/mail.go": "1"},
+		"git": {".git/index": "2", ".git/HEAD": "1", "main.go": "1"},
+	}
+	for _, row := range []struct {
+		is, text string
+		names    []string
+	}{
+		{"is", ": mail/mail.go is new; also 2 files of .git", []string{"+mail/mail.go", "~.git/HEAD", "~.git/index"}},
+		{"git", ": .git/index changed", []string{"~.git/index"}},
+	} {
+		c := Case{Op: Operation{Files: digest.Digest(row.is)}, Files: func(name digest.Digest) Files { return lists[name] }}
+		r := c.files(Operation{Files: "was"})[0]
+		if diff := cmp.Diff(row.names, r.Names); diff != "" || r.Text != row.text || r.Added+r.Modified != len(row.names) {
+			t.Errorf("%+v\n%s", r, diff)
+		}
+	}
+}
+
 func TestEachKindOfChangeOfAFileHasItsWord(t *testing.T) {
 	file := func(is, mode, before string) string { return File{Is: is, Mode: mode, WithModeBefore: before}.String() }
 	was := Files{"run": file("1", "0644", ""), "back": file("2", "0755", "1"), "both": file("1", "0644", ""), "same": file("1", "0644", ""), "old": "1", "new": "1"}

@@ -123,7 +123,7 @@ func (c Case) files(was Operation) (all []release.Reason) {
 		}
 	}
 	if d.count() > 0 {
-		all = append(all, c.told(release.ReasonFiles, d, d.text(changeWords)))
+		all = append(all, c.told(release.ReasonFiles, d, d.textGitLast(changeWords)))
 	}
 	if ignored.count() > 0 {
 		all = append(all, c.told(release.ReasonIgnore, ignored, "the ignore file changed: "+ignored.text(ignoreWords)))
@@ -167,8 +167,39 @@ func (d difference) first() (f difference) {
 	return f
 }
 
-// names are the first paths, each with a sign.
-func (d difference) names() (all []string) {
+// git takes out what git keeps for itself: each of its commands may change that, so whatever else there is says more.
+func (d difference) git() (rest, git difference) {
+	within := func(path string) bool { return strings.Contains("/"+path, "/.git/") }
+	git.modified, rest.modified = split(d.modified, within)
+	git.added, rest.added = split(d.added, within)
+	git.removed, rest.removed = split(d.removed, within)
+	for _, m := range d.modes {
+		if within(m.path) {
+			git.modes = append(git.modes, m)
+		} else {
+			rest.modes = append(rest.modes, m)
+		}
+	}
+	return rest, git
+}
+
+// textGitLast is text, where what git keeps for itself is only counted unless there is nothing else.
+func (d difference) textGitLast(w words) string {
+	rest, git := d.git()
+	if rest.count() == 0 || git.count() == 0 {
+		return d.text(w)
+	}
+	return rest.text(w) + "; also " + phrase.Count(git.count(), "file") + " of .git"
+}
+
+// names are the first paths, each with a sign; what git keeps for itself comes last.
+func (d difference) names() []string {
+	rest, git := d.git()
+	all := append(rest.signed(), git.signed()...)
+	return all[:min(len(all), named)]
+}
+
+func (d difference) signed() (all []string) {
 	f := d.first()
 	sign := func(sign string, paths []string) {
 		for _, path := range paths {

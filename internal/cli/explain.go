@@ -131,6 +131,9 @@ func (w *whyWriter) because(run release.StepRun, depth int) {
 	}
 	for _, r := range shown {
 		w.line(depth, tui.Clean(r.Text))
+		if onlyGit(r) {
+			w.line(depth+1, w.Paint(tui.Dim, "hint: git changes its own files with each command; .git in .dockerignore leaves them out of the build"))
+		}
 		if r.Kind.OfStage() {
 			w.each(w.causes(r, run), depth+1)
 		}
@@ -251,6 +254,11 @@ func (w *whyWriter) before(v visit) (all []visit) {
 		}
 	}
 	return all
+}
+
+// onlyGit reports whether nothing but what git keeps for itself is another thing: reasons name that last.
+func onlyGit(r release.Reason) bool {
+	return r.Kind == release.ReasonFiles && len(r.Names) > 0 && strings.Contains("/"+r.Names[0][1:], "/.git/")
 }
 
 // outcome says what a check found and how a step failed.

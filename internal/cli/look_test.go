@@ -454,3 +454,20 @@ e2e    not come to                                               test failed
 lint   now          <1 ms  not come to; done before
 `, written(t, func(out tui.Output) error { return writeSteps(out, shop, found, now) }))
 }
+
+func TestWhyHintsAtTheIgnoreFileWhereNothingButGitsOwnFilesChanged(t *testing.T) {
+	ran := func(text string, names ...string) []api.StepInfo {
+		return []api.StepInfo{{Key: "stage:web", Name: "web", Run: &release.StepRun{
+			Key: "stage:web", State: "done", Started: now, Ended: now, Because: []release.Reason{{Kind: release.ReasonFiles, Text: text, Names: names}},
+		}}}
+	}
+	for _, row := range []struct {
+		found []api.StepInfo
+		hint  bool
+	}{{ran(".git/index changed", "~.git/index"), true}, {ran("a is new; also 1 file of .git", "+a", "~.git/index"), false}} {
+		text := written(t, func(out tui.Output) error { return writeWhy(out, row.found, now, false) })
+		if strings.Contains(text, "hint: ") != row.hint {
+			t.Errorf("it shows\n%s", text)
+		}
+	}
+}
