@@ -98,7 +98,7 @@ func TestPlanListsEveryStage(t *testing.T) {
 	s.refused(5, []string{"up"}, "test", "RUN test ! -s /state")
 	s.write("seaworthy.yaml", "checks: {test: skip, stage-1: skip}\n")
 	s.up(0)
-	if out := s.run(0, "plan"); !strings.Contains(out, "stage-1  check  3-4") || strings.Count(out, "not built: skipped by seaworthy.yaml") != 2 {
+	if out := s.run(0, "plan"); !strings.Contains(out, "stage-1  check  3-4") || strings.Count(out, "not built: seaworthy.yaml says to skip it") != 2 {
 		t.Errorf("plan lists what is skipped as\n%s", out)
 	}
 }

@@ -97,7 +97,7 @@ func TestServicesShareTheStagesOfADockerfile(t *testing.T) {
 	if said := s.try("up").err; strings.Count(said, ">>> RUN test ! -s /state") != 1 {
 		t.Errorf("the check that failed is not told of once:\n%s", said)
 	}
-	if out := s.run(0, "config"); !strings.Contains(out, `api/test: "check, skipped: skipped by seaworthy.yaml"`) || !strings.Contains(out, `web/test: "check: no image needs it"`) {
+	if out := s.run(0, "config"); !strings.Contains(out, `api/test: "check, skipped: seaworthy.yaml says to skip it"`) || !strings.Contains(out, `web/test: "check: no image needs it"`) {
 		t.Errorf("api/test is not skipped alone:\n%s", out)
 	}
 }

@@ -317,6 +317,17 @@ func TestLabsSyntaxIsWarnedOf(t *testing.T) {
 	}
 }
 
+func TestWarningsOfADockerfileSayWhere(t *testing.T) {
+	y := newYard(t)
+	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS base\n\nFROM base AS Web\nMAINTAINER me\n"})
+	_, rec := y.build(t, y.request(t, dir, "=Web"))
+	for _, want := range []string{"Dockerfile:3: StageNameCasing: Stage name 'Web' should be lowercase", "Dockerfile:4: MaintainerDeprecated: "} {
+		if !slices.ContainsFunc(rec.messages(), func(m string) bool { return strings.HasPrefix(m, want) && !strings.Contains(m, "(line") }) {
+			t.Errorf("no %q in %q", want, rec.messages())
+		}
+	}
+}
+
 func TestIdenticalInstructionsBelongToBothStages(t *testing.T) {
 	y := newYard(t)
 	dir := project(t, map[string]string{"Dockerfile": "FROM busybox AS one\nRUN echo same\nFROM busybox AS two\nRUN echo same\nRUN echo more\n"})

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -197,7 +198,12 @@ func (c *watchedClient) ResolveImageConfig(ctx context.Context, ref string, opt 
 var errMissing = errors.New("an ONBUILD of the base image takes from stages that were left out")
 
 func (c *watchedClient) Warn(_ context.Context, _ digest.Digest, msg string, opts client.WarnOpts) error {
-	c.solve.progress.warn(msg, opts.URL)
+	at := c.solve.req.filename()
+	if len(opts.Range) > 0 {
+		line := opts.Range[0].GetStart().GetLine()
+		at, msg = fmt.Sprintf("%s:%d", at, line), strings.TrimSuffix(msg, fmt.Sprintf(" (line %d)", line))
+	}
+	c.solve.progress.warn(at+": "+msg, opts.URL)
 	return nil
 }
 

@@ -156,13 +156,13 @@ func TestWhyListsTheStagesThatTheProjectHas(t *testing.T) {
 	}
 	web, test := event.Node{Key: "stage:web", Name: "web"}, event.Node{Key: "stage:test", Name: "test"}
 	dev := event.Node{Key: "stage:dev", Name: "dev", Skip: true, Why: "its name says it is for developers"}
-	skipped := event.Node{Key: "stage:test", Name: "test", Skip: true, Why: "skipped by seaworthy.yaml"}
+	skipped := event.Node{Key: "stage:test", Name: "test", Skip: true, Why: "seaworthy.yaml says to skip it"}
 	for _, row := range []struct {
 		stages []event.Node
 		want   []string
 	}{
 		{[]event.Node{web, test, dev}, []string{"dev: its name says it is for developers", "test", "web"}},
-		{[]event.Node{web, skipped}, []string{"test: skipped by seaworthy.yaml", "web"}},
+		{[]event.Node{web, skipped}, []string{"test: seaworthy.yaml says to skip it", "web"}},
 		{[]event.Node{web}, []string{"web"}},
 		{nil, []string{"web"}}, // it is not known
 		{[]event.Node{web, test}, []string{"test", "web"}},

@@ -134,7 +134,7 @@ FROM scratch AS web
 COPY x /x
 `, `stage:shared: check: dev needs it, although seaworthy.yaml says to skip it
 stage:dev: check: seaworthy.yaml says to run it
-stage:bench: check, not built: skipped by seaworthy.yaml
+stage:bench: check, not built: seaworthy.yaml says to skip it
 stage:web: image: app is built from it
 ask for image "web" stage:web
 ask for check "shared" stage:shared
@@ -241,7 +241,7 @@ FROM scratch
 COPY --from=builder /x /x
 `, `stage:builder: image: the image of app needs it
 stage:stage-1: check: no image needs it
-stage:stage-2: check, not built: skipped by seaworthy.yaml
+stage:stage-2: check, not built: seaworthy.yaml says to skip it
 stage:stage-3: image: app is built from it
 ask for image "" stage:stage-3
 ask for check "1" stage:stage-1
@@ -412,7 +412,7 @@ checks: {bench: skip}
 			File: "Dockerfile", Line: 1, EndLine: 2, From: []event.Edge{{Kind: "from", Image: "golang:1.26", Line: 1}},
 		},
 		{
-			Key: "stage:bench", Name: "bench", Role: "check", Why: "skipped by seaworthy.yaml", After: []string{"stage:builder"}, Skip: true,
+			Key: "stage:bench", Name: "bench", Role: "check", Why: "seaworthy.yaml says to skip it", After: []string{"stage:builder"}, Skip: true,
 			File: "Dockerfile", Line: 3, EndLine: 4, From: []event.Edge{{Kind: "from", Step: "stage:builder", Line: 3}},
 		},
 		{

@@ -70,7 +70,7 @@ func (r *roles) role(n *Node) (role Role, why string) {
 			return Check, need(by) + " it, although seaworthy.yaml says to skip it"
 		}
 		n.Skipped = true
-		return Check, "skipped by seaworthy.yaml"
+		return Check, "seaworthy.yaml says to skip it"
 	}
 	if role, why = r.unsaid(n); role != Check && n.rule.Say == project.CheckRun {
 		return Check, "seaworthy.yaml says to run it"

@@ -251,8 +251,10 @@ func (m *making) failure(err error) error {
 		return err
 	}
 	var all []*release.UserError
-	for _, key := range slices.Sorted(maps.Keys(m.failed)) {
-		all = append(all, m.failed[key])
+	for _, d := range m.in.Project.Dockerfiles { // in the order of the graph, as the steps
+		if u := m.failed[d.Key]; u != nil {
+			all = append(all, u)
+		}
 	}
 	if explained && u.Kind != release.KindInterrupted { // else it was stopped after they had failed
 		all = append(all, u)

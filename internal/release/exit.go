@@ -23,7 +23,7 @@ var exits = []Exit{
 	{KindCheck, 5, "A check failed. Nothing was released."},
 	{KindRollout, 6, "The new version did not come up. What ran before serves."},
 	{KindConflict, 7, "Something else holds what is needed: a port, a lock, a newer plan."},
-	{KindNotFound, 8, "No such release, environment, service or image."},
+	{KindNotFound, 8, "No such release, environment, service or image; of images also one that a stage, a check's too, is FROM."},
 	{KindDenied, 9, "Permission is missing."},
 	{KindEngine, 10, "No engine answers, or the machine lacks something that it needs."},
 	{KindChanges, 11, "`plan --exit-code`: there is something to do."},
