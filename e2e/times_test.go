@@ -41,6 +41,7 @@ CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
 `,
 		"compose.yaml": "services: {web: {build: ., ports: ['127.0.0.1:{{port}}:8080'], stop_grace_period: 1s}}\n",
 	})
+	s.run(0, "build") // does the work: the release comes from its cache
 	s.up(0)
 	var first, again made
 	s.readJSON(&first, "show")
