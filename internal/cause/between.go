@@ -12,9 +12,10 @@ import (
 
 // Between is what made an image, and what makes it now.
 type Between struct {
-	Was, Is []Operation               // each inputs before what they go into, the last one is the image
-	Files   func(digest.Digest) Files // of a list, or of patterns
-	Name    func(step string) string  // of a step, for people
+	Was, Is  []Operation               // each inputs before what they go into, the last one is the image
+	From, To string                    // keys of the steps that it was and is made of, where these are others
+	Files    func(digest.Digest) Files // of a list, or of patterns
+	Name     func(step string) string  // of a step, for people
 }
 
 // Difference is something that lies between two images: an operation that is another one by itself, and not for what goes into it.
@@ -30,10 +31,13 @@ func (b Between) Differences() []Difference {
 		return nil
 	}
 	w := between{Between: b, was: Keys(b.Was), before: ByStep(b.Was, nil), now: ByStep(b.Is, nil), seen: map[digest.Digest]bool{}}
-	last, before := b.Is[len(b.Is)-1], b.Was[len(b.Was)-1]
-	if len(last.Stages) > 0 && len(before.Stages) > 0 && !anyIn(last.Stages, w.before) && !anyIn(before.Stages, w.now) {
-		text := fmt.Sprintf("it is made of stage %s instead of stage %s", b.Name(last.Stages[0]), b.Name(before.Stages[0]))
-		return []Difference{{Reasons: []release.Reason{{Kind: release.ReasonInstruction, Text: text}}}}
+	if b.From != b.To {
+		text := fmt.Sprintf("it is made of stage %s instead of stage %s", b.Name(b.To), b.Name(b.From))
+		instead := Difference{Reasons: []release.Reason{{Kind: release.ReasonInstruction, Text: text}}}
+		if !anyIn(b.Is[len(b.Is)-1].Stages, w.before) {
+			return []Difference{instead}
+		}
+		w.found = append(w.found, instead)
 	}
 	taken := map[digest.Digest]bool{}
 	for _, op := range slices.Backward(b.Is) {

@@ -23,6 +23,12 @@ func TestDifferencesBetweenImages(t *testing.T) {
 		}
 	}
 	of := func(all []Operation) digest.Digest { return all[len(all)-1].Key }
+	target := func(all []Operation) string {
+		if len(all) == 0 {
+			return ""
+		}
+		return all[len(all)-1].Stages[0]
+	}
 	// final is a stage that takes from another one, which comes before it.
 	final := func(from []Operation, text string, more ...Operation) []Operation {
 		copies := Operation{Text: text, Inputs: []digest.Digest{of(from)}}
@@ -62,6 +68,10 @@ func TestDifferencesBetweenImages(t *testing.T) {
 			[]string{"web: COPY --from=other /two /two (Dockerfile:3): it is new"},
 		},
 		"another stage as a whole": {one, two, []string{"it is made of stage other instead of stage builder"}},
+		"a stage that it took from before": {
+			final(one, copies), stageOf(builder, base(builder), run("RUN other")),
+			[]string{"it is made of stage builder instead of stage web", "builder: RUN other (Dockerfile:2): it was RUN one"},
+		},
 		"an instruction less before others": {
 			stageOf(web, base(web), run("RUN one"), run("RUN two"), run("RUN three")), stageOf(web, base(web), run("RUN one"), run("RUN three")),
 			[]string{"web: RUN three (Dockerfile:3): it no longer follows RUN two"},
@@ -74,7 +84,7 @@ func TestDifferencesBetweenImages(t *testing.T) {
 		"what is not recorded of the one": {nil, one, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := Between{Was: row.was, Is: row.is, Name: func(step string) string { return strings.TrimPrefix(step, "stage:") }}
+			b := Between{From: target(row.was), To: target(row.is), Was: row.was, Is: row.is, Name: func(step string) string { return strings.TrimPrefix(step, "stage:") }}
 			b.Files = func(list digest.Digest) Files {
 				return map[digest.Digest]Files{"": {}, "old": {"a": "1"}, "new": {"a": "2"}}[list]
 			}

@@ -11,11 +11,12 @@ import (
 
 // operationReasons say where what made two images differs, by what is another thing there; what follows differs because of that.
 func (r imageReasons) operationReasons(known between, moved []string) []string {
-	was, is := r.aligned(known.was, known.is), known.is.operations
+	then := r.aligned(known.was, known.is)
+	was, is := then.operations, known.is.operations
 	if len(was) == 0 || len(is) == 0 {
 		return nil
 	}
-	reasons := r.differences(cause.Between{Was: was, Is: is, Files: r.files, Name: r.nameOf}, moved)
+	reasons := r.differences(cause.Between{From: then.step, To: known.is.step, Was: was, Is: is, Files: r.files, Name: r.nameOf}, moved)
 	if reasons = append(reasons, r.again(known)...); len(reasons) > 0 || len(moved) > 0 {
 		return reasons
 	}
@@ -65,22 +66,21 @@ func (r imageReasons) differences(b cause.Between, moved []string) (reasons []st
 	return reasons
 }
 
-// aligned are the operations that made the first image, with their stages by the keys that these have now: other services and
-// other stages before them change those.
-func (r imageReasons) aligned(was, is made) []cause.Operation {
-	now := map[string]string{} // keys, by the name of the stage
+// aligned is what made the first image, with its stages by the keys that these have now: other services and other stages before
+// them change those.
+func (r imageReasons) aligned(was, is made) made {
+	now, then := map[string]string{stageOf(is.step): is.step}, map[string]bool{was.step: true} // now: by the name of the stage
 	for _, op := range is.operations {
 		for _, step := range op.Stages {
 			now[stageOf(step)] = step
 		}
 	}
-	all := cause.Made{Operations: was.operations}
-	then := map[string]bool{}
 	for _, op := range was.operations {
 		for _, step := range op.Stages {
 			then[step] = true
 		}
 	}
+	all, from := cause.Made{Operations: was.operations}, was.step
 	for step := range then {
 		key, known := now[stageOf(step)]
 		if !known && step == was.step && r.project.Stage(step) == nil { // it has another name, or another number
@@ -89,8 +89,11 @@ func (r imageReasons) aligned(was, is made) []cause.Operation {
 		if known && key != step {
 			all = all.As(key, step)
 		}
+		if known && step == was.step {
+			from = key
+		}
 	}
-	return all.Operations
+	return made{from, all.Operations}
 }
 
 // stageOf is the name of a step's stage, without the services that it is for.

@@ -235,6 +235,11 @@ func TestReasonsOfAnImageOfAStageWithAnotherKey(t *testing.T) {
 	if diff := cmp.Diff([]string{"web/stage-2: RUN y (Dockerfile:8): it was RUN x"}, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
+	empty := made{"stage:web/stage-2", is.operations[:1]} // with nothing but CMD now
+	got = r.operationReasons(between{was: was, is: empty}, nil)
+	if diff := cmp.Diff([]string{"no longer there: web/stage-2: COPY --from=builder /app /app (Dockerfile:4)"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
 }
 
 // neverSame is of images that differ in more than times.
