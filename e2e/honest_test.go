@@ -62,7 +62,7 @@ func TestAPlanNamesWhatChangedAndNothingElse(t *testing.T) {
 					t.Errorf("%v: %s", args, line)
 				}
 			}
-			if !strings.Contains(out, "ran again without cache: "+assets) {
+			if !strings.Contains(out, "ran again without cache: "+assets) || !strings.Contains(out, "made anew, with the same content: ") {
 				t.Errorf("%v does not say why:\n%s", args, out)
 			}
 		}
